@@ -1,0 +1,12 @@
+import type { PeerIdString } from '../protocol/ids.ts'
+
+/** My own keys, for signing. Secrets stay inside. */
+export interface Identity {
+  readonly peer: PeerIdString
+  /** Ed25519 public key, 32 bytes. */
+  readonly publicKey: Uint8Array<ArrayBuffer>
+  /** SHA-256 of my ML-DSA-65 public key: what the contact card commits to. 32 bytes. */
+  readonly keyCommitment: Uint8Array<ArrayBuffer>
+  /** Ed25519 (RFC 8032) over `context || 0x00 || bytes`; 64 bytes. `context` names the kind of object. */
+  sign(context: string, bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>>
+}

@@ -1,0 +1,88 @@
+import type { AbortOptions } from '../../rpc/api.ts'
+import type { MessageId, PeerIdString } from '../../protocol/ids.ts'
+
+/** Longest text of one message in UTF-8 bytes. */
+export const MAX_TEXT_BYTES = 16 * 1024
+
+/** With whom: a peer, or my own peer id for notes to self. */
+export type ConversationId = PeerIdString
+
+/** True when shown: `queued` is durable here, `delivered` is durable on their device, `read` was on their screen. */
+export type DeliveryState = 'queued' | 'delivered' | 'read'
+
+export interface Message {
+  type: 'message'
+  id: MessageId
+  conversation: ConversationId
+  mine: boolean
+  text: string
+  /** By the sender's clock; for display only. */
+  sentAtMs: number
+  receivedAtMs: number
+  /** Of my own messages; null for theirs. */
+  state: DeliveryState | null
+}
+
+/** Messages known to exist before this place but not here yet; they have been asked for. */
+export interface Gap {
+  type: 'gap'
+  id: string
+  count: number
+}
+
+export type TimelineItem = Message | Gap
+
+export interface Conversation {
+  id: ConversationId
+  /** Their display name; empty for notes to self, which the interface names. */
+  name: string
+  kind: 'contact' | 'notes'
+  last: Pick<Message, 'id' | 'text' | 'mine' | 'sentAtMs' | 'state'> | null
+  unread: number
+  draft: string
+  pinned: boolean
+  archived: boolean
+}
+
+/** A window on a timeline, oldest first. */
+export interface TimelinePage {
+  items: TimelineItem[]
+  hasOlder: boolean
+  /** The first one unread when the watch began. */
+  firstUnread: MessageId | null
+}
+
+export interface SearchHit {
+  conversation: ConversationId
+  message: MessageId
+  text: string
+  sentAtMs: number
+}
+
+export interface ChatApi {
+  watchConversations(options?: AbortOptions): AsyncIterable<Conversation[]>
+  /** The newest `limit` items (at most 1,000); watch again with more to see older ones. */
+  watchTimeline(
+    conversation: ConversationId,
+    limit: number,
+    options?: AbortOptions,
+  ): AsyncIterable<TimelinePage>
+  /**
+   * Resolves once the message is durable here, and clears the draft in the same transaction.
+   * `intent` is chosen by the caller, any unique string: the same intent sent again is the same message.
+   * @throws EmptyTextError, TextTooLongError, BlockedError, UnknownConversationError, StorageFullError
+   */
+  send(
+    conversation: ConversationId,
+    text: string,
+    intent: string,
+    options?: AbortOptions,
+  ): Promise<MessageId>
+  /** All up to and including this message were on my screen. */
+  markRead(conversation: ConversationId, upTo: MessageId, options?: AbortOptions): Promise<void>
+  saveDraft(conversation: ConversationId, text: string, options?: AbortOptions): Promise<void>
+  setPinned(conversation: ConversationId, pinned: boolean, options?: AbortOptions): Promise<void>
+  setArchived(conversation: ConversationId, archived: boolean, options?: AbortOptions): Promise<void>
+  /** Newest first, at most 50. Case is ignored. */
+  search(query: string, options?: AbortOptions): Promise<SearchHit[]>
+}

@@ -1,0 +1,78 @@
+import type { AbortOptions } from '../../rpc/api.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
+
+/** `starting` until the first relay is reserved or refused; `offline` when the browser says so or no relay answers. */
+export type NetworkState = 'starting' | 'online' | 'offline'
+
+export interface SelfInfo {
+  peer: PeerIdString
+  state: NetworkState
+  /** Multiaddrs others can reach me by. */
+  addresses: string[]
+  /** Whether some tab can hold WebRTC connections; when false everything goes through relays. */
+  webrtc: boolean
+}
+
+export type Transport = 'websocket' | 'webtransport' | 'webrtc' | 'webrtc-direct' | 'circuit' | 'other'
+
+export interface ConnectionInfo {
+  id: string
+  peer: PeerIdString
+  /** A contact's name, a relay's host, or null. */
+  name: string | null
+  kind: 'relay' | 'contact' | 'other'
+  path: 'direct' | 'relayed'
+  transport: Transport
+  address: string
+  direction: 'inbound' | 'outbound'
+  openedAtMs: number
+  latencyMs: number | null
+  bytesIn: number
+  bytesOut: number
+}
+
+export type RelayState = 'reserved' | 'connected' | 'connecting' | 'unreachable' | 'idle'
+
+export interface RelayInfo {
+  /** The address it was added by; also its key. */
+  address: string
+  peer: PeerIdString | null
+  state: RelayState
+  /** `origin`: served this page. `person`: added by hand. `learned`: named by another relay or a card. */
+  source: 'origin' | 'person' | 'learned'
+  latencyMs: number | null
+  lastConnectedAtMs: number | null
+  addedAtMs: number
+}
+
+export interface RelayTest {
+  ok: boolean
+  peer: PeerIdString | null
+  latencyMs: number | null
+  /** Stable name of what went wrong. */
+  error: 'unreachable' | 'timeout' | 'not-a-relay' | 'refused' | null
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+export interface LogLine {
+  atMs: number
+  level: LogLevel
+  /** The component that speaks, such as `keeper`. */
+  scope: string
+  text: string
+}
+
+export interface NetworkApi {
+  watchSelf(options?: AbortOptions): AsyncIterable<SelfInfo>
+  watchConnections(options?: AbortOptions): AsyncIterable<ConnectionInfo[]>
+  watchRelays(options?: AbortOptions): AsyncIterable<RelayInfo[]>
+  /** `host[:port]`, an http(s) URL or a multiaddr. @throws InvalidAddressError, AlreadyKnownError */
+  addRelay(address: string, options?: AbortOptions): Promise<void>
+  removeRelay(address: string, options?: AbortOptions): Promise<void>
+  testRelay(address: string, options?: AbortOptions): Promise<RelayTest>
+  /** The newest lines first to last, at most 1,000. */
+  watchLog(minLevel: LogLevel, options?: AbortOptions): AsyncIterable<LogLine[]>
+  /** A tab says that the person is back: online again, visible again or resumed. */
+  wake(reason: 'online' | 'visible' | 'resume', options?: AbortOptions): Promise<void>
+}

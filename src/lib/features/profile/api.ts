@@ -1,0 +1,20 @@
+import type { AbortOptions } from '../../rpc/api.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
+
+/** The longest name a person may take, in characters as a person counts them (graphemes). */
+export const MAX_NAME_CHARACTERS = 40
+
+/** Who I am here. `null` until a name has been given on the first visit. */
+export interface Profile {
+  peer: PeerIdString
+  name: string
+  createdAtMs: number
+}
+
+export interface ProfileApi {
+  watchProfile(options?: AbortOptions): AsyncIterable<Profile | null>
+  /** Makes the identity, stores it and starts the node. @throws InvalidNameError, AlreadyCreatedError */
+  create(name: string, options?: AbortOptions): Promise<Profile>
+  /** @throws InvalidNameError */
+  rename(name: string, options?: AbortOptions): Promise<void>
+}

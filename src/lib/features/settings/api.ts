@@ -1,0 +1,20 @@
+import type { AbortOptions } from '../../rpc/api.ts'
+
+export type Language = 'en' | 'ru'
+export type Theme = 'system' | 'light' | 'dark'
+
+export interface Settings {
+  /** null: the browser's own. */
+  language: Language | null
+  theme: Theme
+}
+
+export interface SettingsApi {
+  watchSettings(options?: AbortOptions): AsyncIterable<Settings>
+  setLanguage(language: Language | null, options?: AbortOptions): Promise<void>
+  setTheme(theme: Theme, options?: AbortOptions): Promise<void>
+  /** Bytes used and granted to this origin, as far as the browser tells. */
+  storage(options?: AbortOptions): Promise<{ usedBytes: number | null; quotaBytes: number | null }>
+  /** Stops the node and deletes everything this origin stored. The tab then reloads. */
+  erase(options?: AbortOptions): Promise<void>
+}

@@ -1,0 +1,65 @@
+import type { TypedEventTarget } from 'main-event'
+import type { PeerIdString } from '../protocol/ids.ts'
+
+/**
+ * One ordered stream of frames with one peer for one protocol. It lives as long as the stream under it: when
+ * the stream breaks, or a better connection takes over, `closed` is aborted and a new channel is handed out.
+ * Both sides then say again where they are; whatever was under way may or may not have arrived.
+ */
+export interface Channel {
+  readonly peer: PeerIdString
+  readonly path: 'direct' | 'relayed'
+  /** Aborted once nothing more can be sent or will be received. */
+  readonly closed: AbortSignal
+  /**
+   * Resolves when the stream has room for more, not when the frame arrived.
+   * @throws ChannelClosedError, LimitExceededError
+   */
+  send(frame: Uint8Array): Promise<void>
+  /** Frames in the order they were sent; ends when closed. To be read once. Not reading holds the peer back. */
+  frames(): AsyncIterable<Uint8Array>
+  /** Ends the channel, because of `reason` when something was wrong with what the peer sent. */
+  close(reason?: Error): void
+}
+
+export interface ChannelInit {
+  protocol: string
+  /** Longest frame in bytes, both ways; a longer one ends the channel. */
+  maxFrameBytes: number
+  /** Whether a channel with this peer is wanted. Asked when it connects and when `offer` is called. */
+  accept(peer: PeerIdString): Promise<boolean> | boolean
+  /** A channel is ready. The newest channel of a peer is the only one that lives. */
+  onChannel(channel: Channel): void
+}
+
+/** Keeps one channel open for each protocol and connected peer that want it. */
+export interface Channels {
+  /** Serves and opens this protocol until the returned function is called. */
+  handle(init: ChannelInit): Promise<() => Promise<void>>
+  /** Asks `accept` again, because the answer may have changed; a channel no longer wanted is closed. */
+  offer(protocol: string, peer: PeerIdString): void
+}
+
+export interface PeersEvents {
+  /** The path to a peer changed: it connected, disconnected, or moved between relayed and direct. */
+  path: CustomEvent<{ peer: PeerIdString; path: PeerPath }>
+}
+
+export type PeerPath = 'direct' | 'relayed' | 'offline'
+
+/** Keeps connections to the peers somebody wants, over whatever ways exist. */
+export interface Peers extends TypedEventTarget<PeersEvents> {
+  path(peer: PeerIdString): PeerPath
+  /**
+   * Keep connected to this peer from now on, with these relays (`host[:port]` or multiaddrs) as first hints.
+   * Calling again replaces the hints and dials at once if offline.
+   */
+  want(peer: PeerIdString, relays?: readonly string[]): void
+  /** No longer; open connections are closed. */
+  unwant(peer: PeerIdString): void
+  /** Connections from and to this peer are refused from now on; open ones are closed. */
+  deny(peer: PeerIdString): void
+  allow(peer: PeerIdString): void
+  /** Hosts (`host[:port]`) of the relays that hold a reservation for me, for my card. */
+  myRelays(): string[]
+}

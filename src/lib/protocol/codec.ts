@@ -1,0 +1,100 @@
+import * as dagCbor from '@ipld/dag-cbor'
+import { decode as decodeCbor, Tokenizer, Type } from 'cborg'
+import * as v from 'valibot'
+import { InvalidDataError, LimitExceededError, StarlingError } from './errors.ts'
+
+/** Arrays, maps and tags nested deeper than this are refused: nothing of ours comes near it. */
+export const MAX_DEPTH = 16
+
+/** Turns values of one shape into canonical bytes and, from hostile bytes, back. */
+export interface Codec<T> {
+  /** Canonical DAG-CBOR. @throws InvalidDataError, LimitExceededError when `value` breaks its own rules. */
+  encode(value: T): Uint8Array<ArrayBuffer>
+  /**
+   * Accepts exactly what `encode` can give: canonical, whole, of the right shape.
+   * @throws LimitExceededError when too long or too deep, InvalidDataError otherwise.
+   */
+  decode(bytes: Uint8Array): T
+}
+
+/**
+ * A codec for one message or signed object.
+ *
+ * DAG-CBOR (https://ipld.io/specs/codecs/dag-cbor/spec/) has one spelling for each value; what is spelled
+ * otherwise is refused, so a hash or signature over the bytes is one over the value.
+ *
+ * @param schema shape of the value; it bounds every string, array and number in it
+ * @param maxBytes upper limit of the encoded length, checked before anything is decoded
+ */
+export function codec<T>(schema: v.GenericSchema<unknown, T>, maxBytes: number): Codec<T> {
+  const bound = (byteLength: number): void => {
+    if (byteLength > maxBytes) {
+      throw new LimitExceededError(`${byteLength} bytes where at most ${maxBytes} are allowed`)
+    }
+  }
+  return {
+    encode(value) {
+      const bytes = Uint8Array.from(dagCbor.encode(check(schema, value)))
+      bound(bytes.byteLength)
+      return bytes
+    },
+    decode(bytes) {
+      bound(bytes.byteLength)
+      const value = decodeBounded(bytes)
+      if (!equalBytes(dagCbor.encode(value), bytes)) throw new InvalidDataError('not canonical')
+      return check(schema, value)
+    },
+  }
+}
+
+/** `value` as the schema has it. @throws InvalidDataError */
+export function check<T>(schema: v.GenericSchema<unknown, T>, value: unknown): T {
+  const result = v.safeParse(schema, value, { abortEarly: true })
+  if (result.success) return result.output
+  const [issue] = result.issues
+  throw new InvalidDataError(`${v.getDotPath(issue) ?? 'value'}: ${issue.message}`)
+}
+
+/** Whether two byte strings are the same. Not for secrets: it stops at the first difference. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && a.every((byte, index) => byte === b[index])
+}
+
+function decodeBounded(bytes: Uint8Array): unknown {
+  try {
+    return decodeCbor(bytes, {
+      ...dagCbor.decodeOptions,
+      tokenizer: new ShallowTokenizer(bytes, dagCbor.decodeOptions),
+    }) as unknown
+  } catch (cause) {
+    if (cause instanceof StarlingError) throw cause
+    throw new InvalidDataError('not DAG-CBOR', { cause })
+  }
+}
+
+/** Refuses nesting before the decoder recurses into it. */
+class ShallowTokenizer extends Tokenizer {
+  /** Values still to come at each open level. */
+  readonly #open: number[] = []
+
+  override next(): ReturnType<Tokenizer['next']> {
+    const token = super.next()
+    while (this.#open.at(-1) === 0) this.#open.pop()
+    const top = this.#open.length - 1
+    if (top >= 0) this.#open[top]! -= 1
+    const children = childCount(token)
+    if (children > 0) {
+      this.#open.push(children)
+      if (this.#open.length > MAX_DEPTH) {
+        throw new LimitExceededError(`nested deeper than ${MAX_DEPTH} levels`)
+      }
+    }
+    return token
+  }
+}
+
+function childCount(token: ReturnType<Tokenizer['next']>): number {
+  if (Type.equals(token.type, Type.array)) return token.value as number
+  if (Type.equals(token.type, Type.map)) return (token.value as number) * 2
+  return Type.equals(token.type, Type.tag) ? 1 : 0
+}
