@@ -17,6 +17,8 @@ export interface Contact {
   /** What I call them, when I gave them a name of my own. */
   alias: string | null
   note: string
+  /** Four words both sides see, derived from both keys. */
+  safetyWords: string[]
   state: ContactState
   path: Path
   /** When they were last connected; null when never. */
