@@ -1,0 +1,93 @@
+import type { ChatApi, ConversationId } from '../api.ts'
+import type { Clock } from '../../../protocol/seams.ts'
+import { bytesLeft } from './text-size.ts'
+
+/** How long typing must pause before a draft is stored. */
+export const DRAFT_PAUSE_MS = 400
+
+export interface ComposerComponents {
+  chat: Pick<ChatApi, 'send' | 'saveDraft'>
+  clock: Clock
+  /** Any unique string. */
+  newIntent: () => string
+}
+
+/**
+ * What is being written in one conversation. Nothing typed is lost: it is stored as a draft while it is written,
+ * and a text that could not be sent returns to the field with its `intent`, so that sending it again cannot make
+ * two messages of it.
+ */
+export class ComposerView {
+  text = $state('')
+  /** The name of the error that kept the last text from going out, or null. */
+  error = $state.raw<string | null>(null)
+  /** How many messages have gone out from here; a timeline follows it to the bottom. */
+  sent = $state.raw(0)
+  readonly left: number | null = $derived(bytesLeft(this.text))
+  readonly tooLong: boolean = $derived(this.left !== null && this.left < 0)
+  readonly canSend: boolean = $derived(this.text.trim() !== '' && !this.tooLong)
+
+  readonly #conversation: ConversationId
+  readonly #components: ComposerComponents
+  #touched = false
+  #unsaved = false
+  #cancelSave: (() => void) | null = null
+  #failed: { text: string; intent: string } | null = null
+
+  constructor(conversation: ConversationId, components: ComposerComponents) {
+    this.#conversation = conversation
+    this.#components = components
+  }
+
+  /** Puts the stored draft into the field, unless something was typed in the meantime. */
+  restore(draft: string): void {
+    if (this.#touched || draft === '') return
+    this.#touched = true
+    this.text = draft
+  }
+
+  /** The person typed. */
+  type(text: string): void {
+    this.text = text
+    this.#touched = true
+    this.#unsaved = true
+    this.#cancelSave?.()
+    this.#cancelSave = this.#components.clock.after(DRAFT_PAUSE_MS, () => void this.flush())
+  }
+
+  /** Stores the draft now: the field is left, or the page goes. */
+  async flush(): Promise<void> {
+    this.#cancelSave?.()
+    this.#cancelSave = null
+    if (!this.#unsaved) return
+    this.#unsaved = false
+    try {
+      await this.#components.chat.saveDraft(this.#conversation, this.text)
+    } catch {
+      // Still in the field: the next key or leaving it tries again.
+      this.#unsaved = true
+    }
+  }
+
+  /** Sends the text and empties the field at once; a failure puts it back in front of what was typed since. */
+  async send(): Promise<void> {
+    if (!this.canSend) return
+    const text = this.text.trim()
+    const intent = this.#failed?.text === text ? this.#failed.intent : this.#components.newIntent()
+    this.#cancelSave?.()
+    this.#cancelSave = null
+    this.#unsaved = false
+    this.#touched = true
+    this.#failed = null
+    this.error = null
+    this.text = ''
+    try {
+      await this.#components.chat.send(this.#conversation, text, intent)
+      this.sent += 1
+    } catch (error) {
+      this.#failed = { text, intent }
+      this.error = error instanceof Error ? error.name : 'Error'
+      this.type(this.text === '' ? text : `${text}\n${this.text}`)
+    }
+  }
+}

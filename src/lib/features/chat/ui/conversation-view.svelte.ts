@@ -1,0 +1,148 @@
+import type { ChatApi, ConversationId, TimelineItem } from '../api.ts'
+import type { MessageId } from '../../../protocol/ids.ts'
+import { timelineRows, type TimelineRow } from './timeline-rows.ts'
+
+/** How many more items one look further back asks for. */
+export const PAGE_ITEMS = 60
+
+/** `ChatApi.watchTimeline` reaches this far back. */
+export const MAX_ITEMS = 1000
+
+/**
+ * One open conversation: a window on its timeline that only grows while it is open.
+ *
+ * The host's window holds the newest `limit` items, so every new message pushes the oldest out of it. Here those
+ * stay, and a wider window is asked for, or what is being read would jump under the reader's eyes.
+ */
+export class ConversationView {
+  readonly id: ConversationId
+  readonly #chat: ChatApi
+  #items = $state.raw<TimelineItem[]>([])
+  #hasOlder = $state.raw(false)
+  #ready = $state.raw(false)
+  #failed = $state.raw(false)
+  #limit = $state.raw(PAGE_ITEMS)
+  /** Of the first page; later ones would move the line under the reader. */
+  #firstUnread = $state.raw<MessageId | null | undefined>(undefined)
+  /** A message to be brought into the window before anything is shown, or null. */
+  #wanted = $state.raw<MessageId | null>(null)
+  #readUpTo: MessageId | null = null
+  readonly rows: TimelineRow[] = $derived(timelineRows(this.#items, this.#firstUnread ?? null))
+
+  constructor(chat: ChatApi, id: ConversationId) {
+    this.#chat = chat
+    this.id = id
+  }
+
+  /** The first page, and what the reader is to land on, are here. */
+  get ready(): boolean {
+    return this.#ready
+  }
+
+  /** The timeline cannot be read now; `open` again. */
+  get failed(): boolean {
+    return this.#failed
+  }
+
+  get firstUnread(): MessageId | null {
+    return this.#firstUnread ?? null
+  }
+
+  /** There is more, and it can be shown. */
+  get canLoadOlder(): boolean {
+    return this.#hasOlder && this.#limit < MAX_ITEMS
+  }
+
+  /** There is more, but further back than a window reaches. */
+  get cutOff(): boolean {
+    return this.#hasOlder && this.#limit >= MAX_ITEMS
+  }
+
+  /** Watches until the returned function is called. For an `$effect`: a wider window opens by itself. */
+  open(): () => void {
+    const closing = new AbortController()
+    void this.#follow(this.#limit, closing.signal)
+    return () => {
+      closing.abort()
+    }
+  }
+
+  /** Widens the window by a page. */
+  loadOlder(): void {
+    if (this.canLoadOlder && this.#items.length >= Math.min(this.#limit, MAX_ITEMS)) this.#widen()
+  }
+
+  /** Widens the window until this message is in it; `rows` then has it, unless it is out of reach. */
+  reveal(message: MessageId): void {
+    this.#wanted = message
+    this.#lookForWanted()
+  }
+
+  /** Whether `reveal` is still looking. */
+  get revealing(): boolean {
+    return this.#wanted !== null
+  }
+
+  /** Says that this message was on the screen. Marks theirs up to it as read, each once. */
+  async seen(message: MessageId): Promise<void> {
+    const upTo = this.#newestOfTheirs(message)
+    if (upTo === null || this.#position(upTo) <= this.#position(this.#readUpTo)) return
+    const before = this.#readUpTo
+    this.#readUpTo = upTo
+    try {
+      await this.#chat.markRead(this.id, upTo)
+    } catch {
+      // Not marked: the next look at the message tries again.
+      this.#readUpTo = before
+    }
+  }
+
+  async #follow(limit: number, signal: AbortSignal): Promise<void> {
+    try {
+      for await (const page of this.#chat.watchTimeline(this.id, limit, { signal })) {
+        if (signal.aborted) return
+        this.#firstUnread ??= page.firstUnread
+        this.#hasOlder = page.hasOlder
+        this.#failed = false
+        const fallenOut = this.#fallenOut(page.items)
+        this.#items = [...fallenOut, ...page.items]
+        if (fallenOut.length > 0 && this.canLoadOlder) this.#widen()
+        if (!this.#ready && this.#wanted === null) this.#wanted = this.#firstUnread
+        this.#lookForWanted()
+        if (this.#wanted === null) this.#ready = true
+      }
+    } catch {
+      if (!signal.aborted) this.#failed = true
+    }
+  }
+
+  /** Items shown that the newest page has no room for any more; none when the history was deleted. */
+  #fallenOut(page: readonly TimelineItem[]): TimelineItem[] {
+    const oldest = page[0]
+    if (!oldest || !this.#hasOlder) return []
+    const at = this.#items.findIndex((item) => item.id === oldest.id)
+    return at > 0 ? this.#items.slice(0, at) : []
+  }
+
+  #lookForWanted(): void {
+    if (this.#wanted === null) return
+    if (this.#position(this.#wanted) !== -1 || !this.canLoadOlder) this.#wanted = null
+    else if (this.#items.length >= this.#limit) this.#widen(this.#limit)
+  }
+
+  #widen(byItems: number = PAGE_ITEMS): void {
+    this.#limit = Math.min(this.#limit + byItems, MAX_ITEMS)
+  }
+
+  #newestOfTheirs(upTo: MessageId): MessageId | null {
+    for (let at = this.#position(upTo); at >= 0; at--) {
+      const item = this.#items[at]
+      if (item?.type === 'message' && !item.mine) return item.id
+    }
+    return null
+  }
+
+  #position(message: MessageId | null): number {
+    return this.#items.findIndex((item) => item.type === 'message' && item.id === message)
+  }
+}
