@@ -1,3 +1,4 @@
+import type { PrivateKey } from '@libp2p/interface'
 import type { PeerIdString } from '../protocol/ids.ts'
 
 /** My own keys, for signing. Secrets stay inside. */
@@ -9,4 +10,9 @@ export interface Identity {
   readonly keyCommitment: Uint8Array<ArrayBuffer>
   /** Ed25519 (RFC 8032) over `context || 0x00 || bytes`; 64 bytes. `context` names the kind of object. */
   sign(context: string, bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>>
+}
+
+/** What the libp2p node alone is given: it signs handshakes with the key itself. */
+export interface NodeIdentity extends Identity {
+  libp2pKey(): PrivateKey
 }

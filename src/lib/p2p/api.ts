@@ -1,5 +1,6 @@
 import type { TypedEventTarget } from 'main-event'
 import type { PeerIdString } from '../protocol/ids.ts'
+import type { Startable } from '../protocol/seams.ts'
 
 /**
  * One ordered stream of frames with one peer for one protocol. It lives as long as the stream under it: when
@@ -62,4 +63,89 @@ export interface Peers extends TypedEventTarget<PeersEvents> {
   allow(peer: PeerIdString): void
   /** Hosts (`host[:port]`) of the relays that hold a reservation for me, for my card. */
   myRelays(): string[]
+}
+
+/** Whether WebRTC connections can be made now: in a browser, whether a tab serves as the bridge. */
+export interface WebRtcBridge extends TypedEventTarget<WebRtcBridgeEvents> {
+  readonly available: boolean
+}
+
+export interface WebRtcBridgeEvents {
+  /** A bridge came, went, or was replaced by another, whose connections are all new. */
+  changed: CustomEvent
+}
+
+/** `starting` until the first relay is reserved or refused; `offline` while no relay answers. */
+export type NodeState = 'starting' | 'online' | 'offline'
+
+export type TransportName =
+  'websocket' | 'webtransport' | 'webrtc' | 'webrtc-direct' | 'circuit' | 'other'
+
+/** One open connection. */
+export interface LinkInfo {
+  id: string
+  peer: PeerIdString
+  /** `host[:port]` when the peer is one of my relays, else null. */
+  relay: string | null
+  path: 'direct' | 'relayed'
+  transport: TransportName
+  address: string
+  direction: 'inbound' | 'outbound'
+  openedAtMs: number
+  latencyMs: number | null
+  /** Of the channels on it, since it opened. */
+  bytesIn: number
+  bytesOut: number
+}
+
+/** A relay in my book. */
+export interface RelayStatus {
+  /** The address it was added by; also its key. */
+  address: string
+  peer: PeerIdString | null
+  state: 'reserved' | 'connected' | 'connecting' | 'unreachable' | 'idle'
+  source: RelaySource
+  latencyMs: number | null
+  lastConnectedAtMs: number | null
+  addedAtMs: number
+}
+
+/** `origin`: served this page. `person`: added by hand. `learned`: named by another relay or a card. */
+export type RelaySource = 'origin' | 'person' | 'learned'
+
+export interface RelayCheck {
+  ok: boolean
+  peer: PeerIdString | null
+  latencyMs: number | null
+  error: 'unreachable' | 'timeout' | 'not-a-relay' | 'refused' | null
+}
+
+export interface NetworkEvents {
+  /** Something `state`, `addresses`, `links` or `relays` tell has changed. */
+  changed: CustomEvent
+}
+
+/** How this node is connected, for a person to see and to change. */
+export interface Network extends TypedEventTarget<NetworkEvents> {
+  readonly peer: PeerIdString
+  readonly state: NodeState
+  readonly webrtc: boolean
+  /** Multiaddrs others can reach me by. */
+  addresses(): string[]
+  links(): LinkInfo[]
+  relays(): RelayStatus[]
+  /** @throws InvalidAddressError, AlreadyKnownError */
+  addRelay(address: string): Promise<void>
+  removeRelay(address: string): Promise<void>
+  /** Connects, and sees whether the peer offers circuit relay. @throws InvalidAddressError */
+  checkRelay(address: string, options?: { signal?: AbortSignal }): Promise<RelayCheck>
+  /** The person or the network is back: test what is open, and retry at once what waits. */
+  wake(reason: 'online' | 'visible' | 'resume'): Promise<void>
+}
+
+/** The node with everything on it. Nothing is dialled before `start`. */
+export interface P2P extends Startable {
+  readonly peers: Peers
+  readonly channels: Channels
+  readonly network: Network
 }
