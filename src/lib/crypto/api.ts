@@ -1,4 +1,5 @@
 import type { PrivateKey } from '@libp2p/interface'
+import type { Ed25519PrivateKey } from '@libp2p/interface'
 import type { PeerIdString } from '../protocol/ids.ts'
 
 /** My own keys, for signing. Secrets stay inside. */
@@ -15,4 +16,16 @@ export interface Identity {
 /** What the libp2p node alone is given: it signs handshakes with the key itself. */
 export interface NodeIdentity extends Identity {
   libp2pKey(): PrivateKey
+  /** The private key libp2p proves this peer id with. For the node's start only: never to be logged or kept. */
+  libp2pKey(): Ed25519PrivateKey
+}
+
+/** What an identity is made from again after a restart. The seeds are secret. */
+export interface IdentitySecrets {
+  /** RFC 8032 private key, 32 bytes. */
+  readonly ed25519Seed: Uint8Array<ArrayBuffer>
+  /** ξ of FIPS 204 key generation, 32 bytes. */
+  readonly mlDsaSeed: Uint8Array<ArrayBuffer>
+  /** SHA-256 of the ML-DSA-65 public key, kept because making that key takes milliseconds at each start. */
+  readonly keyCommitment: Uint8Array<ArrayBuffer>
 }

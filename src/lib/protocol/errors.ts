@@ -27,3 +27,8 @@ export class InvalidSignatureError extends StarlingError {
 export class ExpiredError extends StarlingError {
   override readonly name: string = 'ExpiredError'
 }
+
+/** The browser has no room left for this site; nothing of what was to be stored is. */
+export class StorageFullError extends StarlingError {
+  override readonly name: string = 'StorageFullError'
+}

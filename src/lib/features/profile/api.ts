@@ -1,8 +1,7 @@
 import type { AbortOptions } from '../../rpc/api.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 
-/** The longest name a person may take, in characters as a person counts them (graphemes). */
-export const MAX_NAME_CHARACTERS = 40
+export { MAX_NAME_CHARACTERS } from '../../protocol/names.ts'
 
 /** Who I am here. `null` until a name has been given on the first visit. */
 export interface Profile {

@@ -1,0 +1,177 @@
+import { Dexie, type EntityTable, type Table } from 'dexie'
+import type { ChainId, MessageId, PeerIdString } from '../protocol/ids.ts'
+
+/** The only key of tables that hold one row. */
+export type OnlyKey = 'me'
+
+/** What my identity is made from. The two seeds are the secrets of this device. */
+export interface IdentityRow {
+  key: OnlyKey
+  ed25519Seed: Uint8Array<ArrayBuffer>
+  mlDsaSeed: Uint8Array<ArrayBuffer>
+  keyCommitment: Uint8Array<ArrayBuffer>
+}
+
+export interface ProfileRow {
+  key: OnlyKey
+  name: string
+  createdAtMs: number
+}
+
+/** A person I added, who asked and was accepted, or whom I blocked. */
+export interface ContactRow {
+  peer: PeerIdString
+  name: string
+  alias: string | null
+  note: string
+  /** I have them. False only for a stranger I blocked. */
+  added: boolean
+  /** They said that they have me. */
+  heard: boolean
+  blocked: boolean
+  /** SHA-256 of their ML-DSA-65 key, from the first card seen; null while none was. */
+  keyCommitment: Uint8Array | null
+  /** Where to look for them first: `host[:port]` or multiaddrs. */
+  relays: string[]
+  lastSeenAtMs: number | null
+  addedAtMs: number
+}
+
+/** Somebody who has me and whom I do not have. */
+export interface RequestRow {
+  peer: PeerIdString
+  name: string
+  keyCommitment: Uint8Array
+  relays: string[]
+  /** When they added me, by their clock: a later one asks anew. */
+  sinceMs: number
+  receivedAtMs: number
+  /** Declined or removed: kept out of sight, so that the same request does not come back by itself. */
+  dismissed: boolean
+}
+
+/** Flags of a conversation. */
+export interface ConversationRow {
+  id: PeerIdString
+  /** Their name when it was last known, for when they are no contact any more. */
+  name: string
+  draft: string
+  pinned: boolean
+  archived: boolean
+}
+
+export interface MessageRow {
+  id: MessageId
+  conversation: PeerIdString
+  chain: ChainId
+  sequence: number
+  clock: number
+  mine: boolean
+  text: string
+  sentAtMs: number
+  receivedAtMs: number
+  /** Theirs and not read yet; absent otherwise, so that the index holds only these. */
+  unread?: 1
+}
+
+/** Where both chains of a conversation stand. See delivery/chain.ts. */
+export interface ChainsRow {
+  peer: PeerIdString
+  /** Highest Lamport clock known in this conversation. */
+  clock: number
+  mine: {
+    chain: ChainId
+    sequence: number
+    head: MessageId | null
+    /** They hold everything up to here durably. */
+    received: number
+    /** They read everything up to here. */
+    read: number
+  }
+  theirs: {
+    chain: ChainId
+    sequence: number
+    head: MessageId | null
+    clock: number
+    /** I read everything up to here. */
+    read: number
+  } | null
+  /** Chains of theirs before the present one, newest last. */
+  past: ChainId[]
+}
+
+/** A message of mine as it goes over the wire, kept so that it can be sent again byte for byte. */
+export interface OutboxRow {
+  peer: PeerIdString
+  chain: ChainId
+  sequence: number
+  id: MessageId
+  /** The caller's name for the wish to send: the same one is the same message. */
+  intent: string
+  sealed: Uint8Array
+}
+
+/** A message of theirs whose predecessor is missing. */
+export interface EarlyRow {
+  peer: PeerIdString
+  chain: ChainId
+  sequence: number
+  /** The opened envelope, canonical. */
+  envelope: Uint8Array
+  receivedAtMs: number
+}
+
+/** A relay or bootstrap peer (the seed's `bootstrap_peers`). */
+export interface RelayRow {
+  address: string
+  peer: PeerIdString | null
+  source: 'origin' | 'person' | 'learned'
+  lastConnectedAtMs: number | null
+  addedAtMs: number
+}
+
+export interface SettingsRow {
+  key: OnlyKey
+  language: 'en' | 'ru' | null
+  theme: 'system' | 'light' | 'dark'
+}
+
+/** Name of the database in the browser. */
+export const DATABASE_NAME = 'starling'
+
+/**
+ * Everything this origin remembers. Only the node host opens it.
+ *
+ * Each transaction is `strict`: once it has resolved, its rows are on the disk and outlive a power cut. Chromium
+ * would otherwise commit `relaxed`. A released version's stores never change; a change is the next version.
+ */
+export class StarlingDatabase extends Dexie {
+  declare readonly identity: EntityTable<IdentityRow, 'key'>
+  declare readonly profile: EntityTable<ProfileRow, 'key'>
+  declare readonly contacts: EntityTable<ContactRow, 'peer'>
+  declare readonly requests: EntityTable<RequestRow, 'peer'>
+  declare readonly conversations: EntityTable<ConversationRow, 'id'>
+  declare readonly messages: EntityTable<MessageRow, 'id'>
+  declare readonly chains: EntityTable<ChainsRow, 'peer'>
+  declare readonly outbox: Table<OutboxRow, [PeerIdString, ChainId, number]>
+  declare readonly early: Table<EarlyRow, [PeerIdString, ChainId, number]>
+  declare readonly relays: EntityTable<RelayRow, 'address'>
+  declare readonly settings: EntityTable<SettingsRow, 'key'>
+
+  constructor(name: string = DATABASE_NAME) {
+    super(name, { chromeTransactionDurability: 'strict' })
+    this.version(1).stores({
+      identity: 'key',
+      profile: 'key',
+      contacts: 'peer',
+      requests: 'peer, receivedAtMs',
+      conversations: 'id',
+      messages: 'id, [conversation+clock+id], [conversation+unread], sentAtMs',
+      chains: 'peer',
+      outbox: '[peer+chain+sequence], &[peer+intent]',
+      early: '[peer+chain+sequence]',
+      relays: 'address',
+      settings: 'key',
+    })
+  }
+}
