@@ -1,5 +1,4 @@
 import type { PrivateKey } from '@libp2p/interface'
-import type { Ed25519PrivateKey } from '@libp2p/interface'
 import type { PeerIdString } from '../protocol/ids.ts'
 
 /** My own keys, for signing. Secrets stay inside. */
@@ -16,8 +15,6 @@ export interface Identity {
 /** What the libp2p node alone is given: it signs handshakes with the key itself. */
 export interface NodeIdentity extends Identity {
   libp2pKey(): PrivateKey
-  /** The private key libp2p proves this peer id with. For the node's start only: never to be logged or kept. */
-  libp2pKey(): Ed25519PrivateKey
 }
 
 /** What an identity is made from again after a restart. The seeds are secret. */

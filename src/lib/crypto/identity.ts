@@ -5,7 +5,7 @@ import { ml_dsa65 } from '@noble/post-quantum/ml-dsa.js'
 import { peerIdOf, type PeerIdString } from '../protocol/ids.ts'
 import type { Random } from '../protocol/seams.ts'
 import { signedBytes } from '../protocol/signed.ts'
-import type { Identity, IdentitySecrets } from './api.ts'
+import type { IdentitySecrets, NodeIdentity } from './api.ts'
 
 /** A seed of either kind of key has 32 bytes. */
 const SEED_BYTES = 32
@@ -21,12 +21,12 @@ export function createSecrets(random: Random): IdentitySecrets {
 }
 
 /** The identity these secrets are of. */
-export async function openIdentity(secrets: IdentitySecrets): Promise<Identity> {
+export async function openIdentity(secrets: IdentitySecrets): Promise<NodeIdentity> {
   const key = await generateKeyPairFromSeed('Ed25519', secrets.ed25519Seed)
   return new KeyIdentity(key, secrets.keyCommitment)
 }
 
-class KeyIdentity implements Identity {
+class KeyIdentity implements NodeIdentity {
   readonly peer: PeerIdString
   readonly publicKey: Uint8Array<ArrayBuffer>
   readonly keyCommitment: Uint8Array<ArrayBuffer>

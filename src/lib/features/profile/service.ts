@@ -1,4 +1,4 @@
-import type { Identity } from '../../crypto/api.ts'
+import type { NodeIdentity } from '../../crypto/api.ts'
 import { createSecrets, openIdentity } from '../../crypto/identity.ts'
 import { cleanName, isValidName } from '../../protocol/names.ts'
 import type { Clock, Random } from '../../protocol/seams.ts'
@@ -15,7 +15,7 @@ export interface ProfileComponents {
 
 export interface ProfileInit {
   /** Called once in the life of a profile, when its identity is durable: starts what needs one. */
-  onCreated(identity: Identity): Promise<void> | void
+  onCreated(identity: NodeIdentity): Promise<void> | void
 }
 
 /**
@@ -24,7 +24,7 @@ export interface ProfileInit {
 export class ProfileService implements ProfileApi {
   readonly #components: ProfileComponents
   readonly #init: ProfileInit
-  #identity: Promise<Identity | null> | null = null
+  #identity: Promise<NodeIdentity | null> | null = null
 
   constructor(components: ProfileComponents, init: ProfileInit) {
     this.#components = components
@@ -32,7 +32,7 @@ export class ProfileService implements ProfileApi {
   }
 
   /** The identity kept from before, or null until there is one. */
-  identity(): Promise<Identity | null> {
+  identity(): Promise<NodeIdentity | null> {
     this.#identity ??= this.#restore()
     return this.#identity
   }
@@ -73,7 +73,7 @@ export class ProfileService implements ProfileApi {
     await this.#components.store.rename(valid)
   }
 
-  async #restore(): Promise<Identity | null> {
+  async #restore(): Promise<NodeIdentity | null> {
     const secrets = await this.#components.store.secrets()
     return secrets === null ? null : openIdentity(secrets)
   }
