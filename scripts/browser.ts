@@ -1,0 +1,92 @@
+/** The browsers the tests drive: those of this machine, else fetched or installed where that is allowed. */
+import { accessSync, constants, existsSync, globSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { chromium } from 'playwright'
+import { run } from './command.ts'
+
+export interface WebKit {
+  /** WebKitWebDriver, which speaks W3C WebDriver. */
+  driver: string
+  miniBrowser: string
+  /** A display for it: MiniBrowser has no headless mode. */
+  xvfb: string
+}
+
+/** The path of the first of these programs that is on the PATH. */
+function onPath(...names: string[]): string | null {
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  for (const file of names.flatMap((name) => folders.map((folder) => join(folder, name)))) {
+    if (isExecutable(file)) return file
+  }
+  return null
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+export function findChromium(): string | null {
+  const system = onPath('chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome')
+  if (system !== null) return system
+  const own = chromium.executablePath()
+  return existsSync(own) ? own : null
+}
+
+export function findFirefox(): string | null {
+  return onPath('firefox-esr', 'firefox')
+}
+
+export function findWebKit(): WebKit | null {
+  const driver = onPath('WebKitWebDriver')
+  const xvfb = onPath('Xvfb')
+  const [miniBrowser] = globSync([
+    '/usr/lib/*/webkit2gtk-4.*/MiniBrowser',
+    '/usr/libexec/webkit2gtk-4.*/MiniBrowser',
+  ])
+  return driver === null || xvfb === null || miniBrowser === undefined
+    ? null
+    : { driver, miniBrowser, xvfb }
+}
+
+/**
+ * A Chromium that starts: this machine's, else Playwright's download, else Debian's.
+ * @throws Error that says what to install.
+ */
+export async function ensureChromium(): Promise<string> {
+  const ways = [
+    () => Promise.resolve(),
+    async () => {
+      console.log('No Chromium on this machine: fetching Playwright’s…')
+      await run(['playwright', 'install', 'chromium'], { show: true })
+    },
+    () => installDebianPackages(['chromium']),
+  ]
+  for (const tryToGet of ways) {
+    await tryToGet()
+    const found = findChromium()
+    // One that was fetched may lack libraries of the system.
+    if (found !== null && (await run([found, '--version'])).code === 0) return found
+  }
+  throw new Error('No Chromium. Install it (Debian: apt-get install chromium) and try again.')
+}
+
+/** Tries to get the browsers that only the tests between browsers need; `find…` then tells what is there. */
+export async function installOtherBrowsers(): Promise<void> {
+  if (findFirefox() === null) await installDebianPackages(['firefox-esr'])
+  if (findWebKit() === null) await installDebianPackages(['webkit2gtk-driver', 'xvfb'])
+}
+
+/** Where this is Debian and we are root; elsewhere nothing happens. */
+async function installDebianPackages(packages: readonly string[]): Promise<void> {
+  if (process.getuid?.() !== 0 || onPath('apt-get') === null) return
+  console.log(`Installing ${packages.join(', ')}…`)
+  const env = { DEBIAN_FRONTEND: 'noninteractive' }
+  await run(['apt-get', 'update', '-q'], { show: true, env })
+  const install = ['apt-get', 'install', '-y', '-q', '--no-install-recommends'] as const
+  await run([...install, ...packages], { show: true, env })
+}

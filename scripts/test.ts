@@ -1,0 +1,115 @@
+/**
+ * Every test, from units to two browsers that talk. `npm test` is the one command for a fresh machine; with
+ * CI=true it also needs every browser and chats for ten minutes to see that nothing leaks.
+ *
+ * Ends with `N passed, N failed`. A skipped test is a failed one, and so is a suite in which none ran.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ensureChromium, findFirefox, findWebKit, installOtherBrowsers } from './browser.ts'
+import { run } from './command.ts'
+
+interface Tally {
+  passed: number
+  failed: number
+}
+
+const inCi = process.env['CI'] === 'true'
+const soakMinutes = 10
+const reports = await mkdtemp(join(tmpdir(), 'starling-test-'))
+const total: Tally = { passed: 0, failed: 0 }
+const remarks: string[] = []
+
+/** A program that is one test: it passes when it ends with 0. */
+async function check(title: string, command: [string, ...string[]]): Promise<void> {
+  console.log(`\n— ${title}`)
+  const { code } = await run(command, { show: true })
+  add(title, code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 })
+}
+
+async function vitest(project: string, files: string[] = []): Promise<void> {
+  console.log(`\n— ${project}`)
+  const report = join(reports, `${project}.json`)
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const command = ['vitest', 'run', '--project', project, ...reporters, ...files] as const
+  const { code } = await run(command, { show: true })
+  const { numTotalTests, numPassedTests } = await readReport(report, {
+    numTotalTests: 0,
+    numPassedTests: 0,
+  })
+  settle(project, numPassedTests, numTotalTests - numPassedTests, code)
+}
+
+async function playwright(): Promise<void> {
+  console.log('\n— e2e')
+  const report = join(reports, 'e2e.json')
+  const { code } = await run(['playwright', 'test', '--reporter=list,json'], {
+    show: true,
+    env: { PLAYWRIGHT_JSON_OUTPUT_NAME: report },
+  })
+  const { stats } = await readReport(report, {
+    stats: { expected: 0, unexpected: 0, flaky: 0, skipped: 0 },
+  })
+  settle('e2e', stats.expected, stats.unexpected + stats.flaky + stats.skipped, code)
+}
+
+/** What a runner counted, held against how it ended: it may fail for a reason that no test stands for. */
+function settle(title: string, passed: number, failed: number, code: number): void {
+  const silent = failed === 0 && (code !== 0 || passed === 0)
+  if (silent) remarks.push(`${title}: ${passed === 0 ? 'no test ran' : 'failed outside its tests'}`)
+  add(title, { passed, failed: silent ? 1 : failed })
+}
+
+function add(title: string, { passed, failed }: Tally): void {
+  total.passed += passed
+  total.failed += failed
+  if (failed > 0) remarks.push(`${title}: ${failed} not passed`)
+}
+
+async function readReport<T>(file: string, none: T): Promise<T> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as T
+  } catch {
+    // The runner ended before it could write; its exit code says so too.
+    return none
+  }
+}
+
+/** A browser that is not here: a failure where all are promised, elsewhere a remark. */
+function absent(title: string, install: string): void {
+  remarks.push(`${title} did not run: install ${install}`)
+  if (inCi) total.failed += 1
+}
+
+async function betweenBrowsers(): Promise<void> {
+  await installOtherBrowsers()
+  const files: string[] = []
+  if (findFirefox() === null) absent('Chromium ↔ Firefox', 'firefox-esr')
+  else files.push('tests/browsers/firefox.test.ts')
+  if (findWebKit() === null) absent('Chromium ↔ WebKit', 'webkit2gtk-driver and xvfb')
+  else files.push('tests/browsers/webkit.test.ts')
+  if (files.length > 0) await vitest('browsers', files)
+}
+
+console.log(`Node ${process.version}, ${await ensureChromium()}`)
+await check('build', ['vite', 'build'])
+await check('size of the bundles', ['size-limit'])
+await vitest('unit')
+await vitest('integration')
+await playwright()
+await betweenBrowsers()
+await check('bench, one round', ['node', 'tests/bench/main.ts', '--json', '--smoke'])
+if (inCi) {
+  await check(`soak, ${soakMinutes} minutes`, [
+    'node',
+    'tests/soak/main.ts',
+    '--minutes',
+    String(soakMinutes),
+  ])
+}
+await rm(reports, { recursive: true })
+
+for (const remark of remarks) console.log(remark)
+if (total.failed > 0 || total.passed === 0) process.exitCode = 1
+console.log(`${total.passed} passed, ${total.failed} failed`)

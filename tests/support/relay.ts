@@ -1,0 +1,98 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** A real relay in a process of its own, which serves the built app on a free port of this machine. */
+export class Relay implements AsyncDisposable {
+  readonly port: number
+  /** Of the page, the API and libp2p's WebSocket. */
+  readonly origin: string
+  readonly #dataFolder: string
+  readonly #args: readonly string[]
+  #process: ChildProcess | null = null
+  #log = ''
+
+  private constructor(port: number, dataFolder: string, args: readonly string[]) {
+    this.port = port
+    this.origin = `http://localhost:${port}`
+    this.#dataFolder = dataFolder
+    this.#args = args
+  }
+
+  /** @param args further flags for the relay */
+  static async start(...args: string[]): Promise<Relay> {
+    const dataFolder = await mkdtemp(join(tmpdir(), 'starling-relay-'))
+    const relay = new Relay(await freePort(), dataFolder, args)
+    await relay.up()
+    return relay
+  }
+
+  get pid(): number {
+    if (this.#process?.pid === undefined) throw new Error('the relay is not running')
+    return this.#process.pid
+  }
+
+  /** Starts it, again with the same port and data; resolves once it answers. */
+  async up(): Promise<void> {
+    this.#log = ''
+    const child = spawn(process.execPath, ['relay-node/src/main.ts', ...this.#args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        ...process.env,
+        HOST: '127.0.0.1',
+        PORT: String(this.port),
+        STARLING_DATA: this.#dataFolder,
+      },
+    })
+    this.#process = child
+    const keep = (chunk: Buffer): void => {
+      this.#log += chunk.toString()
+    }
+    child.stdout.on('data', keep)
+    child.stderr.on('data', keep)
+    while (!(await this.#answers())) {
+      if (child.exitCode !== null) throw new Error(`the relay did not start:\n${this.#log}`)
+      await delay(50)
+    }
+  }
+
+  /** Ends it as a failing machine would: nothing is said to anyone. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#end('SIGTERM')
+    await rm(this.#dataFolder, { recursive: true, force: true })
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#process
+    this.#process = null
+    if (child?.exitCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill(signal)
+    await ended
+  }
+
+  async #answers(): Promise<boolean> {
+    try {
+      return (await fetch(`${this.origin}/health`)).ok
+    } catch {
+      return false
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  if (address === null || typeof address === 'string') throw new Error('no port is free')
+  return address.port
+}
