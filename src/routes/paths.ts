@@ -1,0 +1,16 @@
+/** Where the screens are. screens.ts says which component stands where. */
+export const paths = {
+  chats: '#/',
+  chat: (id: string) => `#/chat/${id}`,
+  contacts: '#/contacts',
+  contact: (id: string) => `#/contacts/${id}`,
+  /** A friend's card: what their link and their QR code lead to. */
+  card: (card: string) => `#/c/${card}`,
+  network: '#/network',
+  settings: '#/settings',
+} as const
+
+/** The card in an address such as `#/c/…`, or null when it leads somewhere else. */
+export function cardIn(hash: string): string | null {
+  return hash.startsWith('#/c/') ? hash.slice('#/c/'.length) : null
+}

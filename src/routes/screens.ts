@@ -1,0 +1,17 @@
+/** Which component stands at which address. Each is loaded when it is first opened. */
+import { createRouter } from 'sv-router'
+
+const chats = () => import('./chats/Chats.svelte')
+const contacts = () => import('./contacts/Contacts.svelte')
+
+// The same component at two addresses stays mounted while a person goes between them.
+export const router = createRouter({
+  '/': chats,
+  '/chat/:id': chats,
+  '/contacts': contacts,
+  '/contacts/:id': contacts,
+  '/c/:card': contacts,
+  '/network': () => import('./network/Network.svelte'),
+  '/settings': () => import('./settings/Settings.svelte'),
+  '*': () => import('./NotFound.svelte'),
+})
