@@ -3,6 +3,7 @@ import type { ContactsApi } from '../features/contacts/api.ts'
 import type { NetworkApi } from '../features/network/api.ts'
 import type { ProfileApi } from '../features/profile/api.ts'
 import type { SettingsApi } from '../features/settings/api.ts'
+import type { MethodTable } from '../rpc/methods.ts'
 
 /** Everything a tab may ask of the node host, a component a key. */
 export interface NodeApi {
@@ -15,3 +16,49 @@ export interface NodeApi {
 
 /** Raised with every change of `NodeApi` or of the port's messages; a tab of another version reloads. */
 export const CONTRACT_VERSION = 1
+
+/** Every method of `NodeApi` and how it crosses the port. */
+export const NODE_METHODS: MethodTable<NodeApi> = {
+  profile: { watchProfile: 'watch', create: 'call', rename: 'call' },
+  contacts: {
+    watchContacts: 'watch',
+    watchRequests: 'watch',
+    watchMyCode: 'watch',
+    preview: 'call',
+    add: 'call',
+    accept: 'call',
+    decline: 'call',
+    block: 'call',
+    unblock: 'call',
+    remove: 'call',
+    setAlias: 'call',
+    setNote: 'call',
+  },
+  chat: {
+    watchConversations: 'watch',
+    watchTimeline: 'watch',
+    send: 'call',
+    markRead: 'call',
+    saveDraft: 'call',
+    setPinned: 'call',
+    setArchived: 'call',
+    search: 'call',
+  },
+  network: {
+    watchSelf: 'watch',
+    watchConnections: 'watch',
+    watchRelays: 'watch',
+    addRelay: 'call',
+    removeRelay: 'call',
+    testRelay: 'call',
+    watchLog: 'watch',
+    wake: 'call',
+  },
+  settings: {
+    watchSettings: 'watch',
+    setLanguage: 'call',
+    setTheme: 'call',
+    storage: 'call',
+    erase: 'call',
+  },
+}

@@ -1,0 +1,31 @@
+import type { NodeConnection } from './node-connection.ts'
+
+type WakeReason = 'online' | 'visible' | 'resume'
+
+/**
+ * Tells the host what happens to the page. Timers of a page that sleeps do not fire, so the host is told when
+ * the person is back, and looks after its connections then.
+ */
+export function followPage(node: NodeConnection): void {
+  const wake = (reason: WakeReason): void => {
+    // A host that ends meanwhile wakes by starting; the network slice itself does not fail.
+    node.api.network.wake(reason).catch(() => undefined)
+  }
+  addEventListener('online', () => {
+    wake('online')
+  })
+  document.addEventListener('visibilitychange', () => {
+    const visible = document.visibilityState === 'visible'
+    node.setVisible(visible)
+    if (visible) wake('visible')
+  })
+  document.addEventListener('resume', () => {
+    wake('resume')
+  })
+  addEventListener('pageshow', ({ persisted }) => {
+    if (persisted) wake('resume')
+  })
+  addEventListener('pagehide', ({ persisted }) => {
+    if (!persisted) node.close()
+  })
+}

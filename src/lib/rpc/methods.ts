@@ -1,0 +1,29 @@
+type Method = (...args: never[]) => unknown
+
+/**
+ * How a method crosses the port: `call` answers once; `watch` is a flow whose latest item replaces one not yet
+ * read; `stream` is a flow of which every item counts.
+ */
+export type MethodKind = 'call' | 'watch' | 'stream'
+
+type KindOf<Name, M> = M extends (...args: never[]) => AsyncIterable<unknown>
+  ? Name extends `watch${string}`
+    ? 'watch'
+    : 'stream'
+  : 'call'
+
+/**
+ * Every method of every component and its kind. It is what a host offers and what a tab can ask for; the type
+ * makes leaving one out, or giving the wrong kind, an error of the compiler.
+ */
+export type MethodTable<Api> = {
+  readonly [C in keyof Api]: {
+    readonly [M in keyof Api[C]]: KindOf<M, Api[C][M]>
+  }
+}
+
+/** A table of which only the shape is known. */
+export type AnyMethodTable = Readonly<Record<string, Readonly<Record<string, MethodKind>>>>
+
+/** Components by name, as the host holds them. */
+export type Components = Readonly<Record<string, Readonly<Record<string, Method>>>>

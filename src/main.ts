@@ -1,0 +1,9 @@
+import { mount } from 'svelte'
+import './app.css'
+import { connect } from './lib/client/connect.ts'
+import App from './routes/App.svelte'
+
+const target = document.querySelector('#app')
+if (target === null) throw new Error('index.html has no #app')
+
+mount(App, { target, props: { node: connect() } })

@@ -1,0 +1,150 @@
+import { CONTRACT_VERSION, NODE_METHODS, type NodeApi } from '../lib/client/contract.ts'
+import { check } from '../lib/protocol/codec.ts'
+import type { Logger } from '../lib/protocol/seams.ts'
+import { lockReleased } from '../lib/rpc/life-lock.ts'
+import type { Port } from '../lib/rpc/port.ts'
+import { RpcServer } from '../lib/rpc/server.ts'
+import {
+  fromTabSchema,
+  tabLock,
+  type FromHost,
+  type FromTab,
+  type LeaveReason,
+} from '../lib/rpc/session.ts'
+
+type Hello = Extract<FromTab, { lane: 'hello' }>
+
+/** A tab that said hello, for those who want to use what only a tab has. */
+export interface AttachedTab {
+  readonly id: string
+  readonly webrtc: boolean
+  visible: boolean
+  /** Sends on the lane of the WebRTC bridge. */
+  post(message: unknown, transfer?: Transferable[]): void
+}
+
+/** Who is told of the tabs that come and go, and of what they say on the lane of the WebRTC bridge. */
+export interface TabListener {
+  add(tab: AttachedTab): void
+  changed(tab: AttachedTab): void
+  receive(tab: AttachedTab, message: unknown): void
+  remove(tab: AttachedTab): void
+}
+
+export interface TabSessionComponents {
+  locks: LockManager
+  log: Logger
+  tabs: TabListener
+}
+
+export interface TabSessionInit {
+  port: Port
+  /** The id of this host. */
+  host: string
+  build: string
+  api: Promise<NodeApi>
+  onGone(): void
+}
+
+/**
+ * One tab, from its hello until it is gone. A tab that says something out of shape is not listened to for that
+ * message; a tab of another build is told the versions and nothing else.
+ */
+export class TabSession {
+  readonly #components: TabSessionComponents
+  readonly #init: TabSessionInit
+  readonly #rpc: RpcServer<NodeApi>
+  readonly #ended = new AbortController()
+  #tab: AttachedTab | null = null
+
+  constructor(components: TabSessionComponents, init: TabSessionInit) {
+    this.#components = components
+    this.#init = init
+    this.#rpc = new RpcServer({
+      api: init.api,
+      methods: NODE_METHODS,
+      post: (message) => {
+        this.#post({ lane: 'rpc', message })
+      },
+      log: components.log,
+    })
+    init.port.listen((message) => {
+      this.#receive(message)
+    })
+  }
+
+  /** Tells the tab that the host ends. */
+  leave(reason: LeaveReason): void {
+    this.#post({ lane: 'leaving', reason })
+    this.close()
+  }
+
+  close(): void {
+    if (this.#ended.signal.aborted) return
+    this.#ended.abort()
+    this.#rpc.close()
+    if (this.#tab !== null) this.#components.tabs.remove(this.#tab)
+    this.#tab = null
+    this.#init.port.close()
+    this.#init.onGone()
+  }
+
+  #receive(raw: unknown): void {
+    const { log, tabs } = this.#components
+    try {
+      const message = check(fromTabSchema, raw)
+      if (message.lane === 'hello') {
+        this.#greet(message)
+        return
+      }
+      if (this.#tab === null) return
+      switch (message.lane) {
+        case 'rpc':
+          this.#rpc.receive(message.message)
+          return
+        case 'rtc':
+          tabs.receive(this.#tab, message.message)
+          return
+        case 'visible':
+          this.#tab.visible = message.visible
+          tabs.changed(this.#tab)
+          return
+        case 'bye':
+          this.close()
+      }
+    } catch (error) {
+      log.warn(`message of a tab refused: ${String(error)}`)
+    }
+  }
+
+  #greet({ tab: id, contract, build, webrtc, visible }: Hello): void {
+    const { locks, tabs } = this.#components
+    this.#post({
+      lane: 'hello',
+      host: this.#init.host,
+      contract: CONTRACT_VERSION,
+      build: this.#init.build,
+    })
+    if (contract !== CONTRACT_VERSION || build !== this.#init.build || this.#tab !== null) return
+    this.#tab = {
+      id,
+      webrtc,
+      visible,
+      post: (message, transfer) => {
+        this.#post({ lane: 'rtc', message }, transfer)
+      },
+    }
+    tabs.add(this.#tab)
+    lockReleased(locks, tabLock(id), this.#ended.signal).then(
+      () => {
+        this.close()
+      },
+      // Only the end of this session takes the wish for the lock back.
+      () => undefined,
+    )
+  }
+
+  #post(message: FromHost, transfer?: Transferable[]): void {
+    if (!this.#ended.signal.aborted) this.#init.port.post(message, transfer)
+  }
+}

@@ -1,0 +1,46 @@
+import { paraglideVitePlugin } from '@inlang/paraglide-js'
+import { svelte } from '@sveltejs/vite-plugin-svelte'
+import tailwindcss from '@tailwindcss/vite'
+import { defineConfig, type Plugin } from 'vite'
+import { VitePWA } from 'vite-plugin-pwa'
+import { buildId } from './scripts/build-id.ts'
+import { i18nOptions } from './scripts/i18n.ts'
+
+/** The one noise of the bundle: @libp2p/webrtc asks for it by its other name. */
+const alias = { '@libp2p/noise': '@chainsafe/libp2p-noise' }
+
+/** A worker is built on its own, with these plugins and not the page's. */
+const workerPlugins = (): Plugin[] => []
+
+export default defineConfig(({ command }) => ({
+  define: { __BUILD_ID__: JSON.stringify(command === 'build' ? buildId() : 'dev') },
+  resolve: { alias },
+  plugins: [
+    paraglideVitePlugin(i18nOptions),
+    tailwindcss(),
+    svelte(),
+    VitePWA({
+      strategies: 'injectManifest',
+      srcDir: 'src/workers',
+      filename: 'service-worker.ts',
+      // Registered by src/lib/client/service-worker.ts, through the Trusted Types policy.
+      injectRegister: false,
+      // public/manifest.webmanifest is written by hand.
+      manifest: false,
+      injectManifest: {
+        globPatterns: ['**/*.{html,js,css,woff2,svg,png,webmanifest}'],
+        globIgnores: ['screenshots/**'],
+        maximumFileSizeToCacheInBytes: 4 * 1024 * 1024,
+        sourcemap: true,
+      },
+    }),
+  ],
+  worker: { format: 'es', plugins: workerPlugins },
+  build: {
+    target: ['chrome120', 'firefox128', 'safari17'],
+    sourcemap: true,
+    // Inlined assets would need `data:` in the Content Security Policy.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+}))
