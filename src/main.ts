@@ -6,4 +6,5 @@ import App from './routes/App.svelte'
 const target = document.querySelector('#app')
 if (target === null) throw new Error('index.html has no #app')
 
-mount(App, { target, props: { node: connect() } })
+const { api } = connect()
+mount(App, { target, props: { node: api } })
