@@ -1,0 +1,31 @@
+import { defineConfig } from '@playwright/test'
+import { findChromium } from './scripts/browser.ts'
+import type { HostOption } from './tests/e2e/fixtures.ts'
+
+const executablePath = findChromium()
+
+export default defineConfig<HostOption>({
+  testDir: 'tests/e2e',
+  outputDir: 'test-results',
+  forbidOnly: true,
+  retries: 0,
+  workers: 2,
+  timeout: 60_000,
+  // What the slowest honest step may take: a cold start with a reservation, or a dial that has to fail first.
+  expect: { timeout: 15_000 },
+  use: {
+    actionTimeout: 15_000,
+    locale: 'en-GB',
+    trace: 'retain-on-failure',
+    screenshot: 'only-on-failure',
+    launchOptions: {
+      args: ['--no-sandbox'],
+      ...(executablePath === null ? {} : { executablePath }),
+    },
+  },
+  // Where the node lives must make no difference to anyone: the same tests, once for each place.
+  projects: [
+    { name: 'shared-worker', use: { host: 'shared' } },
+    { name: 'elected-tab', use: { host: 'elected' } },
+  ],
+})

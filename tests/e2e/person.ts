@@ -1,0 +1,169 @@
+import { expect, type BrowserContext, type Locator, type Page } from '@playwright/test'
+import { countDirectBytes } from './page-scripts.ts'
+
+/** Someone using Starling in a browser of their own, by what they see and hear: roles, labels and words. */
+export class Person {
+  readonly context: BrowserContext
+  readonly origin: string
+  /** The tab they are looking at. */
+  page: Page
+
+  private constructor(context: BrowserContext, origin: string, page: Page) {
+    this.context = context
+    this.origin = origin
+    this.page = page
+  }
+
+  /** @param origin of the relay that serves them the page */
+  static async arrive(context: BrowserContext, origin: string): Promise<Person> {
+    const person = new Person(context, origin, await context.newPage())
+    await person.page.goto(origin)
+    return person
+  }
+
+  // First visit
+
+  /** Says a name, whatever was suggested. */
+  async start(name: string): Promise<void> {
+    await this.page.getByLabel('Your name').fill(name)
+    await this.page.getByRole('button', { name: 'Start' }).click()
+    await expect(this.navigation).toBeVisible()
+  }
+
+  // Screens
+
+  get navigation(): Locator {
+    return this.page.getByRole('navigation', { name: 'Screens' })
+  }
+
+  async goTo(screen: 'Chats' | 'Contacts' | 'Network' | 'Settings'): Promise<void> {
+    await this.navigation.getByRole('link', { name: screen }).click()
+    await expect(this.page.getByRole('heading', { level: 1, name: screen })).toBeVisible()
+  }
+
+  // Meeting
+
+  async openMyCode(): Promise<void> {
+    await this.goTo('Contacts')
+    await this.page.getByRole('button', { name: 'My code' }).first().click()
+    await expect(this.myCodePicture).toBeVisible()
+  }
+
+  get myCodePicture(): Locator {
+    return this.page.getByRole('img', { name: 'QR code with a link to write to you' })
+  }
+
+  /** The link that leads to them, once it names a relay that holds a place for them. */
+  async myLink(): Promise<string> {
+    await this.openMyCode()
+    const link = await this.page.getByLabel('Link', { exact: true }).textContent()
+    await this.page.keyboard.press('Escape')
+    return (link ?? '').trim()
+  }
+
+  async openScan(): Promise<void> {
+    await this.goTo('Contacts')
+    await this.page.getByRole('button', { name: 'Scan a code' }).first().click()
+  }
+
+  /** Pastes into the scan dialog; what it says about the code is for the test to look at. */
+  async pasteCode(code: string): Promise<void> {
+    await this.page.getByLabel('Link or code').fill(code)
+    await this.page.getByRole('button', { name: 'Continue' }).click()
+  }
+
+  async choosePicture(picture: Buffer): Promise<void> {
+    const chooser = this.page.waitForEvent('filechooser')
+    await this.page.getByText('Choose a picture', { exact: true }).click()
+    await (await chooser).setFiles({ name: 'code.png', mimeType: 'image/png', buffer: picture })
+  }
+
+  /** Agrees to the person whose code was read. */
+  async addPreviewed(): Promise<void> {
+    await this.page.getByRole('button', { name: /^Add/ }).click()
+  }
+
+  async openLink(link: string): Promise<void> {
+    await this.page.goto(link)
+  }
+
+  async accept(name: string): Promise<void> {
+    await this.goTo('Contacts')
+    const request = this.page.getByRole('listitem').filter({ hasText: name })
+    await request.getByRole('button', { name: 'Accept' }).click()
+  }
+
+  /** Becomes a contact of another by their link, on both sides. */
+  async meet(other: Person, names: { mine: string; theirs: string }): Promise<void> {
+    await this.openLink(await other.myLink())
+    await this.addPreviewed()
+    await other.accept(names.mine)
+    await expect(this.contact(names.theirs)).toBeVisible()
+  }
+
+  contact(name: string): Locator {
+    return this.page.getByRole('link', { name })
+  }
+
+  // Talking
+
+  async openChat(name: string): Promise<void> {
+    await this.goTo('Chats')
+    await this.page.getByRole('link', { name }).first().click()
+    await expect(this.composer).toBeVisible()
+  }
+
+  get composer(): Locator {
+    return this.page.getByRole('textbox', { name: /^Message/ })
+  }
+
+  async write(text: string): Promise<void> {
+    await this.composer.fill(text)
+    await this.composer.press('Enter')
+    await expect(this.message(text)).toBeVisible()
+  }
+
+  /** A message in the open conversation. */
+  message(text: string): Locator {
+    return this.page.getByRole('article').filter({ hasText: text })
+  }
+
+  /** How far my message has come, in the words a screen reader gets. */
+  state(text: string): Locator {
+    return this.message(text).locator('[data-state]')
+  }
+
+  // Their browser
+
+  /** Bytes their tabs' WebRTC connections have carried. */
+  async directBytes(): Promise<{ sent: number; received: number }> {
+    const counts = await Promise.all(
+      this.context.pages().map((page) => page.evaluate(countDirectBytes)),
+    )
+    return {
+      sent: counts.reduce((sum, { sent }) => sum + sent, 0),
+      received: counts.reduce((sum, { received }) => sum + received, 0),
+    }
+  }
+
+  /** Closes every tab: with the last one the node stops. What is stored stays. */
+  async leave(): Promise<void> {
+    for (const page of this.context.pages()) await page.close({ runBeforeUnload: true })
+  }
+
+  async comeBack(): Promise<void> {
+    this.page = await this.context.newPage()
+    await this.page.goto(this.origin)
+    await expect(this.navigation).toBeVisible()
+  }
+
+  /** One more tab of the same browser, which becomes the one they look at. */
+  async openTab(): Promise<Page> {
+    await this.comeBack()
+    return this.page
+  }
+
+  async reload(): Promise<void> {
+    await this.page.reload()
+  }
+}
