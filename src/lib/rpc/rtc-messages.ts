@@ -110,6 +110,7 @@ export const fromBridgeSchema = v.variant('type', [
 ])
 
 export type BridgeMethod = v.InferOutput<typeof method>
+export type ConnectionConfig = v.InferOutput<typeof config>
 export type Description = v.InferOutput<typeof description>
 export type Candidate = v.InferOutput<typeof candidate>
 export type ToBridge = v.InferOutput<typeof toBridgeSchema>

@@ -1,0 +1,94 @@
+import { TypedEventEmitter } from 'main-event'
+import type { ConnectionConfig } from '../../rpc/rtc-messages.ts'
+import { BridgeTab } from './bridge-tab.ts'
+import {
+  BridgedIceCandidate,
+  BridgedPeerConnection,
+  BridgedSessionDescription,
+} from './peer-connection.ts'
+
+/** A tab as the bridge needs it: where it is visible it is least likely to be frozen. */
+export interface RtcTab {
+  readonly id: string
+  /** Whether it has RTCPeerConnection. */
+  readonly webrtc: boolean
+  readonly visible: boolean
+  post(message: unknown, transfer?: Transferable[]): void
+}
+
+export interface RtcBridgeEvents {
+  /** `available` changed, or another tab took over and connections must be made again. */
+  changed: CustomEvent
+}
+
+/** The globals @libp2p/webrtc reads while its module is evaluated. */
+interface RtcScope {
+  RTCPeerConnection?: unknown
+  RTCSessionDescription?: unknown
+  RTCIceCandidate?: unknown
+}
+
+/**
+ * Gives a worker WebRTC by way of the tabs it serves.
+ *
+ * New connections are made in one tab: the one that holds connections already, else a visible one, else the
+ * oldest. When that tab goes, its connections are closed at once and the next one is made in another tab.
+ */
+export class RtcBridge extends TypedEventEmitter<RtcBridgeEvents> {
+  readonly #tabs = new Map<string, { tab: RtcTab; bridge: BridgeTab }>()
+
+  /** Whether some tab can hold WebRTC connections. */
+  get available(): boolean {
+    return this.#tabs.size > 0
+  }
+
+  /** Puts the stand-ins where @libp2p/webrtc looks for the platform's. To be called before it is imported. */
+  install(scope: RtcScope): void {
+    const choose = (): BridgeTab => this.#choose()
+    scope.RTCPeerConnection = class extends BridgedPeerConnection {
+      constructor(config?: ConnectionConfig) {
+        super(choose(), config)
+      }
+    }
+    scope.RTCSessionDescription = BridgedSessionDescription
+    scope.RTCIceCandidate = BridgedIceCandidate
+  }
+
+  add(tab: RtcTab): void {
+    if (!tab.webrtc) return
+    const bridge = new BridgeTab((message, transfer) => {
+      tab.post(message, transfer)
+    })
+    this.#tabs.set(tab.id, { tab, bridge })
+    if (this.#tabs.size === 1) this.#changed()
+  }
+
+  /** @throws InvalidDataError when the message is not one of the protocol's. */
+  receive(tab: RtcTab, message: unknown): void {
+    this.#tabs.get(tab.id)?.bridge.receive(message)
+  }
+
+  remove(tab: RtcTab): void {
+    const entry = this.#tabs.get(tab.id)
+    if (entry === undefined) return
+    this.#tabs.delete(tab.id)
+    const held = entry.bridge.connectionCount > 0
+    entry.bridge.end()
+    if (held || this.#tabs.size === 0) this.#changed()
+  }
+
+  /** @throws DOMException (InvalidStateError) when no tab is there. */
+  #choose(): BridgeTab {
+    const entries = [...this.#tabs.values()]
+    const chosen =
+      entries.find(({ bridge }) => bridge.connectionCount > 0) ??
+      entries.find(({ tab }) => tab.visible) ??
+      entries[0]
+    if (chosen === undefined) throw new DOMException('no tab has WebRTC', 'InvalidStateError')
+    return chosen.bridge
+  }
+
+  #changed(): void {
+    this.safeDispatchEvent('changed')
+  }
+}
