@@ -33,6 +33,8 @@ export interface ContactRow {
   keyCommitment: Uint8Array | null
   /** Where to look for them first: `host[:port]` or multiaddrs. */
   relays: string[]
+  /** When they added me, by their clock; null while they did not say. */
+  sinceMs: number | null
   lastSeenAtMs: number | null
   addedAtMs: number
 }

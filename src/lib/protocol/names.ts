@@ -8,11 +8,12 @@ export const MAX_NAME_CHARACTERS = 40
 export const MAX_NAME_BYTES = 120
 
 /**
- * What must not stand in a name: control characters, halves of surrogate pairs, characters that turn the direction of
- * text around, and ones that show nothing. The joiners U+200C and U+200D stay: scripts and emoji need them.
+ * What must not stand in a name: control characters, halves of surrogate pairs, private ones, characters that turn the
+ * direction of text around, and ones that show nothing. Scripts and emoji need the joiners U+200C and U+200D,
+ * flags need tags.
  */
 const UNWANTED =
-  /[\p{Cc}\p{Cs}\p{Co}\p{Cn}\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180F\u200B\u200E\u200F\u202A-\u202E\u2060-\u206F\u2800\u3164\uFEFF\uFFA0\uFFF0-\uFFFB]/gu
+  /(?![\u200C\u200D\u{E0020}-\u{E007F}])\p{Cf}|\p{Cc}|\p{Cs}|\p{Co}|\u034F|\u115F|\u1160|\u17B4|\u17B5|[\u180B-\u180D\u180F]|\u2065|\u2800|\u3164|\uFFA0/gu
 
 const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u
 
