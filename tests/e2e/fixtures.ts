@@ -1,4 +1,5 @@
 import { test as base, type BrowserContextOptions } from '@playwright/test'
+import type { Front } from '../support/front.ts'
 import { Relay } from '../support/relay.ts'
 import { Person } from './person.ts'
 import { recordPeerConnections, removeSharedWorker } from './page-scripts.ts'
@@ -24,7 +25,8 @@ interface Fixtures {
 }
 
 export interface PersonOptions extends BrowserContextOptions {
-  relay?: Relay
+  /** Where they open the page. */
+  relay?: Relay | Front
 }
 
 interface WorkerFixtures {

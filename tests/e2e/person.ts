@@ -1,4 +1,5 @@
 import { expect, type BrowserContext, type Locator, type Page } from '@playwright/test'
+import type { Relay } from '../support/relay.ts'
 import { countDirectBytes } from './page-scripts.ts'
 
 /** Someone using Starling in a browser of their own, by what they see and hear: roles, labels and words. */
@@ -105,6 +106,14 @@ export class Person {
     return this.page.getByRole('link', { name })
   }
 
+  /** The four words this person sees for a contact. */
+  async safetyWords(name: string): Promise<string[]> {
+    await this.goTo('Contacts')
+    await this.contact(name).click()
+    const words = this.page.getByLabel('Safety words')
+    return ((await words.textContent()) ?? '').trim().split(/\s+/)
+  }
+
   // Talking
 
   async openChat(name: string): Promise<void> {
@@ -131,6 +140,18 @@ export class Person {
   /** How far my message has come, in the words a screen reader gets. */
   state(text: string): Locator {
     return this.message(text).locator('[data-state]')
+  }
+
+  async chooseInChatMenu(item: string): Promise<void> {
+    await this.page.getByRole('button', { name: 'Chat menu' }).click()
+    await this.page.getByRole('menuitem', { name: item }).click()
+  }
+
+  // The network
+
+  /** A relay in the list of the network screen. */
+  relayRow(relay: Relay): Locator {
+    return this.page.getByRole('listitem').filter({ hasText: `localhost:${relay.port}` })
   }
 
   // Their browser

@@ -1,0 +1,111 @@
+import { AxeBuilder } from '@axe-core/playwright'
+import { expect, test, type Person } from './fixtures.ts'
+
+const standard = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`no screen has a fault axe can find (${colorScheme})`, async ({ person, stranger }) => {
+    test.slow()
+    const newcomer = await stranger({ colorScheme, reducedMotion: 'reduce' })
+    await expect(newcomer.page.getByLabel('Your name')).toBeVisible()
+    await expectNoFaults(newcomer, 'welcome')
+
+    const anna = await person('Anna', { colorScheme, reducedMotion: 'reduce' })
+    const boris = await person('Boris', { colorScheme, reducedMotion: 'reduce' })
+    await boris.openLink(await anna.myLink())
+    await expect(boris.page.getByRole('button', { name: /^Add/ })).toBeVisible()
+    await expectNoFaults(boris, 'preview of a card')
+    await boris.addPreviewed()
+    await anna.goTo('Contacts')
+    await expect(anna.page.getByRole('button', { name: 'Accept' })).toBeVisible()
+    await expectNoFaults(anna, 'contacts with a request')
+    await anna.accept('Boris')
+
+    await anna.openChat('Boris')
+    await boris.openChat('Anna')
+    await boris.write('hello https://example.org')
+    await expect(anna.message('hello')).toBeVisible()
+    await expectNoFaults(anna, 'conversation')
+    await anna.goTo('Chats')
+    await expectNoFaults(anna, 'chats')
+    await anna.openMyCode()
+    await expectNoFaults(anna, 'my code')
+    await anna.page.keyboard.press('Escape')
+    await anna.openScan()
+    await expectNoFaults(anna, 'scan')
+    await anna.page.keyboard.press('Escape')
+    for (const screen of ['Network', 'Settings'] as const) {
+      await anna.goTo(screen)
+      await expectNoFaults(anna, screen)
+    }
+  })
+}
+
+test('a name, a chat and a message by keyboard alone', async ({ stranger }) => {
+  const anna = await stranger()
+  const { keyboard } = anna.page
+  await expect(anna.page.getByLabel('Your name')).toBeVisible()
+
+  await tabTo(anna, 'Your name')
+  await keyboard.press('ControlOrMeta+A')
+  await keyboard.type('Anna')
+  await keyboard.press('Enter')
+  await expect(anna.navigation).toBeVisible()
+  await tabTo(anna, 'Notes to self')
+  await keyboard.press('Enter')
+  await expect(anna.composer).toBeVisible()
+  await tabTo(anna, 'Message')
+  await keyboard.type('typed')
+  await keyboard.press('Enter')
+
+  await expect(anna.message('typed')).toBeVisible()
+})
+
+test('nothing is wider than a screen of 320 px', async ({ person, stranger }) => {
+  const viewport = { width: 320, height: 568 }
+  const newcomer = await stranger({ viewport })
+  await expect(newcomer.page.getByLabel('Your name')).toBeVisible()
+  await expectNoSidewaysScroll(newcomer, 'welcome')
+  const anna = await person('A name of forty characters, no more than', { viewport })
+
+  for (const screen of ['Contacts', 'Network', 'Settings', 'Chats'] as const) {
+    await anna.goTo(screen)
+    await expectNoSidewaysScroll(anna, screen)
+  }
+  await anna.openMyCode()
+  await expectNoSidewaysScroll(anna, 'my code')
+  await anna.page.keyboard.press('Escape')
+  await anna.openChat('Notes to self')
+  await anna.write('donaudampfschifffahrtsgesellschaftskapitänsmütze'.repeat(4))
+  await expectNoSidewaysScroll(anna, 'conversation')
+})
+
+async function expectNoFaults({ page }: Person, place: string): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).withTags(standard).analyze()
+  const faults = violations.map(({ id, nodes }) => ({
+    id,
+    where: nodes.map(({ target, failureSummary }) => ({ target, failureSummary })),
+  }))
+  expect(faults, place).toEqual([])
+}
+
+async function expectNoSidewaysScroll({ page }: Person, place: string): Promise<void> {
+  const { scrolled, shown } = await page.evaluate(() => ({
+    scrolled: document.documentElement.scrollWidth,
+    shown: document.documentElement.clientWidth,
+  }))
+  expect(scrolled, place).toBeLessThanOrEqual(shown)
+}
+
+/** Presses Tab until the focus is on what is called `name`; it has to come by within 40 steps. */
+async function tabTo({ page }: Person, name: string): Promise<void> {
+  for (let step = 0; step < 40; step++) {
+    const focused = page.locator(':focus')
+    if ((await focused.count()) > 0) {
+      const snapshot = await focused.ariaSnapshot()
+      if (snapshot.split('\n')[0]!.includes(name)) return
+    }
+    await page.keyboard.press('Tab')
+  }
+  throw new Error(`${name} is not reached by Tab`)
+}

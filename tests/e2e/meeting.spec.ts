@@ -1,0 +1,156 @@
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import { cardFragment, sealCard } from '../../src/lib/features/contacts/card.ts'
+import { peerIdOf } from '../../src/lib/protocol/ids.ts'
+import { signedBytes } from '../../src/lib/protocol/signed.ts'
+import { expect, test } from './fixtures.ts'
+
+test('a link makes two people contacts of each other once one accepts', async ({ person }) => {
+  const anna = await person('Anna')
+  const boris = await person('Boris')
+
+  await boris.openLink(await anna.myLink())
+  await expect(boris.page.getByText('Anna')).toBeVisible()
+  await boris.addPreviewed()
+  await anna.accept('Boris')
+
+  await anna.openChat('Boris')
+  await boris.openChat('Anna')
+})
+
+test('both see the same four safety words', async ({ person }) => {
+  const anna = await person('Anna')
+  const boris = await person('Boris')
+  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
+
+  const words = await anna.safetyWords('Boris')
+
+  expect(words).toHaveLength(4)
+  expect(await boris.safetyWords('Anna')).toEqual(words)
+})
+
+test('a picture of the QR code is read', async ({ person }) => {
+  const anna = await person('Anna')
+  const boris = await person('Boris')
+  await anna.openMyCode()
+  const picture = await anna.myCodePicture.screenshot()
+  await anna.page.keyboard.press('Escape')
+
+  await boris.openScan()
+  await boris.choosePicture(picture)
+  await boris.addPreviewed()
+  await anna.accept('Boris')
+
+  await boris.openChat('Anna')
+})
+
+test('one who has scanned me is accepted by scanning them', async ({ person }) => {
+  const anna = await person('Anna')
+  const boris = await person('Boris')
+  await boris.openLink(await anna.myLink())
+  await boris.addPreviewed()
+  await anna.goTo('Contacts')
+  await expect(anna.page.getByRole('button', { name: 'Accept' })).toBeVisible()
+
+  await anna.openLink(await boris.myLink())
+  await anna.addPreviewed()
+
+  await anna.goTo('Contacts')
+  await expect(anna.contact('Boris')).toBeVisible()
+  await expect(anna.page.getByRole('button', { name: 'Accept' })).toBeHidden()
+})
+
+test('a friend’s link waits while a newcomer says their name', async ({ person, stranger }) => {
+  const anna = await person('Anna')
+  const boris = await stranger()
+
+  await boris.openLink(await anna.myLink())
+  await boris.start('Boris')
+  await boris.addPreviewed()
+
+  await anna.accept('Boris')
+})
+
+test('one who is declined is gone, one who is accepted is not', async ({ person }) => {
+  const anna = await person('Anna')
+  const boris = await person('Boris')
+  await boris.openLink(await anna.myLink())
+  await boris.addPreviewed()
+
+  await anna.goTo('Contacts')
+  await anna.page.getByRole('button', { name: 'Decline' }).click()
+
+  await expect(anna.page.getByText('Boris')).toBeHidden()
+})
+
+test.describe('a code that leads nowhere says why', () => {
+  const problems = [
+    ['malformed', 'hello', 'This is not a Starling code.'],
+    ['foreign', 'https://example.org/hello', 'This code belongs to another program.'],
+    ['expired', cardOf({ expiresAtMs: Date.UTC(2020, 0) }), 'This code has expired.'],
+    ['tampered', cardOf({ flipBit: true }), 'This code was changed after it was made.'],
+    ['newer', cardOf({ version: 2 }), 'This code comes from a newer Starling.'],
+  ] as const
+
+  for (const [kind, code, sentence] of problems) {
+    test(kind, async ({ person }) => {
+      const anna = await person('Anna')
+      await anna.openScan()
+
+      await anna.pasteCode(await code)
+
+      await expect(anna.page.getByText(sentence)).toBeVisible()
+    })
+  }
+
+  test('my own', async ({ person }) => {
+    const anna = await person('Anna')
+    const link = await anna.myLink()
+    await anna.openScan()
+
+    await anna.pasteCode(link)
+
+    await expect(anna.page.getByText('This is your own code.')).toBeVisible()
+  })
+
+  test('a picture without one', async ({ person }) => {
+    const anna = await person('Anna')
+    const picture = await anna.page.getByRole('navigation').screenshot()
+    await anna.openScan()
+
+    await anna.choosePicture(picture)
+
+    await expect(anna.page.getByText('There is no code in this picture.')).toBeVisible()
+  })
+})
+
+interface CardFlaw {
+  expiresAtMs?: number
+  flipBit?: boolean
+  version?: number
+}
+
+/** A card of somebody nobody knows, with one thing wrong. */
+async function cardOf({ expiresAtMs, flipBit, version }: CardFlaw): Promise<string> {
+  const key = await generateKeyPair('Ed25519')
+  const publicKey = key.publicKey.raw
+  const card = await sealCard(
+    {
+      peer: peerIdOf(publicKey),
+      name: 'Nobody',
+      keyCommitment: new Uint8Array(32),
+      relays: ['localhost:1'],
+      expiresAtMs: expiresAtMs ?? null,
+    },
+    {
+      publicKey,
+      sign: async (context, body) => Uint8Array.from(await key.sign(signedBytes(context, body))),
+    },
+  )
+  if (version !== undefined) card[0] = version
+  if (flipBit === true) {
+    // The first letter of the name: the bytes stay well formed, only the signature no longer fits.
+    const at = Buffer.from(card).indexOf('Nobody')
+    card[at]! ^= 1
+  }
+  return cardFragment(card)
+}

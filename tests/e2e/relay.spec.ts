@@ -1,0 +1,65 @@
+import { expect, test } from './fixtures.ts'
+
+test('a relay killed and started again is reserved again, and messages go on', async ({
+  ownRelay: relay,
+  person,
+}) => {
+  const anna = await person('Anna', { relay })
+  const boris = await person('Boris', { relay })
+  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
+  await anna.goTo('Network')
+  await expect(anna.relayRow(relay).getByText('Reserved')).toBeVisible()
+
+  await relay.kill()
+  await expect(anna.relayRow(relay).getByText('Reserved')).toBeHidden()
+  // Nobody may be reached through what no longer runs: both start anew, with what they have stored.
+  await boris.leave()
+  await relay.up()
+
+  await expect(anna.relayRow(relay).getByText('Reserved')).toBeVisible({ timeout: 40_000 })
+  await boris.comeBack()
+  await boris.openChat('Anna')
+  await boris.write('the relay is back')
+  await anna.openChat('Boris')
+  await expect(anna.message('the relay is back')).toBeVisible()
+})
+
+test('who is connected directly keeps talking while the relay is down', async ({
+  ownRelay: relay,
+  person,
+}) => {
+  const anna = await person('Anna', { relay })
+  const boris = await person('Boris', { relay })
+  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
+  await boris.openChat('Anna')
+  await anna.openChat('Boris')
+  await expect(boris.page.getByText('Direct').first()).toBeAttached()
+  await expect(anna.page.getByText('Direct').first()).toBeAttached()
+
+  await relay.kill()
+  await boris.write('nobody in between')
+
+  await expect(anna.message('nobody in between')).toBeVisible()
+})
+
+test('the page opens without a network, with everything in it', async ({
+  ownRelay: relay,
+  person,
+}) => {
+  const anna = await person('Anna', { relay })
+  await anna.openChat('Notes to self')
+  await anna.write('kept here')
+  await anna.page.evaluate(async () => {
+    await navigator.serviceWorker.ready
+  })
+  await anna.leave()
+  await relay.kill()
+
+  await anna.comeBack()
+
+  await anna.openChat('Notes to self')
+  await expect(anna.message('kept here')).toBeVisible()
+  await expect(anna.page.getByText(/No relay answers|You are offline/)).toBeVisible()
+  await anna.goTo('Network')
+  await anna.goTo('Settings')
+})
