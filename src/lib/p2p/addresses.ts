@@ -1,0 +1,139 @@
+/** What relay addresses look like to people, in cards and to libp2p, and what a connection's address tells. */
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { isPeerId, type PeerIdString } from '../protocol/ids.ts'
+import type { TransportName } from './api.ts'
+import { InvalidAddressError } from './errors.ts'
+
+/** Longest address taken from anybody, in characters: a multiaddr with two certificate hashes and a peer id. */
+export const MAX_ADDRESS_CHARS = 512
+
+/** A way to a relay, parsed. */
+export interface RelayAddress {
+  /** One spelling for each address. */
+  text: string
+  /** `host[:port]` as in cards; the port is left out when it is 443. */
+  host: string
+  /** The relay's peer id, when the address names it. */
+  peer: PeerIdString | null
+  /** What to dial, the likeliest first; without a peer id. */
+  multiaddrs: Multiaddr[]
+}
+
+/** @throws InvalidAddressError */
+export function parseRelayAddress(input: string): RelayAddress {
+  const text = input.trim()
+  if (text.length === 0 || text.length > MAX_ADDRESS_CHARS) {
+    throw new InvalidAddressError('empty or too long')
+  }
+  return text.startsWith('/') ? parseMultiaddr(text) : parseUrl(text)
+}
+
+/** The address to reach a peer by through a relay. `relay` is the relay's own address, with its peer id. */
+export function circuitAddress(relay: Multiaddr, peer: PeerIdString): Multiaddr {
+  return multiaddr(`${relay.toString()}/p2p-circuit/p2p/${peer}`)
+}
+
+/** The address to reach a peer by with WebRTC, signalled through a relay. */
+export function webRtcAddress(relay: Multiaddr, peer: PeerIdString): Multiaddr {
+  return multiaddr(`${relay.toString()}/p2p-circuit/webrtc/p2p/${peer}`)
+}
+
+/** `address` up to and with the relay's peer id, when it goes through a relay. */
+export function relayPartOf(address: Multiaddr): Multiaddr | null {
+  const [relay, rest] = address.toString().split('/p2p-circuit')
+  return rest === undefined || relay === undefined || relay === '' ? null : multiaddr(relay)
+}
+
+/** The last peer id in an address. */
+export function peerOf(address: Multiaddr): PeerIdString | null {
+  const value = address.getComponents().findLast(({ name }) => name === 'p2p')?.value
+  return isPeerId(value) ? value : null
+}
+
+/** `host[:port]` of an address; null when it names no host. */
+export function hostOf(address: Multiaddr): string | null {
+  const components = address.getComponents()
+  const host = components.find(({ name }) => ['ip4', 'ip6', 'dns', 'dns4', 'dns6'].includes(name))
+  const port = components.find(({ name }) => name === 'tcp' || name === 'udp')?.value
+  if (host?.value === undefined) return null
+  return joinHost(host.name === 'ip6' ? `[${host.value}]` : host.value, Number(port ?? 443))
+}
+
+export function transportOf(address: Multiaddr): TransportName {
+  const names = address.getComponents().map(({ name }) => name)
+  if (names.includes('webrtc')) return 'webrtc'
+  if (names.includes('p2p-circuit')) return 'circuit'
+  if (names.includes('webrtc-direct')) return 'webrtc-direct'
+  if (names.includes('webtransport')) return 'webtransport'
+  return names.includes('ws') || names.includes('wss') ? 'websocket' : 'other'
+}
+
+function parseMultiaddr(text: string): RelayAddress {
+  let address: Multiaddr
+  try {
+    address = multiaddr(text)
+  } catch (cause) {
+    throw new InvalidAddressError('not a multiaddr', { cause })
+  }
+  const host = hostOf(address)
+  const transport = transportOf(address)
+  if (host === null || transport === 'other' || transport === 'webrtc' || transport === 'circuit') {
+    throw new InvalidAddressError('not an address of a relay that a browser can dial')
+  }
+  const peer = peerOf(address)
+  const bare = peer === null ? address : address.decapsulate(`/p2p/${peer}`)
+  return { text: address.toString(), host, peer, multiaddrs: [bare] }
+}
+
+function parseUrl(text: string): RelayAddress {
+  const scheme = /^(https?|wss?):\/\//i.exec(text)?.[1]?.toLowerCase()
+  let url: URL
+  try {
+    url = new URL(scheme === undefined ? `https://${text}` : text.replace(/^ws/i, 'http'))
+  } catch (cause) {
+    throw new InvalidAddressError('neither a host nor a URL', { cause })
+  }
+  if (!['http:', 'https:'].includes(url.protocol) || url.hostname === '' || url.username !== '') {
+    throw new InvalidAddressError('neither a host nor a URL')
+  }
+  const named = scheme !== undefined
+  if (!named && (url.pathname !== '/' || url.search !== '' || url.hash !== '')) {
+    throw new InvalidAddressError('more than a host')
+  }
+  const securePort = Number(url.port || (url.protocol === 'http:' ? 80 : 443))
+  const host = joinHost(url.hostname, securePort)
+  const secure = webSocketAddress(url.hostname, securePort, true)
+  const plain = webSocketAddress(url.hostname, securePort, false)
+  if (named) {
+    const encrypted = url.protocol === 'https:'
+    return {
+      text: encrypted ? host : `http://${joinHost(url.hostname, securePort)}`,
+      host,
+      peer: null,
+      multiaddrs: [encrypted ? secure : plain],
+    }
+  }
+  return { text: host, host, peer: null, multiaddrs: waysToHost(url.hostname, secure, plain) }
+}
+
+/** A bare host does not say whether it speaks TLS: on this machine hardly, elsewhere nearly always. */
+function waysToHost(hostname: string, secure: Multiaddr, plain: Multiaddr): Multiaddr[] {
+  const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)
+  if (loopback) return [plain, secure]
+  const literal = hostname.startsWith('[') || /^\d+\.\d+\.\d+\.\d+$/.test(hostname)
+  // A name on the public internet over plain ws would only invite whoever sits in between.
+  return literal ? [secure, plain] : [secure]
+}
+
+function webSocketAddress(hostname: string, port: number, secure: boolean): Multiaddr {
+  const host = hostname.startsWith('[')
+    ? `/ip6/${hostname.slice(1, -1)}`
+    : /^\d+\.\d+\.\d+\.\d+$/.test(hostname)
+      ? `/ip4/${hostname}`
+      : `/dns/${hostname}`
+  return multiaddr(`${host}/tcp/${port}${secure ? '/tls' : ''}/ws`)
+}
+
+function joinHost(hostname: string, port: number): string {
+  return port === 443 ? hostname : `${hostname}:${port}`
+}

@@ -1,0 +1,139 @@
+import type { PeerIdString } from '../../protocol/ids.ts'
+import { openPeerRecord, sequenceOf, type PeerRecord } from '../../protocol/peer-record.ts'
+import type { Clock, Logger } from '../../protocol/seams.ts'
+import type { RelayBook } from '../relay-book/relay-book.ts'
+import type { Node } from '../node.ts'
+import { askDirectory } from './directory-client.ts'
+
+/** An own DHT lookup ends after this: beyond it, dead servers are all that is left to ask. */
+export const DHT_TIMEOUT_MS = 15_000
+
+/** The same peer is not looked for in the DHT again before this, unless somebody woke the node. */
+export const DHT_INTERVAL_MS = 5 * 60_000
+
+/** The newest sealed record known of each peer, kept over restarts. */
+export interface PeerRecordStore {
+  get(peer: PeerIdString): Promise<Uint8Array | undefined>
+  put(peer: PeerIdString, record: Uint8Array): Promise<void>
+}
+
+export interface DiscoveryComponents {
+  relays: RelayBook
+  records: PeerRecordStore
+  clock: Clock
+  log: Logger
+}
+
+/**
+ * Says at which relays a peer may be, in stages, the cheapest first: the relays of its card and of its last known
+ * record; its record from my relays' directories; its record from the DHT.
+ */
+export class Discovery {
+  readonly #components: DiscoveryComponents
+  readonly #dhtLookups = new Map<PeerIdString, number>()
+  #node: Node | null = null
+
+  constructor(components: DiscoveryComponents) {
+    this.#components = components
+  }
+
+  attach(node: Node): void {
+    this.#node = node
+  }
+
+  detach(): void {
+    this.#node = null
+    this.#dhtLookups.clear()
+  }
+
+  /** The next question may go to the DHT again, however short ago the last was. */
+  wake(): void {
+    this.#dhtLookups.clear()
+  }
+
+  /** Addresses of relays, stage by stage. */
+  async *relaysOf(
+    peer: PeerIdString,
+    hints: readonly string[],
+    signal: AbortSignal,
+  ): AsyncIterable<string[]> {
+    const known = await this.#known(peer)
+    yield [...new Set([...hints, ...(known?.relays ?? [])])]
+    signal.throwIfAborted()
+    const listed = await this.#newest(peer, await this.#fromDirectories(peer, signal), known)
+    if (listed !== null) yield listed.relays
+    signal.throwIfAborted()
+    const found = await this.#newest(peer, await this.#fromDht(peer, signal), listed ?? known)
+    if (found !== null) yield found.relays
+  }
+
+  async #known(peer: PeerIdString): Promise<PeerRecord | null> {
+    const bytes = await this.#components.records.get(peer)
+    return bytes === undefined ? null : this.#open(peer, bytes)
+  }
+
+  /** The newest of these when it is newer than what is known; it is then kept. */
+  async #newest(
+    peer: PeerIdString,
+    candidates: Uint8Array[],
+    known: PeerRecord | null,
+  ): Promise<PeerRecord | null> {
+    const newestFirst = candidates.toSorted((a, b) => sequenceOf(b) - sequenceOf(a))
+    for (const bytes of newestFirst) {
+      if (known !== null && sequenceOf(bytes) <= known.sequence) return null
+      const record = await this.#open(peer, bytes)
+      if (record === null) continue
+      await this.#components.records.put(peer, bytes)
+      return record
+    }
+    return null
+  }
+
+  async #open(peer: PeerIdString, bytes: Uint8Array): Promise<PeerRecord | null> {
+    try {
+      const record = await openPeerRecord(bytes, this.#components.clock.now())
+      return record.peer === peer ? record : null
+    } catch (error) {
+      this.#components.log.debug(`a record of ${peer} is not taken: ${String(error)}`)
+      return null
+    }
+  }
+
+  async #fromDirectories(peer: PeerIdString, signal: AbortSignal): Promise<Uint8Array[]> {
+    const { relays, clock, log } = this.#components
+    const answers = await Promise.allSettled(
+      relays
+        .reservedConnections()
+        .map((connection) => askDirectory(connection, { type: 'lookup', peer }, clock, signal)),
+    )
+    return answers.flatMap((answer) => {
+      if (answer.status === 'rejected') {
+        log.debug(`a directory did not answer: ${String(answer.reason)}`)
+        return []
+      }
+      return answer.value.type === 'found' ? [answer.value.record] : []
+    })
+  }
+
+  async #fromDht(peer: PeerIdString, signal: AbortSignal): Promise<Uint8Array[]> {
+    const { clock, log } = this.#components
+    const last = this.#dhtLookups.get(peer) ?? -Infinity
+    if (this.#node === null || clock.now() - last < DHT_INTERVAL_MS) return []
+    this.#dhtLookups.set(peer, clock.now())
+    const limit = new AbortController()
+    const cancel = clock.after(DHT_TIMEOUT_MS, () => {
+      limit.abort(new DOMException('the DHT took too long', 'TimeoutError'))
+    })
+    const either = AbortSignal.any([signal, limit.signal])
+    const found: Uint8Array[] = []
+    try {
+      for await (const bytes of this.#node.dht.records(peer, { signal: either })) found.push(bytes)
+    } catch (error) {
+      // What was found until then is good: records are signed.
+      log.debug(`the DHT lookup of ${peer} ended: ${String(error)}`)
+    } finally {
+      cancel()
+    }
+    return found
+  }
+}

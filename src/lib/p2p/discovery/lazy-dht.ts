@@ -1,0 +1,61 @@
+import type { KadDHT } from '@libp2p/kad-dht'
+import { start, stop, type AbortOptions } from '@libp2p/interface'
+import type { Clock } from '../../protocol/seams.ts'
+import {
+  PEER_RECORD_NAMESPACE,
+  peerRecordKey,
+  selectPeerRecord,
+  validatePeerRecord,
+} from '../../protocol/peer-record.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
+
+/** The DHT relays form. */
+export const DHT_PROTOCOL = '/starling/kad/1.0.0'
+
+type KadParts = Parameters<ReturnType<typeof import('@libp2p/kad-dht').kadDHT>>[0]
+
+export interface LazyDhtInit {
+  clock: Pick<Clock, 'now'>
+  components: KadParts
+}
+
+/**
+ * A DHT client that is loaded and started by the first question to it: most people are found through their
+ * relays, and a routing table costs code, dials and battery.
+ */
+export class LazyDht {
+  readonly #init: LazyDhtInit
+  #dht: Promise<KadDHT> | null = null
+
+  constructor(init: LazyDhtInit) {
+    this.#init = init
+  }
+
+  /** Sealed records of this peer, as they are found; not yet opened. */
+  async *records(peer: PeerIdString, options: AbortOptions): AsyncIterable<Uint8Array> {
+    const dht = await (this.#dht ??= this.#create())
+    for await (const event of dht.get(peerRecordKey(peer), options)) {
+      if (event.name === 'VALUE') yield event.value
+    }
+  }
+
+  async stop(): Promise<void> {
+    const dht = this.#dht
+    this.#dht = null
+    if (dht !== null) await stop(await dht)
+  }
+
+  async #create(): Promise<KadDHT> {
+    const { kadDHT, passthroughMapper } = await import('@libp2p/kad-dht')
+    const dht = kadDHT({
+      protocol: DHT_PROTOCOL,
+      clientMode: true,
+      // Relays on a local network count like any other.
+      peerInfoMapper: passthroughMapper,
+      validators: { [PEER_RECORD_NAMESPACE]: validatePeerRecord(this.#init.clock) },
+      selectors: { [PEER_RECORD_NAMESPACE]: selectPeerRecord },
+    })(this.#init.components)
+    await start(dht)
+    return dht
+  }
+}

@@ -1,0 +1,216 @@
+import { TypedEventEmitter } from 'main-event'
+import type { NodeIdentity } from '../crypto/api.ts'
+import type { PeerIdString } from '../protocol/ids.ts'
+import type { Clock, Loggers, Random } from '../protocol/seams.ts'
+import { circuitAddress, transportOf, webRtcAddress } from './addresses.ts'
+import type {
+  Channels,
+  LinkInfo,
+  Network,
+  NetworkEvents,
+  NodeState,
+  P2P,
+  Peers,
+  RelayCheck,
+  RelayStatus,
+  WebRtcBridge,
+} from './api.ts'
+import { LinkChannels } from './channels/channels.ts'
+import { Discovery, type PeerRecordStore } from './discovery/discovery.ts'
+import { Publisher } from './discovery/publisher.ts'
+import { Keeper } from './keeper/keeper.ts'
+import { Links } from './keeper/links.ts'
+import { browserTransports, createNode, type Node, type TransportFactory } from './node.ts'
+import { RelayBook } from './relay-book/relay-book.ts'
+import type { RelayStore } from './relay-book/store.ts'
+
+export interface P2PInit {
+  /** Origin of the page, whose server is the first relay; null where there is none. */
+  origin: string | null
+  /** The ways out, the circuit relay excepted. Default: all a browser has. */
+  transports?: () => TransportFactory[]
+}
+
+export interface P2PComponents {
+  identity: NodeIdentity
+  clock: Clock
+  random: Random
+  loggers: Loggers
+  relays: RelayStore
+  records: PeerRecordStore
+  bridge: WebRtcBridge
+}
+
+/** The node of one identity: peers kept connected, channels to them, and a view of it all. */
+export function p2p(init: P2PInit): (components: P2PComponents) => P2P {
+  return (components) => new StarlingNode(init, components)
+}
+
+class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Network {
+  readonly #init: P2PInit
+  readonly #components: P2PComponents
+  readonly #links: Links
+  readonly #relays: RelayBook
+  readonly #discovery: Discovery
+  readonly #publisher: Publisher
+  readonly #keeper: Keeper
+  readonly #channels: LinkChannels
+  #node: Node | null = null
+  /** Start and stop, one after the other. */
+  #turn: Promise<void> = Promise.resolve()
+
+  constructor(init: P2PInit, components: P2PComponents) {
+    super()
+    this.#init = init
+    this.#components = components
+    const { identity, clock, random, loggers, bridge, records } = components
+    const self = identity.peer
+    const relays = new RelayBook(
+      { store: components.relays, clock, random, log: loggers('relays') },
+      { origin: init.origin },
+    )
+    const links = new Links({ self, clock, log: loggers('links') })
+    const discovery = new Discovery({ relays, records, clock, log: loggers('discovery') })
+    const log = loggers('keeper')
+    this.#relays = relays
+    this.#links = links
+    this.#discovery = discovery
+    this.#publisher = new Publisher({ identity, relays, clock, random, log: loggers('discovery') })
+    this.#keeper = new Keeper({ self, links, relays, discovery, bridge, clock, random, log })
+    this.#channels = new LinkChannels({
+      self,
+      links,
+      clock,
+      random,
+      log: loggers('channels'),
+      doubt: (link) => {
+        this.#keeper.doubt(link)
+      },
+    })
+    const changed = (): void => {
+      this.safeDispatchEvent('changed')
+    }
+    relays.addEventListener('changed', changed)
+    bridge.addEventListener('changed', changed)
+    links.addEventListener('opened', changed)
+    links.addEventListener('closed', changed)
+  }
+
+  get peers(): Peers {
+    return this.#keeper
+  }
+
+  get channels(): Channels {
+    return this.#channels
+  }
+
+  get network(): Network {
+    return this
+  }
+
+  get peer(): PeerIdString {
+    return this.#components.identity.peer
+  }
+
+  get state(): NodeState {
+    return this.#node === null ? 'offline' : this.#relays.state
+  }
+
+  get webrtc(): boolean {
+    return this.#components.bridge.available
+  }
+
+  /** Resolves once the node runs; relays are reserved and peers dialled from then on. */
+  start(): Promise<void> {
+    return (this.#turn = this.#turn.then(() => this.#start()))
+  }
+
+  stop(): Promise<void> {
+    return (this.#turn = this.#turn.then(() => this.#stop()))
+  }
+
+  addresses(): string[] {
+    return this.#relays
+      .reservedConnections()
+      .flatMap(({ remoteAddr }) => [
+        circuitAddress(remoteAddr, this.peer).toString(),
+        ...(this.webrtc ? [webRtcAddress(remoteAddr, this.peer).toString()] : []),
+      ])
+  }
+
+  links(): LinkInfo[] {
+    return this.#links.all().map(({ id, peer, path, openedAtMs, connection }) => ({
+      id,
+      peer,
+      relay: this.#relays.hostOf(peer),
+      path,
+      transport: transportOf(connection.remoteAddr),
+      address: connection.remoteAddr.toString(),
+      direction: connection.direction,
+      openedAtMs,
+      latencyMs: connection.rtt ?? null,
+      ...this.#channels.traffic(id),
+    }))
+  }
+
+  relays(): RelayStatus[] {
+    return this.#relays.statuses()
+  }
+
+  addRelay(address: string): Promise<void> {
+    return this.#relays.add(address)
+  }
+
+  removeRelay(address: string): Promise<void> {
+    return this.#relays.remove(address)
+  }
+
+  checkRelay(address: string, options?: { signal?: AbortSignal }): Promise<RelayCheck> {
+    return this.#relays.check(address, options?.signal)
+  }
+
+  async wake(reason: 'online' | 'visible' | 'resume'): Promise<void> {
+    if (this.#node === null) return
+    this.#components.loggers('keeper').debug(`woken: ${reason}`)
+    this.#discovery.wake()
+    this.#relays.wake()
+    await this.#keeper.wake()
+  }
+
+  async #start(): Promise<void> {
+    if (this.#node !== null) return
+    const { identity, loggers, clock } = this.#components
+    const node = await createNode(
+      {
+        privateKey: identity.libp2pKey(),
+        loggers,
+        gater: this.#keeper.gater,
+        dht: { clock },
+      },
+      (this.#init.transports ?? browserTransports)(),
+    )
+    this.#links.attach(node.libp2p)
+    await this.#channels.attach(node)
+    await node.libp2p.start()
+    this.#node = node
+    this.#discovery.attach(node)
+    this.#publisher.start()
+    await this.#relays.attach(node)
+    this.#keeper.attach(node)
+  }
+
+  async #stop(): Promise<void> {
+    const node = this.#node
+    if (node === null) return
+    this.#node = null
+    this.#keeper.detach()
+    this.#publisher.stop()
+    this.#discovery.detach()
+    this.#relays.detach()
+    await this.#channels.detach()
+    await node.dht.stop()
+    await node.libp2p.stop()
+    this.#links.detach()
+    this.safeDispatchEvent('changed')
+  }
+}

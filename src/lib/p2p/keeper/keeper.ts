@@ -1,0 +1,309 @@
+import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface'
+import { TypedEventEmitter } from 'main-event'
+import type { PeerIdString } from '../../protocol/ids.ts'
+import type { Clock, Logger, Random } from '../../protocol/seams.ts'
+import { circuitAddress } from '../addresses.ts'
+import type { PeerPath, Peers, PeersEvents, WebRtcBridge } from '../api.ts'
+import { Backoff } from '../backoff.ts'
+import { NoAnswerError, UnreachableError } from '../errors.ts'
+import type { Discovery } from '../discovery/discovery.ts'
+import type { Node } from '../node.ts'
+import { pingConnection } from '../ping.ts'
+import type { RelayBook } from '../relay-book/relay-book.ts'
+import type { Link, Links } from './links.ts'
+import { Upgrader } from './upgrader.ts'
+
+/** Peers dialled at once. */
+export const MAX_DIALS = 8
+
+/** One attempt to reach a peer over everything known about it. */
+export const ATTEMPT_TIMEOUT_MS = 45_000
+
+/** A connection whose peer does not answer a ping this long after waking up is dead. */
+export const WAKE_PING_TIMEOUT_MS = 3_000
+
+export interface KeeperComponents {
+  self: PeerIdString
+  links: Links
+  relays: RelayBook
+  discovery: Discovery
+  bridge: WebRtcBridge
+  clock: Clock
+  random: Random
+  log: Logger
+}
+
+interface Want {
+  peer: PeerIdString
+  hints: readonly string[]
+  backoff: Backoff
+  cancelTimer: (() => void) | null
+  controller: AbortController | null
+  /** Something changed while it was being dialled: dial again at once. */
+  again: boolean
+}
+
+/**
+ * Keeps connected to the peers that are wanted.
+ *
+ * A peer is reached through a relay first, which works wherever a relay does, and then directly. Attempts that
+ * fail are repeated with full jitter from 1 s to 5 min, and at once when something speaks for success: the
+ * person is back, a relay is, the bridge is, or the peer itself knocks.
+ */
+export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
+  readonly #components: KeeperComponents
+  readonly #upgrader: Upgrader
+  readonly #wants = new Map<PeerIdString, Want>()
+  readonly #denied = new Set<PeerIdString>()
+  readonly #queue: Want[] = []
+  #node: Node | null = null
+  #dialling = 0
+
+  constructor(components: KeeperComponents) {
+    super()
+    this.#components = components
+    this.#upgrader = new Upgrader({ ...components, wanted: (peer) => this.#wants.has(peer) })
+    components.links.addEventListener('path', (event) => {
+      this.#pathChanged(event.detail)
+    })
+    components.relays.addEventListener('reserved', () => {
+      this.#retryAll()
+    })
+    components.bridge.addEventListener('changed', () => {
+      this.#upgrader.bridgeChanged()
+    })
+  }
+
+  /** Refuses denied peers wherever libp2p asks. */
+  readonly gater: ConnectionGater = {
+    // A browser's default gater refuses ws:// and private addresses; a relay at home is both.
+    denyDialMultiaddr: () => false,
+    denyDialPeer: (peer) => this.#denies(peer),
+    denyInboundRelayedConnection: (_relay, peer) => this.#denies(peer),
+    denyInboundEncryptedConnection: (peer) => this.#denies(peer),
+    denyInboundUpgradedConnection: (peer) => this.#denies(peer),
+  }
+
+  attach(node: Node): void {
+    this.#node = node
+    this.#upgrader.attach(node)
+    this.#retryAll()
+  }
+
+  detach(): void {
+    this.#node = null
+    this.#upgrader.detach()
+    for (const want of this.#wants.values()) this.#rest(want)
+    this.#queue.length = 0
+  }
+
+  path(peer: PeerIdString): PeerPath {
+    return this.#components.links.path(peer)
+  }
+
+  want(peer: PeerIdString, relays: readonly string[] = []): void {
+    if (peer === this.#components.self) return
+    const want = this.#wants.get(peer) ?? this.#newWant(peer)
+    want.hints = [...relays]
+    this.#retry(want)
+    this.#upgrader.consider(peer)
+  }
+
+  unwant(peer: PeerIdString): void {
+    const want = this.#wants.get(peer)
+    if (want === undefined) return
+    this.#wants.delete(peer)
+    this.#rest(want)
+    this.#components.links.drop(peer, new UnreachableError('no longer wanted'))
+  }
+
+  deny(peer: PeerIdString): void {
+    this.#denied.add(peer)
+    const want = this.#wants.get(peer)
+    if (want !== undefined) this.#rest(want)
+    this.#components.links.drop(peer, new UnreachableError('denied'))
+  }
+
+  allow(peer: PeerIdString): void {
+    if (!this.#denied.delete(peer)) return
+    const want = this.#wants.get(peer)
+    if (want !== undefined) this.#retry(want)
+  }
+
+  myRelays(): string[] {
+    return this.#components.relays.reservedHosts()
+  }
+
+  /** Ends connections that do not answer, then tries everything that waits. */
+  async wake(): Promise<void> {
+    const links = this.#components.links.all()
+    await Promise.all(links.map(({ connection }) => this.#test(connection)))
+    this.#retryAll()
+    this.#upgrader.retry()
+  }
+
+  /** Ends this connection unless its peer answers soon. */
+  doubt(link: Link): void {
+    void this.#test(link.connection)
+  }
+
+  async #test(connection: Connection): Promise<void> {
+    try {
+      await pingConnection(connection, this.#components.clock, WAKE_PING_TIMEOUT_MS)
+    } catch (error) {
+      connection.abort(error instanceof Error ? error : new NoAnswerError('no answer'))
+    }
+  }
+
+  #denies(peer: PeerId): boolean {
+    // Widened, because libp2p's ids may be of any key; only ours are ever in the set.
+    const denied: ReadonlySet<string> = this.#denied
+    return denied.has(peer.toString())
+  }
+
+  #pathChanged(detail: { peer: PeerIdString; path: PeerPath }): void {
+    const want = this.#wants.get(detail.peer)
+    if (want !== undefined) {
+      if (detail.path === 'offline') this.#later(want)
+      else {
+        want.backoff.reset()
+        this.#rest(want)
+      }
+    }
+    this.safeDispatchEvent('path', { detail })
+  }
+
+  #newWant(peer: PeerIdString): Want {
+    const want: Want = {
+      peer,
+      hints: [],
+      backoff: new Backoff(this.#components.random, { firstMs: 1_000, maxMs: 5 * 60_000 }),
+      cancelTimer: null,
+      controller: null,
+      again: false,
+    }
+    this.#wants.set(peer, want)
+    return want
+  }
+
+  #retryAll(): void {
+    for (const want of this.#wants.values()) this.#retry(want)
+  }
+
+  /** Dials now, if there is anything to gain. */
+  #retry(want: Want): void {
+    want.backoff.reset()
+    if (want.controller !== null) want.again = true
+    else this.#enqueue(want)
+  }
+
+  #enqueue(want: Want): void {
+    want.cancelTimer?.()
+    want.cancelTimer = null
+    if (!this.#queue.includes(want)) this.#queue.push(want)
+    this.#next()
+  }
+
+  #next(): void {
+    while (this.#node !== null && this.#dialling < MAX_DIALS) {
+      const want = this.#queue.shift()
+      if (want === undefined) return
+      if (this.#isDue(want)) void this.#dial(this.#node, want)
+    }
+  }
+
+  #isDue(want: Want): boolean {
+    return (
+      this.#wants.get(want.peer) === want &&
+      want.controller === null &&
+      !this.#denied.has(want.peer) &&
+      this.path(want.peer) === 'offline'
+    )
+  }
+
+  async #dial(node: Node, want: Want): Promise<void> {
+    const { clock, log } = this.#components
+    const controller = new AbortController()
+    want.controller = controller
+    want.again = false
+    this.#dialling += 1
+    const cancelLimit = clock.after(ATTEMPT_TIMEOUT_MS, () => {
+      controller.abort(new UnreachableError('nothing led to the peer in time'))
+    })
+    try {
+      await this.#reach(node, want, controller.signal)
+    } catch (error) {
+      const attempt = want.backoff.attempts + 1
+      log.debug(`${want.peer} not reached, attempt ${attempt}: ${String(error)}`)
+    } finally {
+      cancelLimit()
+      if (want.controller === controller) want.controller = null
+      this.#dialling -= 1
+    }
+    if (this.#isDue(want)) {
+      if (want.again) this.#enqueue(want)
+      else this.#later(want)
+    }
+    this.#next()
+  }
+
+  /** Goes through the relays the peer may be at, the likeliest first. */
+  async #reach(node: Node, want: Want, signal: AbortSignal): Promise<void> {
+    const tried = new Set<string>()
+    for await (const relays of this.#components.discovery.relaysOf(want.peer, want.hints, signal)) {
+      const fresh = relays.filter((relay) => !tried.has(relay))
+      for (const relay of fresh) tried.add(relay)
+      if (fresh.length === 0) continue
+      if (await this.#reachThrough(node, want.peer, fresh, signal)) return
+      signal.throwIfAborted()
+    }
+    throw new UnreachableError(
+      tried.size === 0 ? 'no relay of it is known' : 'at none of its relays',
+    )
+  }
+
+  /** Whether the peer was reached through one of these; all are tried at once, the first one wins. */
+  async #reachThrough(
+    node: Node,
+    peer: PeerIdString,
+    relays: string[],
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const attempts = relays.map(async (relay) => {
+      const connection = await this.#components.relays.connect(relay, signal)
+      if (this.path(peer) !== 'offline') return
+      await node.libp2p.dial(circuitAddress(connection.remoteAddr, peer), { signal })
+    })
+    try {
+      await Promise.any(attempts)
+      return true
+    } catch (error) {
+      // It may have come to us in the meantime.
+      if (this.path(peer) !== 'offline') return true
+      this.#components.log.debug(`${peer} is at none of ${relays.length} relays: ${reasons(error)}`)
+      return false
+    }
+  }
+
+  #later(want: Want): void {
+    want.cancelTimer?.()
+    want.cancelTimer = this.#components.clock.after(want.backoff.next(), () => {
+      want.cancelTimer = null
+      this.#enqueue(want)
+    })
+  }
+
+  #rest(want: Want): void {
+    want.cancelTimer?.()
+    want.cancelTimer = null
+    want.again = false
+    const { controller } = want
+    want.controller = null
+    controller?.abort(new UnreachableError('no longer needed'))
+  }
+}
+
+function reasons(error: unknown): string {
+  const errors: unknown[] = error instanceof AggregateError ? error.errors : [error]
+  return errors.map(String).join('; ')
+}

@@ -1,0 +1,172 @@
+import type { Connection, Libp2p } from '@libp2p/interface'
+import { TypedEventEmitter } from 'main-event'
+import { isPeerId, type PeerIdString } from '../../protocol/ids.ts'
+import type { Clock, Logger } from '../../protocol/seams.ts'
+import type { PeerPath } from '../api.ts'
+import { SupersededError } from '../errors.ts'
+
+/** Two connections whose openings lie closer than this may have crossed: both sides then keep the same one. */
+export const CROSSING_MS = 10_000
+
+/** How long a second relayed connection is kept: an upgrade may just be signalled over it. */
+export const RELAYED_SPARE_MS = 20_000
+
+/** One open connection to a peer. */
+export interface Link {
+  readonly id: string
+  readonly peer: PeerIdString
+  readonly path: 'direct' | 'relayed'
+  /** Who dialled: the same on both sides. */
+  readonly initiator: PeerIdString
+  readonly openedAtMs: number
+  readonly connection: Connection
+}
+
+export interface LinksEvents {
+  opened: CustomEvent<Link>
+  closed: CustomEvent<Link>
+  path: CustomEvent<{ peer: PeerIdString; path: PeerPath }>
+}
+
+export interface LinksComponents {
+  self: PeerIdString
+  clock: Clock
+  log: Logger
+}
+
+/**
+ * The open connections of every peer, and which of them counts.
+ *
+ * Direct beats relayed; a relayed connection stays beside a direct one as the fallback. Of two of the same kind
+ * one goes, and both sides choose the same without a word: the newer stays when one side opened both (it
+ * would not have, had the older been alive) or when they opened far apart; the smaller peer id's stays when
+ * they may have crossed.
+ */
+export class Links extends TypedEventEmitter<LinksEvents> {
+  readonly #components: LinksComponents
+  readonly #links = new Map<PeerIdString, Link[]>()
+  readonly #paths = new Map<PeerIdString, PeerPath>()
+  /** Takes back the closing of a spare connection, by its id. */
+  readonly #spares = new Map<string, () => void>()
+  #detach: (() => void) | null = null
+
+  constructor(components: LinksComponents) {
+    super()
+    this.#components = components
+  }
+
+  attach(libp2p: Libp2p): void {
+    const opened = (event: CustomEvent<Connection>): void => {
+      this.#opened(event.detail)
+    }
+    const closed = (event: CustomEvent<Connection>): void => {
+      this.#closed(event.detail)
+    }
+    libp2p.addEventListener('connection:open', opened)
+    libp2p.addEventListener('connection:close', closed)
+    this.#detach = () => {
+      libp2p.removeEventListener('connection:open', opened)
+      libp2p.removeEventListener('connection:close', closed)
+    }
+  }
+
+  /** Forgets everything, telling so: whoever held a path holds none now. */
+  detach(): void {
+    this.#detach?.()
+    this.#detach = null
+    for (const cancel of this.#spares.values()) cancel()
+    this.#spares.clear()
+    for (const link of this.all()) this.#closed(link.connection)
+  }
+
+  all(): Link[] {
+    return [...this.#links.values()].flat()
+  }
+
+  of(peer: PeerIdString): Link[] {
+    return this.#links.get(peer) ?? []
+  }
+
+  /** The connection that counts. */
+  best(peer: PeerIdString): Link | null {
+    return this.of(peer).reduce<Link | null>(
+      (best, link) => (best === null || beats(link, best) ? link : best),
+      null,
+    )
+  }
+
+  path(peer: PeerIdString): PeerPath {
+    return this.best(peer)?.path ?? 'offline'
+  }
+
+  /** Ends every connection to this peer at once. */
+  drop(peer: PeerIdString, reason: Error): void {
+    for (const { connection } of this.of(peer)) connection.abort(reason)
+  }
+
+  #opened(connection: Connection): void {
+    const peer = connection.remotePeer.toString()
+    // Other kinds of key are not Starling's; libp2p's own protocols may still run with them.
+    if (!isPeerId(peer) || connection.status !== 'open') return
+    const link: Link = {
+      id: connection.id,
+      peer,
+      path: connection.direct ? 'direct' : 'relayed',
+      initiator: connection.direction === 'outbound' ? this.#components.self : peer,
+      openedAtMs: this.#components.clock.now(),
+      connection,
+    }
+    const others = this.of(peer)
+    this.#links.set(peer, [...others, link])
+    this.#components.log.debug(`${link.path} connection with ${peer} opened`)
+    for (const other of others) {
+      if (other.path === link.path) this.#retire(beats(link, other) ? other : link)
+    }
+    this.safeDispatchEvent('opened', { detail: link })
+    this.#tellPath(peer)
+  }
+
+  #retire(link: Link): void {
+    const end = (): void => {
+      this.#spares.delete(link.id)
+      link.connection.abort(new SupersededError('another connection of this peer stays'))
+    }
+    if (link.path === 'direct') end()
+    else if (!this.#spares.has(link.id)) {
+      this.#spares.set(link.id, this.#components.clock.after(RELAYED_SPARE_MS, end))
+    }
+  }
+
+  #closed(connection: Connection): void {
+    const peer = connection.remotePeer.toString()
+    if (!isPeerId(peer)) return
+    const links = this.of(peer)
+    const link = links.find(({ id }) => id === connection.id)
+    if (link === undefined) return
+    const left = links.filter((other) => other !== link)
+    if (left.length === 0) this.#links.delete(peer)
+    else this.#links.set(peer, left)
+    this.#spares.get(link.id)?.()
+    this.#spares.delete(link.id)
+    this.#components.log.debug(`${link.path} connection with ${peer} closed`)
+    this.safeDispatchEvent('closed', { detail: link })
+    this.#tellPath(peer)
+  }
+
+  #tellPath(peer: PeerIdString): void {
+    const path = this.path(peer)
+    if (path === (this.#paths.get(peer) ?? 'offline')) return
+    if (path === 'offline') this.#paths.delete(peer)
+    else this.#paths.set(peer, path)
+    this.safeDispatchEvent('path', { detail: { peer, path } })
+  }
+}
+
+/** Whether `a` counts rather than `b`, of one peer; the same answer on both sides. */
+export function beats(a: Link, b: Link): boolean {
+  if (a.path !== b.path) return a.path === 'direct'
+  const newer = a.openedAtMs >= b.openedAtMs
+  if (a.initiator === b.initiator) return newer
+  if (Math.abs(a.openedAtMs - b.openedAtMs) > CROSSING_MS) return newer
+  return a.initiator < b.initiator
+}

@@ -1,0 +1,180 @@
+import type { Clock, Logger, Random } from '../../protocol/seams.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
+import { relayPartOf, webRtcAddress } from '../addresses.ts'
+import type { WebRtcBridge } from '../api.ts'
+import { Backoff } from '../backoff.ts'
+import type { Node } from '../node.ts'
+import type { Link, Links } from './links.ts'
+
+/** How long the side that did not dial leaves the upgrade to the other: longer than a good one takes. */
+export const UPGRADE_GRACE_MS = 6_000
+
+/** One upgrade with gathering, signalling and checks. */
+export const UPGRADE_TIMEOUT_MS = 20_000
+
+/** Upgrades under way at once. */
+export const MAX_UPGRADES = 4
+
+/**
+ * RTCPeerConnections of one bridge tab after which upgrades come only every `SPARING_MS`. Chrome gives a tab 500
+ * in its life (js-libp2p#2591); the rest is for what others open.
+ */
+export const CONNECTION_BUDGET = 200
+
+/** The least time between two upgrades once the budget is spent. */
+export const SPARING_MS = 5 * 60_000
+
+export interface UpgraderComponents {
+  self: PeerIdString
+  links: Links
+  bridge: WebRtcBridge
+  clock: Clock
+  random: Random
+  log: Logger
+  wanted(peer: PeerIdString): boolean
+}
+
+interface Attempt {
+  backoff: Backoff
+  cancelTimer: (() => void) | null
+  controller: AbortController | null
+}
+
+/**
+ * Makes a direct connection over WebRTC beside a relayed one.
+ *
+ * Who dialled the relayed connection upgrades it; when both dialled, the smaller peer id at once. The other side
+ * steps in after `UPGRADE_GRACE_MS`, should nothing have come of it.
+ */
+export class Upgrader {
+  readonly #components: UpgraderComponents
+  readonly #attempts = new Map<PeerIdString, Attempt>()
+  #node: Node | null = null
+  #running = 0
+  /** Connections made on the present bridge. */
+  #spent = 0
+  #lastStartMs = 0
+
+  constructor(components: UpgraderComponents) {
+    this.#components = components
+    components.links.addEventListener('opened', ({ detail: link }) => {
+      this.#opened(link)
+    })
+    components.links.addEventListener('closed', ({ detail: link }) => {
+      this.#closed(link)
+    })
+  }
+
+  attach(node: Node): void {
+    this.#node = node
+  }
+
+  detach(): void {
+    this.#node = null
+    for (const peer of [...this.#attempts.keys()]) this.#forget(peer)
+  }
+
+  /** Another bridge serves: its budget is new, and whoever is only relayed may now be reached directly. */
+  bridgeChanged(): void {
+    this.#spent = 0
+    this.retry()
+  }
+
+  /** Forgets how often it failed, and tries at once. */
+  retry(): void {
+    for (const peer of [...this.#attempts.keys()]) this.#forget(peer)
+    for (const { peer } of this.#components.links.all()) this.consider(peer)
+  }
+
+  /** Plans an upgrade when this peer is wanted and only relayed. */
+  consider(peer: PeerIdString): void {
+    const attempt = this.#attempts.get(peer)
+    if (!this.#due(peer) || attempt?.cancelTimer || attempt?.controller) return
+    this.#plan(peer, this.#isFirst(peer) ? 0 : UPGRADE_GRACE_MS)
+  }
+
+  #opened(link: Link): void {
+    if (link.path === 'direct') {
+      if (link.initiator !== this.#components.self) this.#spent += 1
+      this.#attempts.get(link.peer)?.cancelTimer?.()
+      this.#attempts.delete(link.peer)
+    } else this.consider(link.peer)
+  }
+
+  #closed(link: Link): void {
+    if (this.#components.links.best(link.peer) === null) this.#forget(link.peer)
+    else this.consider(link.peer)
+  }
+
+  #isFirst(peer: PeerIdString): boolean {
+    const { links, self } = this.#components
+    const initiators = new Set(links.of(peer).map(({ initiator }) => initiator))
+    return initiators.has(self) && (initiators.size === 1 || self < peer)
+  }
+
+  #due(peer: PeerIdString): boolean {
+    const { links, bridge, wanted } = this.#components
+    return this.#node !== null && bridge.available && wanted(peer) && links.path(peer) === 'relayed'
+  }
+
+  #plan(peer: PeerIdString, delayMs: number): void {
+    const attempt = this.#attempts.get(peer) ?? {
+      backoff: new Backoff(this.#components.random, { firstMs: 4_000, maxMs: 10 * 60_000 }),
+      cancelTimer: null,
+      controller: null,
+    }
+    this.#attempts.set(peer, attempt)
+    attempt.cancelTimer?.()
+    attempt.cancelTimer = this.#components.clock.after(delayMs, () => {
+      attempt.cancelTimer = null
+      if (!this.#due(peer)) this.#attempts.delete(peer)
+      else if (!this.#mayStart()) this.#plan(peer, UPGRADE_GRACE_MS)
+      else void this.#upgrade(peer, attempt)
+    })
+  }
+
+  #mayStart(): boolean {
+    if (this.#running >= MAX_UPGRADES) return false
+    return (
+      this.#spent < CONNECTION_BUDGET ||
+      this.#components.clock.now() - this.#lastStartMs >= SPARING_MS
+    )
+  }
+
+  async #upgrade(peer: PeerIdString, attempt: Attempt): Promise<void> {
+    const relayed = this.#components.links.best(peer)
+    const relay = relayed === null ? null : relayPartOf(relayed.connection.remoteAddr)
+    if (this.#node === null || relay === null) return
+    const { clock, log } = this.#components
+    const controller = new AbortController()
+    attempt.controller = controller
+    this.#running += 1
+    this.#spent += 1
+    this.#lastStartMs = clock.now()
+    const cancelLimit = clock.after(UPGRADE_TIMEOUT_MS, () => {
+      controller.abort(new DOMException('the upgrade took too long', 'TimeoutError'))
+    })
+    try {
+      await this.#node.libp2p.dial(webRtcAddress(relay, peer), { signal: controller.signal })
+      log.info(`direct connection with ${peer} after ${clock.now() - this.#lastStartMs} ms`)
+    } catch (error) {
+      log.debug(`no direct connection with ${peer}: ${String(error)}`)
+      attempt.controller = null
+      if (this.#attempts.get(peer) === attempt && this.#due(peer)) {
+        this.#plan(peer, attempt.backoff.next())
+      }
+    } finally {
+      cancelLimit()
+      attempt.controller = null
+      this.#running -= 1
+    }
+  }
+
+  #forget(peer: PeerIdString): void {
+    const attempt = this.#attempts.get(peer)
+    if (attempt === undefined) return
+    this.#attempts.delete(peer)
+    attempt.cancelTimer?.()
+    attempt.controller?.abort(new DOMException('no longer needed', 'AbortError'))
+  }
+}
