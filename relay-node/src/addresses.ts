@@ -1,0 +1,24 @@
+import { isIPv4, isIPv6 } from 'node:net'
+import { multiaddr } from '@multiformats/multiaddr'
+import { InvalidDataError } from '#lib/protocol/errors.ts'
+
+/** The multiaddr of libp2p's WebSocket at an http(s) or ws(s) address: same host, same port, path `/`. */
+export function webSocketAddress(url: URL): string {
+  const secure = url.protocol === 'https:' || url.protocol === 'wss:'
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  const family = isIPv4(host) ? 'ip4' : isIPv6(host) ? 'ip6' : 'dns'
+  const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port)
+  return `/${family}/${host}/tcp/${port}${secure ? '/tls' : ''}/ws`
+}
+
+/** A relay as people write it, a multiaddr or an http(s) or ws(s) address, as a multiaddr. @throws InvalidDataError */
+export function relayAddress(text: string): string {
+  try {
+    if (text.startsWith('/')) return multiaddr(text).toString()
+    const url = new URL(text)
+    if (/^(?:https?|wss?):$/.test(url.protocol)) return webSocketAddress(url)
+  } catch (cause) {
+    throw new InvalidDataError(`not the address of a relay: ${text}`, { cause })
+  }
+  throw new InvalidDataError(`not the address of a relay: ${text}`)
+}

@@ -1,0 +1,255 @@
+/**
+ * What a relay is told: flags first, then environment variables, then defaults. `FLAGS` is the one table that parsing,
+ * `--help` and error texts come from.
+ */
+import { parseArgs } from 'node:util'
+import proxyaddr from '@fastify/proxy-addr'
+import * as v from 'valibot'
+import { operatorSchema } from '#lib/protocol/relay-list.ts'
+import { relayAddress } from './addresses.ts'
+import { ConfigError } from './errors.ts'
+import { MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS, MAX_RESERVATIONS } from './limits.ts'
+
+/** First port tried when none is given. */
+export const DEFAULT_PORT = 8787
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const
+
+const port = v.pipe(v.string(), v.digits(), v.transform(Number), v.maxValue(65_535))
+const count = v.pipe(v.string(), v.digits(), v.transform(Number), v.minValue(1), v.safeInteger())
+const text = v.pipe(v.string(), v.trim(), v.nonEmpty())
+const list = v.pipe(
+  v.string(),
+  v.transform((value) => value.split(',').map((item) => item.trim())),
+  v.array(v.pipe(v.string(), v.nonEmpty())),
+)
+const publicUrl = v.pipe(
+  v.string(),
+  v.check((value) => {
+    const url = URL.parse(value)
+    return (
+      url !== null && /^https?:$/.test(url.protocol) && url.pathname === '/' && url.search === ''
+    )
+  }),
+  v.transform((value) => new URL(value).origin),
+)
+
+const host = v.union([v.pipe(v.string(), v.ip()), v.literal('localhost')])
+const trust = v.pipe(list, v.check(isTrustList))
+const relays = v.pipe(
+  list,
+  v.check(isRelayList),
+  v.transform((items) => items.map(relayAddress)),
+)
+const flag = v.pipe(
+  v.picklist(['true', 'false', '1', '0']),
+  v.transform((value) => value === 'true' || value === '1'),
+)
+
+interface Flag {
+  env: string
+  /** What stands for the value in `--help`; none for a switch. */
+  value?: string
+  help: string
+  /** What is allowed, as the error text says it. */
+  allowed: string
+}
+
+const FLAGS = {
+  port: {
+    env: 'PORT',
+    value: 'NUMBER',
+    help: `page, API and libp2p share it (default ${DEFAULT_PORT} or the next free one; 0 takes any)`,
+    allowed: 'a whole number from 0 to 65535',
+  },
+  host: {
+    env: 'HOST',
+    value: 'ADDRESS',
+    help: 'address to listen on (default 0.0.0.0, every one of the machine)',
+    allowed: 'an IPv4 or IPv6 address, or localhost',
+  },
+  data: {
+    env: 'STARLING_DATA',
+    value: 'FOLDER',
+    help: 'identity, certificates and DHT (default .starling); keep it to stay the same relay',
+    allowed: 'the path of a folder',
+  },
+  https: {
+    env: 'STARLING_HTTPS',
+    help: 'serve with a certificate of its own, for phones on the same network',
+    allowed: 'true or false',
+  },
+  'public-url': {
+    env: 'STARLING_PUBLIC_URL',
+    value: 'URL',
+    help: 'how others reach it, when a proxy stands before it',
+    allowed: 'an http(s) address without a path, such as https://relay.example.org',
+  },
+  'trust-proxy': {
+    env: 'STARLING_TRUST_PROXY',
+    value: 'ADDRESSES',
+    help: 'proxies whose X-Forwarded-For is believed',
+    allowed: 'addresses or networks separated by commas, such as 127.0.0.1,10.0.0.0/8',
+  },
+  relay: {
+    env: 'STARLING_RELAYS',
+    value: 'ADDRESSES',
+    help: 'relays to form one network with',
+    allowed: 'multiaddrs, or wss:, https:, ws: or http: addresses, separated by commas',
+  },
+  operator: {
+    env: 'STARLING_OPERATOR',
+    value: 'NAME',
+    help: 'who runs it, told to everyone',
+    allowed: 'a text of at most 64 characters',
+  },
+  app: {
+    env: 'STARLING_APP',
+    help: 'serve the app too (default; --no-app for a relay alone)',
+    allowed: 'true or false',
+  },
+  mdns: {
+    env: 'STARLING_MDNS',
+    help: 'find relays on the same network (default; --no-mdns to switch off)',
+    allowed: 'true or false',
+  },
+  'log-level': {
+    env: 'STARLING_LOG_LEVEL',
+    value: 'LEVEL',
+    help: 'how much is logged (default info)',
+    allowed: LOG_LEVELS.join(', '),
+  },
+  'max-connections': {
+    env: 'STARLING_MAX_CONNECTIONS',
+    value: 'NUMBER',
+    help: `connections in all (default ${MAX_CONNECTIONS})`,
+    allowed: 'a whole number from 1',
+  },
+  'max-connections-per-address': {
+    env: 'STARLING_MAX_CONNECTIONS_PER_ADDRESS',
+    value: 'NUMBER',
+    help: `connections from one address (default ${MAX_CONNECTIONS_PER_ADDRESS})`,
+    allowed: 'a whole number from 1',
+  },
+  'max-reservations': {
+    env: 'STARLING_MAX_RESERVATIONS',
+    value: 'NUMBER',
+    help: `browsers it can be the relay of at once (default ${MAX_RESERVATIONS})`,
+    allowed: 'a whole number from 1',
+  },
+} as const satisfies Record<string, Flag>
+
+type FlagName = keyof typeof FLAGS
+
+/** A relay's settings. */
+export interface Config {
+  /** `null`: the first free one from `DEFAULT_PORT` on. 0: any. */
+  port: number | null
+  host: string
+  dataFolder: string
+  https: boolean
+  /** An origin, such as `https://relay.example.org`. */
+  publicUrl: string | null
+  trustProxy: string[]
+  /** Multiaddrs. */
+  relays: string[]
+  operator: string | null
+  app: boolean
+  mdns: boolean
+  logLevel: (typeof LOG_LEVELS)[number]
+  maxConnections: number
+  maxConnectionsPerAddress: number
+  maxReservations: number
+}
+
+/** @throws ConfigError that names the flag, its variable and what is allowed. */
+export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Config | 'help' {
+  const flags = readFlags(args)
+  if (flags.help === true) return 'help'
+  const read = <T>(name: FlagName, schema: v.GenericSchema<unknown, T>, otherwise: T): T => {
+    const raw = flags[name] ?? env[FLAGS[name].env]
+    if (raw === undefined || raw === '') return otherwise
+    const given = typeof raw === 'boolean' ? String(raw) : raw
+    const result = v.safeParse(schema, given)
+    if (result.success) return result.output
+    const { env: variable, allowed } = FLAGS[name]
+    throw new ConfigError(`--${name} (${variable}) must be ${allowed}, not "${given}"`)
+  }
+  return {
+    port: read<number | null>('port', port, null),
+    host: read('host', host, '0.0.0.0'),
+    dataFolder: read('data', text, '.starling'),
+    https: read('https', flag, false),
+    publicUrl: read<string | null>('public-url', publicUrl, null),
+    trustProxy: read('trust-proxy', trust, []),
+    relays: read('relay', relays, []),
+    operator: read<string | null>('operator', operatorSchema, null),
+    app: read('app', flag, true),
+    mdns: read('mdns', flag, true),
+    logLevel: read('log-level', v.picklist(LOG_LEVELS), 'info'),
+    maxConnections: read('max-connections', count, MAX_CONNECTIONS),
+    maxConnectionsPerAddress: read(
+      'max-connections-per-address',
+      count,
+      MAX_CONNECTIONS_PER_ADDRESS,
+    ),
+    maxReservations: read('max-reservations', count, MAX_RESERVATIONS),
+  }
+}
+
+/** What `--help` prints. */
+export function helpText(): string {
+  const rows = Object.entries<Flag>(FLAGS).map(([name, { env, value, help }]) => {
+    const flag = value === undefined ? `--${name}` : `--${name} ${value}`
+    return `  ${flag.padEnd(40)}${help}\n${' '.repeat(42)}${env}`
+  })
+  return `A Starling relay.\n\n  npm start -- [flags]\n\n${rows.join('\n')}\n`
+}
+
+/** Flags as given: texts, or whether a switch is on. A list given twice is one list. */
+function readFlags(
+  args: readonly string[],
+): Partial<Record<FlagName, string | boolean>> & { help?: boolean } {
+  const options = Object.fromEntries(
+    Object.entries<Flag>(FLAGS).map(([name, { value }]) => [
+      name,
+      value === undefined
+        ? { type: 'boolean' as const }
+        : { type: 'string' as const, multiple: true },
+    ]),
+  )
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: { ...options, help: { type: 'boolean', short: 'h' } },
+      allowNegative: true,
+    })
+    return Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [
+        name,
+        Array.isArray(value) ? value.join(',') : value,
+      ]),
+    )
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new ConfigError(`${reason} (--help lists the flags)`, { cause })
+  }
+}
+
+function isTrustList(items: string[]): boolean {
+  try {
+    proxyaddr.compile(items)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function isRelayList(items: string[]): boolean {
+  try {
+    items.forEach(relayAddress)
+    return true
+  } catch {
+    return false
+  }
+}

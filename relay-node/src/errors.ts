@@ -1,0 +1,36 @@
+import { StarlingError } from '#lib/protocol/errors.ts'
+
+/** A flag or environment variable with a value that is not allowed, or an unknown flag. */
+export class ConfigError extends StarlingError {
+  override readonly name = 'ConfigError'
+}
+
+/** Somebody else listens where the relay was told to. */
+export class PortTakenError extends StarlingError {
+  override readonly name = 'PortTakenError'
+}
+
+/** The data folder cannot be opened: another relay uses it, or it cannot be written. */
+export class DataFolderError extends StarlingError {
+  override readonly name = 'DataFolderError'
+}
+
+/** A peer took no bytes for too long. */
+export class SlowReaderError extends StarlingError {
+  override readonly name = 'SlowReaderError'
+}
+
+/** A WebSocket message that libp2p never sends. */
+export class BadFrameError extends StarlingError {
+  override readonly name = 'BadFrameError'
+}
+
+/** A peer asked for more than its share. */
+export class QuotaError extends StarlingError {
+  override readonly name = 'QuotaError'
+}
+
+/** A record older than the one held. */
+export class StaleRecordError extends StarlingError {
+  override readonly name = 'StaleRecordError'
+}

@@ -1,0 +1,57 @@
+/**
+ * What every page of the relay is served with. The app needs no more than this; a test in tests/integration/relay
+ * reads them back.
+ */
+
+/** https://www.w3.org/TR/CSP3/ */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  // WebAssembly: key derivation and codecs. Neither inline scripts nor eval.
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "worker-src 'self'",
+  "style-src 'self'",
+  "font-src 'self'",
+  // Pictures and media of messages are blobs.
+  "img-src 'self' data: blob:",
+  "media-src 'self' blob:",
+  "manifest-src 'self'",
+  // Any other relay: wss and WebTransport (https), and ws where the page itself came over http.
+  "connect-src 'self' wss: https: ws:",
+  "form-action 'none'",
+  "base-uri 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  // `starling` names our own scripts; Svelte makes its templates with the other.
+  'trusted-types starling svelte-trusted-html',
+].join('; ')
+
+/** Camera for codes, microphone for voice; nothing else of the device. */
+const PERMISSIONS_POLICY = [
+  'camera=(self)',
+  'microphone=(self)',
+  'geolocation=()',
+  'payment=()',
+  'usb=()',
+  'serial=()',
+  'bluetooth=()',
+  'display-capture=()',
+].join(', ')
+
+/** Headers of every answer. There is no CORS header: no other origin's page reads anything here. */
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  'Content-Security-Policy': CONTENT_SECURITY_POLICY,
+  'Permissions-Policy': PERMISSIONS_POLICY,
+  'X-Content-Type-Options': 'nosniff',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Referrer-Policy': 'no-referrer',
+}
+
+/** Names with a hash of their content never change. */
+export const CACHE_FOREVER = 'public, max-age=31536000, immutable'
+
+/** Kept, and asked about each time: page, service worker, manifest, icons. */
+export const CACHE_REVALIDATE = 'no-cache'
+
+/** Never kept: answers about now. */
+export const CACHE_NEVER = 'no-store'

@@ -1,0 +1,93 @@
+import { existsSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { join, sep } from 'node:path'
+import fastifyStatic from '@fastify/static'
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Registry } from 'prom-client'
+import type { PeerIdString } from '#lib/protocol/ids.ts'
+import { CACHE_FOREVER, CACHE_NEVER, CACHE_REVALIDATE, SECURITY_HEADERS } from './headers.ts'
+import { MAX_BODY_BYTES } from './limits.ts'
+
+/** What `/api/bootstrap` answers: how to reach this relay now. */
+export interface Bootstrap {
+  peerId: PeerIdString
+  /** Multiaddrs, each with the peer id. */
+  addresses: string[]
+  operator: string | null
+}
+
+export interface HttpComponents {
+  server: Server
+  registry: Registry
+  /** Asked at each request: addresses change. `null` until the relay is up. */
+  bootstrap(): Bootstrap | null
+}
+
+export interface HttpInit {
+  /** Folder of the built app; `null`: none is served. */
+  appFolder: string | null
+}
+
+/** Routes of the relay's HTTP on `server`, which the caller listens with and closes. */
+export async function httpRoutes(
+  components: HttpComponents,
+  init: HttpInit,
+): Promise<FastifyInstance> {
+  const app = Fastify({
+    serverFactory: (handler) => components.server.on('request', handler),
+    bodyLimit: MAX_BODY_BYTES,
+    // The relay logs connections, not pages.
+    logger: false,
+  })
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers(SECURITY_HEADERS)
+  })
+  app.get('/health', async (_request, reply) => {
+    reply.header('Cache-Control', CACHE_NEVER)
+    const ok = components.bootstrap() !== null
+    return reply.code(ok ? 200 : 503).send({ ok })
+  })
+  app.get('/api/bootstrap', async (_request, reply) => {
+    reply.header('Cache-Control', CACHE_NEVER)
+    const bootstrap = components.bootstrap()
+    if (bootstrap === null) return reply.code(503).send({ error: 'starting' })
+    return reply.send(bootstrap)
+  })
+  app.get('/metrics', async (_request, reply) => {
+    reply.header('Cache-Control', CACHE_NEVER).type(components.registry.contentType)
+    return components.registry.metrics()
+  })
+  if (init.appFolder === null) {
+    app.get('/', async (_request, reply) => {
+      reply.header('Cache-Control', CACHE_NEVER).type('text/plain')
+      return 'A Starling relay. It serves no app.\n'
+    })
+  } else {
+    await serveApp(app, init.appFolder)
+  }
+  await app.ready()
+  return app
+}
+
+/** Whether there is a built app in this folder. */
+export function hasApp(folder: string): boolean {
+  return existsSync(join(folder, 'index.html'))
+}
+
+async function serveApp(app: FastifyInstance, folder: string): Promise<void> {
+  const hashed = join(folder, 'assets') + sep
+  await app.register(fastifyStatic, {
+    root: folder,
+    cacheControl: false,
+    setHeaders(response, path) {
+      const cache = path.startsWith(hashed) ? CACHE_FOREVER : CACHE_REVALIDATE
+      response.header('Cache-Control', cache)
+    },
+  })
+  app.setNotFoundHandler((request, reply) => {
+    // A screen's own address, opened or reloaded: the app finds the screen.
+    const isPage = request.method === 'GET' && request.headers.accept?.includes('text/html')
+    if (isPage === true) return reply.sendFile('index.html')
+    return reply.code(404).header('Cache-Control', CACHE_NEVER).send({ error: 'not found' })
+  })
+}

@@ -1,0 +1,121 @@
+/**
+ * Every limit of the relay, each with the reason for its number. docs/LIMITS.md tells operators about them; the
+ * three that depend on the machine have flags (config.ts).
+ */
+
+/** Connections in all: 64 KiB each at rest, this is 640 MB, what a small server has. Default of a flag. */
+export const MAX_CONNECTIONS = 10_000
+
+/** Connections from one IPv4 address or IPv6 /64: an office or school behind one NAT. Default of a flag. */
+export const MAX_CONNECTIONS_PER_ADDRESS = 128
+
+/** Connections of one peer id: a browser has one, and one more while it moves to another network. */
+export const MAX_CONNECTIONS_PER_PEER = 4
+
+/** Connections at once that have not proven who they are: 256 KiB of frame each, this is 64 MB. */
+export const MAX_PENDING_CONNECTIONS = 256
+
+/** New connections of one address a second: a café comes back after a power cut, a flood does not get through. */
+export const MAX_NEW_CONNECTIONS_PER_SECOND = 32
+
+/** Streams a peer may have open on one connection: a circuit to each of 200 contacts and the protocols. */
+export const MAX_STREAMS_PER_CONNECTION = 256
+
+/** From the upgrade to a peer with a proven id: five round trips on a link of 1 s, twice. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000
+
+/** Until the headers of an HTTP request are here: they fit into one packet. */
+export const HEADERS_TIMEOUT_MS = 5_000
+
+/** Until an HTTP request is here whole: none has a body. */
+export const REQUEST_TIMEOUT_MS = 10_000
+
+/** Longest body of an HTTP request in bytes: no route takes one. */
+export const MAX_BODY_BYTES = 1_024
+
+/** Longest WebSocket message before the peer is known: a Noise handshake message has at most 64 KiB. */
+export const MAX_FRAME_BEFORE_AUTHENTICATION_BYTES = 256 * 1_024
+
+/** Longest WebSocket message after that: libp2p writes up to 64 KiB at a time, other clients may join writes. */
+export const MAX_FRAME_BYTES = 1_024 * 1_024
+
+/** Fragments of one WebSocket message: browsers and libp2p send one; each costs memory beyond its bytes. */
+export const MAX_FRAME_FRAGMENTS = 64
+
+/** Bytes handed to one socket and not yet taken by the network: a second at 2 Mbit/s. */
+export const MAX_SOCKET_QUEUE_BYTES = 256 * 1_024
+
+/** Bytes waiting behind a full socket, from all streams of the connection: each yamux window once, for four. */
+export const MAX_WRITE_BUFFER_BYTES = 1_024 * 1_024
+
+/** How long a socket may stay full before its reader is cut: a phone that changes cells is back by then. */
+export const SLOW_READER_TIMEOUT_MS = 15_000
+
+/** Reservations: one for each connection there can be, as every browser holds one. Default of a flag. */
+export const MAX_RESERVATIONS = MAX_CONNECTIONS
+
+/** How long a reservation lasts: a browser asleep for an hour is still there; it is dropped with its connection. */
+export const RESERVATION_TTL_MS = 2 * 60 * 60_000
+
+/** How long one circuit lasts: as long as the reservation it needs. */
+export const CIRCUIT_DURATION_MS = RESERVATION_TTL_MS
+
+/** Bytes through one circuit, both ways: a day of text of two people who cannot connect directly, no film. */
+export const CIRCUIT_BYTES = 64n * 1_024n * 1_024n
+
+/** Circuits one connection may open at once: its contacts that are on this relay. */
+export const MAX_CIRCUITS_PER_CONNECTION = 200
+
+/** From the first byte of a circuit request to its answer: the other side's round trip, and slack. */
+export const CIRCUIT_TIMEOUT_MS = 10_000
+
+/** Values and provider records one peer may put: its own and, for later features, some of its groups. */
+export const MAX_DHT_RECORDS_PER_PEER = 64
+
+/** The same for a relay this one knows, which puts the records of its clients. */
+export const MAX_DHT_RECORDS_PER_RELAY = 20_000
+
+/** Records in all: 2.5 KB each at most, this is 250 MB of disk. */
+export const MAX_DHT_RECORDS = 100_000
+
+/** Longest DHT value in bytes as stored: a peer record with its key and envelope. */
+export const MAX_DHT_VALUE_BYTES = 4_096
+
+/** How long a DHT record is kept: https://github.com/libp2p/specs/blob/master/kad-dht/README.md */
+export const DHT_RECORD_LIFE_MS = 48 * 60 * 60_000
+
+/** DHT requests of one peer a minute: a lookup of a client asks each relay a few times. */
+export const MAX_DHT_REQUESTS_PER_MINUTE = 600
+
+/** Requests of the DHT on one connection at once: a lookup asks one peer once at a time. */
+export const MAX_DHT_STREAMS = 32
+
+/** Peer records the directory holds in memory: one for each of ten times as many people as are connected. */
+export const MAX_DIRECTORY_RECORDS = 100_000
+
+/** Directory streams on one connection at once: a client uses one, and one more while the old one goes. */
+export const MAX_DIRECTORY_STREAMS = 8
+
+/** How long a directory stream may stay without a request. */
+export const DIRECTORY_IDLE_MS = 60_000
+
+/** Entries kept in memory while the disk takes none; beyond it the oldest are forgotten. */
+export const MAX_UNWRITTEN_ENTRIES = 20_000
+
+/** How often a disk that failed is tried again. */
+export const DISK_RETRY_MS = 30_000
+
+/** Other relays this one keeps a connection to. */
+export const MAX_KNOWN_RELAYS = 64
+
+/** How often a known relay is dialled or pinged. */
+export const RELAY_CHECK_MS = 60_000
+
+/** How long a relay may take to answer a dial or ping. */
+export const RELAY_CHECK_TIMEOUT_MS = 10_000
+
+/** How long ago a relay must have worked to be named to others: three checks. */
+export const RELAY_FRESH_MS = 3 * RELAY_CHECK_MS
+
+/** From SIGTERM to the end of the process: below the 10 s of a container, as promised. */
+export const STOP_TIMEOUT_MS = 4_500

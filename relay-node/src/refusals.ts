@@ -1,0 +1,48 @@
+import { Counter, type Registry } from 'prom-client'
+
+/** Everything the relay refuses, by the name its counter has in `/metrics`. */
+export const REFUSALS = [
+  'connections-total',
+  'connections-per-address',
+  'connections-per-peer',
+  'connection-rate',
+  'handshake-timeout',
+  'handshake-failed',
+  'path',
+  'frame-malformed',
+  'frame-too-large',
+  'frame-text',
+  'slow-reader',
+  'streams',
+  'reservations',
+  'dht-requests',
+  'dht-value-too-large',
+  'dht-records-per-peer',
+  'dht-records-total',
+  'directory-requests',
+  'directory-invalid',
+  'disk-write',
+] as const
+
+export type Refusal = (typeof REFUSALS)[number]
+
+/** Counts what was refused. */
+export interface Refusals {
+  count(refusal: Refusal): void
+}
+
+/** Refusals as `starling_relay_refused_total{reason}`, each there from the start with 0. */
+export function refusals(registry: Registry): Refusals {
+  const counter = new Counter({
+    name: 'starling_relay_refused_total',
+    help: 'What the relay refused, by reason',
+    labelNames: ['reason'],
+    registers: [registry],
+  })
+  for (const reason of REFUSALS) counter.inc({ reason }, 0)
+  return {
+    count(reason) {
+      counter.inc({ reason })
+    },
+  }
+}

@@ -1,0 +1,158 @@
+/** The composition root: builds every part of a relay, in start order, and stops them in reverse. */
+import { resolve } from 'node:path'
+import { Registry } from 'prom-client'
+import { type PeerIdString, parsePeerId } from '#lib/protocol/ids.ts'
+import type { Clock, Loggers } from '#lib/protocol/seams.ts'
+import { Admission } from './admission.ts'
+import type { Config } from './config.ts'
+import { DhtAsker } from './dht/asker.ts'
+import { PeerRecords } from './dht/peer-records.ts'
+import { QuotaDatastore } from './dht/quota-datastore.ts'
+import { Directory } from './directory.ts'
+import { type Bootstrap, hasApp, httpRoutes } from './http.ts'
+import { close, httpServer, listen } from './http-server.ts'
+import { httpsCertificate } from './https-certificate.ts'
+import { addressesOf, relayNode } from './node.ts'
+import { refusals } from './refusals.ts'
+import { RelayMesh } from './relay-mesh.ts'
+import { remoteBehind } from './remote.ts'
+import { relayIdentity, relaySigner } from './store/identity.ts'
+import { openDataFolder } from './store/level-disk.ts'
+import { ResilientDatastore } from './store/resilient-datastore.ts'
+import { UpgradeRoutes } from './upgrade-routes.ts'
+
+export interface RelayComponents {
+  clock: Clock
+  loggers: Loggers
+}
+
+/** A running relay. */
+export interface Relay {
+  /** Where it listens: `http://localhost:8787`. */
+  address: string
+  port: number
+  peerId: PeerIdString
+  /** Multiaddrs, each with the peer id. */
+  addresses(): string[]
+  servesApp: boolean
+  registry: Registry
+  stop(): Promise<void>
+}
+
+/** Where `npm run build` puts the app. */
+const APP_FOLDER = resolve(import.meta.dirname, '../../dist')
+
+/** Starts a relay. @throws DataFolderError, PortTakenError; nothing of it is left then. */
+export async function createRelay(
+  config: Config,
+  { clock, loggers }: RelayComponents,
+): Promise<Relay> {
+  const stops: Array<() => Promise<unknown> | void> = []
+  const stop = async (): Promise<void> => {
+    for (const end of stops.splice(0).reverse()) await end()
+  }
+  try {
+    const log = loggers('relay')
+    const registry = new Registry()
+    const refused = refusals(registry)
+    const disk = await openDataFolder(config.dataFolder)
+    stops.push(() => disk.close())
+    const store = new ResilientDatastore({
+      disk,
+      clock,
+      log: loggers('store'),
+      refusals: refused,
+    })
+    stops.push(() => store.stop())
+    const privateKey = await relayIdentity(store)
+    const peerId = parsePeerId(privateKey.publicKey.toString())
+    const signer = relaySigner(privateKey)
+
+    const server = httpServer(
+      { refusals: refused },
+      {
+        tls: config.https ? await httpsCertificate({ datastore: store, clock }) : null,
+        maxSockets: config.maxConnections * 2,
+      },
+    )
+    let bootstrap: () => Bootstrap | null = () => null
+    const servesApp = config.app && hasApp(APP_FOLDER)
+    const app = await httpRoutes(
+      {
+        server,
+        registry,
+        bootstrap: () => bootstrap(),
+      },
+      { appFolder: servesApp ? APP_FOLDER : null },
+    )
+    stops.push(() => app.close())
+    const port = await listen(server, config.port, config.host)
+    stops.push(() => close(server))
+
+    const asker = new DhtAsker({ refusals: refused, clock })
+    const records = new PeerRecords({ clock })
+    const quota = new QuotaDatastore({
+      datastore: store,
+      clock,
+      refusals: refused,
+      asker: () => asker.current(),
+      isRelay: (peer) => mesh.knows(peer),
+    })
+    await quota.load()
+    const node = await relayNode(
+      {
+        clock,
+        refusals: refused,
+        admission: new Admission({ refusals: refused }, config),
+        server,
+        upgrades: new UpgradeRoutes({
+          server,
+          refusals: refused,
+          remoteOf: remoteBehind(config.trustProxy),
+        }),
+        datastore: quota,
+        privateKey,
+        registry,
+        records,
+        asker,
+      },
+      { ...config, port, secure: config.https },
+    )
+    stops.push(() => node.stop())
+    const mesh = new RelayMesh(
+      { node, self: peerId, signer, clock, log: loggers('mesh') },
+      { relays: config.relays },
+    )
+    const directory = new Directory({
+      libp2p: node,
+      dht: node.services.dht,
+      records,
+      clock,
+      refusals: refused,
+      log: loggers('directory'),
+      relayList: () => mesh.list(),
+    })
+    await directory.start()
+    stops.push(() => directory.stop())
+    mesh.start()
+    stops.push(() => mesh.stop())
+    bootstrap = () => ({
+      peerId,
+      addresses: addressesOf(node, config.publicUrl),
+      operator: config.operator,
+    })
+    log.info(`relay ${peerId} listens on port ${port}`)
+    return {
+      address: `${config.https ? 'https' : 'http'}://localhost:${port}`,
+      port,
+      peerId,
+      addresses: () => addressesOf(node, config.publicUrl),
+      servesApp,
+      registry,
+      stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}

@@ -1,0 +1,161 @@
+import { AbstractMultiaddrConnection, type SendResult } from '@libp2p/utils'
+import type { Logger as Libp2pLogger } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import type { Uint8ArrayList } from 'uint8arraylist'
+import type { RawData, WebSocket } from 'ws'
+import type { Clock } from '#lib/protocol/seams.ts'
+import { BadFrameError, SlowReaderError } from './errors.ts'
+import {
+  MAX_FRAME_BEFORE_AUTHENTICATION_BYTES,
+  MAX_SOCKET_QUEUE_BYTES,
+  MAX_WRITE_BUFFER_BYTES,
+  SLOW_READER_TIMEOUT_MS,
+} from './limits.ts'
+import type { Refusal, Refusals } from './refusals.ts'
+
+/** libp2p writes at most this much at a time: the largest Noise message. */
+const MAX_WRITE_BYTES = 64 * 1_024
+
+export interface WebSocketConnectionComponents {
+  clock: Clock
+  refusals: Refusals
+}
+
+export interface WebSocketConnectionInit {
+  socket: WebSocket
+  remoteAddr: Multiaddr
+  log: Libp2pLogger
+}
+
+/**
+ * An accepted WebSocket as libp2p wants it.
+ *
+ * It hands the socket at most `MAX_SOCKET_QUEUE_BYTES`, holds at most `MAX_WRITE_BUFFER_BYTES` behind that, and cuts a
+ * reader that leaves the socket full for `SLOW_READER_TIMEOUT_MS`. It stops reading while libp2p is paused. A
+ * broken frame ends only this connection.
+ */
+export class WebSocketConnection extends AbstractMultiaddrConnection {
+  readonly #socket: WebSocket
+  readonly #clock: Clock
+  readonly #refusals: Refusals
+  #authenticated = false
+  /** Takes back the cut of a slow reader; `null` while the socket has room. */
+  #forgiveReader: (() => void) | null = null
+
+  constructor(components: WebSocketConnectionComponents, init: WebSocketConnectionInit) {
+    super({
+      direction: 'inbound',
+      remoteAddr: init.remoteAddr,
+      log: init.log,
+      maxMessageSize: MAX_WRITE_BYTES,
+      maxWriteBufferLength: MAX_WRITE_BUFFER_BYTES,
+    })
+    this.#socket = init.socket
+    this.#clock = components.clock
+    this.#refusals = components.refusals
+    this.#socket.binaryType = 'nodebuffer'
+    this.#socket.on('message', (data, isBinary) => {
+      this.#receive(data, isBinary)
+    })
+    this.#socket.on('error', (error) => {
+      this.#fail(error)
+    })
+    this.#socket.once('close', (code) => {
+      this.#forgiveReader?.()
+      // Ended from this side already: nothing to tell.
+      if (this.status !== 'open' && this.status !== 'closing') return
+      if (code === ABNORMAL_CLOSURE) this.onRemoteReset()
+      else this.onTransportClosed()
+    })
+  }
+
+  /** The peer has proven its id: longer messages are taken from now on. */
+  authenticated(): void {
+    this.#authenticated = true
+  }
+
+  override sendData(data: Uint8ArrayList): SendResult {
+    let sentBytes = 0
+    let full = false
+    for (const chunk of data) {
+      full = this.#socket.bufferedAmount + chunk.byteLength > MAX_SOCKET_QUEUE_BYTES
+      if (full) break
+      this.#socket.send(chunk, () => {
+        this.#onTaken()
+      })
+      sentBytes += chunk.byteLength
+    }
+    if (full) this.#waitForReader()
+    return { sentBytes, canSendMore: !full }
+  }
+
+  override sendReset(): void {
+    this.#socket.terminate()
+  }
+
+  override sendClose(): Promise<void> {
+    this.#socket.close()
+    return Promise.resolve()
+  }
+
+  override sendPause(): void {
+    this.#socket.pause()
+  }
+
+  override sendResume(): void {
+    this.#socket.resume()
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    // `nodebuffer` makes every message one Buffer.
+    const bytes = data as Buffer
+    if (!isBinary) {
+      this.#refuse('frame-text', new BadFrameError('a text message'))
+    } else if (!this.#authenticated && bytes.byteLength > MAX_FRAME_BEFORE_AUTHENTICATION_BYTES) {
+      this.#refuse('frame-too-large', new BadFrameError(`${bytes.byteLength} bytes from nobody`))
+    } else {
+      this.onData(bytes)
+    }
+  }
+
+  #fail(error: Error & { code?: string }): void {
+    const code = error.code ?? ''
+    if (TOO_LARGE.has(code)) this.#refuse('frame-too-large', error)
+    else if (code.startsWith('WS_ERR_')) this.#refuse('frame-malformed', error)
+    else this.abort(error)
+  }
+
+  #refuse(refusal: Refusal, error: Error): void {
+    this.#refusals.count(refusal)
+    this.abort(error)
+  }
+
+  #waitForReader(): void {
+    this.#forgiveReader ??= this.#clock.after(SLOW_READER_TIMEOUT_MS, () => {
+      this.#refuse(
+        'slow-reader',
+        new SlowReaderError(
+          `${this.#socket.bufferedAmount} bytes for ${SLOW_READER_TIMEOUT_MS} ms`,
+        ),
+      )
+    })
+  }
+
+  /** The network took what was handed to the socket. */
+  #onTaken(): void {
+    if (this.#forgiveReader === null || this.#socket.bufferedAmount > 0) return
+    this.#forgiveReader()
+    this.#forgiveReader = null
+    this.safeDispatchEvent('drain')
+  }
+}
+
+/** The socket ended without a closing handshake: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1 */
+const ABNORMAL_CLOSURE = 1_006
+
+/** Errors of ws for what is longer than it may be: https://github.com/websockets/ws/blob/master/doc/ws.md#error-codes */
+const TOO_LARGE = new Set([
+  'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH',
+  'WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH',
+  'WS_ERR_TOO_MANY_BUFFERED_PARTS',
+])
