@@ -1,9 +1,15 @@
+/** In the place of a contact's id: my own code, and the scanner. No peer id looks like them. */
+export const MY_CODE = 'code'
+export const SCAN = 'scan'
+
 /** Where the screens are. screens.ts says which component stands where. */
 export const paths = {
   chats: '#/',
   chat: (id: string) => `#/chat/${id}`,
   contacts: '#/contacts',
   contact: (id: string) => `#/contacts/${id}`,
+  myCode: `#/contacts/${MY_CODE}`,
+  scan: `#/contacts/${SCAN}`,
   /** A friend's card: what their link and their QR code lead to. */
   card: (card: string) => `#/c/${card}`,
   network: '#/network',

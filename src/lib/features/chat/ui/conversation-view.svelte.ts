@@ -8,6 +8,12 @@ export const PAGE_ITEMS = 60
 /** `ChatApi.watchTimeline` reaches this far back. */
 export const MAX_ITEMS = 1000
 
+interface Window {
+  items: readonly TimelineItem[]
+  /** Older items were put in front by the last change: a list keeps its place from the end. */
+  grewInFront: boolean
+}
+
 /**
  * One open conversation: a window on its timeline that only grows while it is open.
  *
@@ -17,17 +23,20 @@ export const MAX_ITEMS = 1000
 export class ConversationView {
   readonly id: ConversationId
   readonly #chat: ChatApi
-  #items = $state.raw<TimelineItem[]>([])
+  #window = $state.raw<Window>({ items: [], grewInFront: false })
   #hasOlder = $state.raw(false)
   #ready = $state.raw(false)
   #failed = $state.raw(false)
   #limit = $state.raw(PAGE_ITEMS)
+  #attempt = $state.raw(0)
   /** Of the first page; later ones would move the line under the reader. */
   #firstUnread = $state.raw<MessageId | null | undefined>(undefined)
   /** A message to be brought into the window before anything is shown, or null. */
   #wanted = $state.raw<MessageId | null>(null)
   #readUpTo: MessageId | null = null
-  readonly rows: TimelineRow[] = $derived(timelineRows(this.#items, this.#firstUnread ?? null))
+  readonly rows: TimelineRow[] = $derived(
+    timelineRows(this.#window.items, this.#firstUnread ?? null),
+  )
 
   constructor(chat: ChatApi, id: ConversationId) {
     this.#chat = chat
@@ -39,9 +48,13 @@ export class ConversationView {
     return this.#ready
   }
 
-  /** The timeline cannot be read now; `open` again. */
+  /** The timeline cannot be read now. */
   get failed(): boolean {
     return this.#failed
+  }
+
+  get grewInFront(): boolean {
+    return this.#window.grewInFront
   }
 
   get firstUnread(): MessageId | null {
@@ -61,10 +74,17 @@ export class ConversationView {
   /** Watches until the returned function is called. For an `$effect`: a wider window opens by itself. */
   open(): () => void {
     const closing = new AbortController()
+    void this.#attempt
     void this.#follow(this.#limit, closing.signal)
     return () => {
       closing.abort()
     }
+  }
+
+  /** After `failed`: looks again. */
+  retry(): void {
+    this.#failed = false
+    this.#attempt += 1
   }
 
   /** Widens the window by a page. */
@@ -105,7 +125,7 @@ export class ConversationView {
         this.#hasOlder = page.hasOlder
         this.#failed = false
         const fallenOut = this.#fallenOut(page.items)
-        this.#items = [...fallenOut, ...page.items]
+        this.#show([...fallenOut, ...page.items])
         if (fallenOut.length > 0 && this.canLoadOlder) this.#widen()
         if (!this.#ready && this.#wanted === null) this.#wanted = this.#firstUnread
         this.#lookForWanted()
@@ -114,6 +134,12 @@ export class ConversationView {
     } catch {
       if (!signal.aborted) this.#failed = true
     }
+  }
+
+  #show(items: readonly TimelineItem[]): void {
+    const first = this.#items[0]
+    const grewInFront = first !== undefined && items.findIndex(({ id }) => id === first.id) > 0
+    this.#window = { items, grewInFront }
   }
 
   /** Items shown that the newest page has no room for any more; none when the history was deleted. */
@@ -128,6 +154,10 @@ export class ConversationView {
     if (this.#wanted === null) return
     if (this.#position(this.#wanted) !== -1 || !this.canLoadOlder) this.#wanted = null
     else if (this.#items.length >= this.#limit) this.#widen(this.#limit)
+  }
+
+  get #items(): readonly TimelineItem[] {
+    return this.#window.items
   }
 
   #widen(byItems: number = PAGE_ITEMS): void {

@@ -14,6 +14,7 @@ export const EMOJI_GROUPS = [
   {
     name: 'gestures',
     emoji: [
+      '✌️',
       ...'👋🤚🖖👌🤏🤞🤟🤘🤙👈👉👆👇👍👎✊👊🤛🤜👏🙌👐🤲🤝🙏💪👀🧠👶👧👦👩👨👵👴🤷🤦🙋💁🙅🙆🙇🏃💃🕺',
     ],
   },

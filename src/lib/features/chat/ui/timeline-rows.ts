@@ -9,14 +9,16 @@ export type TimelineRow =
   | { type: 'day'; key: string; atMs: number }
   | { type: 'unread'; key: string }
   | { type: 'gap'; key: string; count: number }
-  | {
-      type: 'message'
-      key: string
-      message: Message
-      /** Same sender, same run: the bubble above and this one touch. */
-      joinsAbove: boolean
-      joinsBelow: boolean
-    }
+  | MessageRow
+
+interface MessageRow {
+  type: 'message'
+  key: string
+  message: Message
+  /** Same sender, same run: the bubble above and this one touch. */
+  joinsAbove: boolean
+  joinsBelow: boolean
+}
 
 /**
  * Lays out the items of a timeline (oldest first): a row a calendar day in the reader's time zone, the "new
@@ -28,7 +30,7 @@ export function timelineRows(
 ): TimelineRow[] {
   const rows: TimelineRow[] = []
   let day: string | null = null
-  let above: (TimelineRow & { type: 'message' }) | null = null
+  let above: MessageRow | null = null
   for (const item of items) {
     if (item.type === 'gap') {
       rows.push({ type: 'gap', key: `gap ${item.id}`, count: item.count })
@@ -46,8 +48,8 @@ export function timelineRows(
       rows.push({ type: 'unread', key: 'unread' })
       above = null
     }
-    const joinsAbove = above !== null && joins(above.message, item)
-    if (joinsAbove && above) above.joinsBelow = true
+    const joinsAbove: boolean = above !== null && joins(above.message, item)
+    if (above !== null) above.joinsBelow = joinsAbove
     above = { type: 'message', key: item.id, message: item, joinsAbove, joinsBelow: false }
     rows.push(above)
   }

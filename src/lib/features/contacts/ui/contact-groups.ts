@@ -1,0 +1,30 @@
+import type { Contact } from '../api.ts'
+
+export interface ContactGroups {
+  people: Contact[]
+  blocked: Contact[]
+}
+
+/** What I call them, else what they call themselves. */
+export function displayName(contact: Pick<Contact, 'alias' | 'name'>): string {
+  return contact.alias ?? contact.name
+}
+
+/** Contacts whose name, alias or note contains `query`, by name as the language sorts it; the blocked apart. */
+export function contactGroups(
+  contacts: readonly Contact[],
+  query: string,
+  language: string,
+): ContactGroups {
+  const wanted = query.trim().toLocaleLowerCase(language)
+  const { compare } = new Intl.Collator(language, { sensitivity: 'base', numeric: true })
+  const found = contacts
+    .filter(({ name, alias, note }) =>
+      [name, alias ?? '', note].some((text) => text.toLocaleLowerCase(language).includes(wanted)),
+    )
+    .sort((a, b) => compare(displayName(a), displayName(b)))
+  return {
+    people: found.filter(({ state }) => state !== 'blocked'),
+    blocked: found.filter(({ state }) => state === 'blocked'),
+  }
+}
