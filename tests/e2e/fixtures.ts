@@ -1,8 +1,8 @@
 import { test as base, type BrowserContextOptions } from '@playwright/test'
 import type { Front } from '../support/front.ts'
 import { Relay } from '../support/relay.ts'
-import { Person } from './person.ts'
-import { recordPeerConnections, removeSharedWorker } from './page-scripts.ts'
+import { Person } from '../support/person.ts'
+import { recordPeerConnections, removeSharedWorker } from '../support/page-scripts.ts'
 
 export { expect } from '@playwright/test'
 export { Person }

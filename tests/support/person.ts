@@ -1,5 +1,5 @@
-import { expect, type BrowserContext, type Locator, type Page } from '@playwright/test'
-import type { Relay } from '../support/relay.ts'
+import type { BrowserContext, Locator, Page } from 'playwright'
+import type { Relay } from './relay.ts'
 import { countDirectBytes } from './page-scripts.ts'
 
 /** Someone using Starling in a browser of their own, by what they see and hear: roles, labels and words. */
@@ -28,7 +28,7 @@ export class Person {
   async start(name: string): Promise<void> {
     await this.page.getByLabel('Your name').fill(name)
     await this.page.getByRole('button', { name: 'Start' }).click()
-    await expect(this.navigation).toBeVisible()
+    await this.navigation.waitFor()
   }
 
   // Screens
@@ -39,7 +39,7 @@ export class Person {
 
   async goTo(screen: 'Chats' | 'Contacts' | 'Network' | 'Settings'): Promise<void> {
     await this.navigation.getByRole('link', { name: screen }).click()
-    await expect(this.page.getByRole('heading', { level: 1, name: screen })).toBeVisible()
+    await this.page.getByRole('heading', { level: 1, name: screen }).waitFor()
   }
 
   // Meeting
@@ -47,7 +47,7 @@ export class Person {
   async openMyCode(): Promise<void> {
     await this.goTo('Contacts')
     await this.page.getByRole('button', { name: 'My code' }).first().click()
-    await expect(this.myCodePicture).toBeVisible()
+    await this.myCodePicture.waitFor()
   }
 
   get myCodePicture(): Locator {
@@ -99,7 +99,7 @@ export class Person {
     await this.openLink(await other.myLink())
     await this.addPreviewed()
     await other.accept(names.mine)
-    await expect(this.contact(names.theirs)).toBeVisible()
+    await this.contact(names.theirs).waitFor()
   }
 
   contact(name: string): Locator {
@@ -119,7 +119,7 @@ export class Person {
   async openChat(name: string): Promise<void> {
     await this.goTo('Chats')
     await this.page.getByRole('link', { name }).first().click()
-    await expect(this.composer).toBeVisible()
+    await this.composer.waitFor()
   }
 
   get composer(): Locator {
@@ -129,7 +129,7 @@ export class Person {
   async write(text: string): Promise<void> {
     await this.composer.fill(text)
     await this.composer.press('Enter')
-    await expect(this.message(text)).toBeVisible()
+    await this.message(text).waitFor()
   }
 
   /** A message in the open conversation. */
@@ -175,7 +175,7 @@ export class Person {
   async comeBack(): Promise<void> {
     this.page = await this.context.newPage()
     await this.page.goto(this.origin)
-    await expect(this.navigation).toBeVisible()
+    await this.navigation.waitFor()
   }
 
   /** One more tab of the same browser, which becomes the one they look at. */

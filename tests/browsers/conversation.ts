@@ -1,0 +1,38 @@
+import { chromium } from 'playwright'
+import { findChromium } from '../../scripts/browser.ts'
+import { Person } from '../support/person.ts'
+import { recordPeerConnections } from '../support/page-scripts.ts'
+import type { Relay } from '../support/relay.ts'
+import type { Visitor } from './visitor.ts'
+
+/** Anna, in Chromium. */
+export async function anna(relay: Relay): Promise<Person & AsyncDisposable> {
+  const executablePath = findChromium()
+  const browser = await chromium.launch({
+    args: ['--no-sandbox'],
+    ...(executablePath === null ? {} : { executablePath }),
+  })
+  const context = await browser.newContext({ locale: 'en-GB' })
+  await context.addInitScript(recordPeerConnections)
+  const person = await Person.arrive(context, relay.origin)
+  await person.start('Anna')
+  return Object.assign(person, { [Symbol.asyncDispose]: () => browser.close() })
+}
+
+/** The main job, across browsers: meets by link, writes both ways, and says that it arrived. */
+export async function converse(anna: Person, visitor: Visitor): Promise<void> {
+  const link = await anna.myLink()
+  await visitor.open(anna.origin)
+  await visitor.start('Wanda')
+  await visitor.open(link)
+  await visitor.press('button', 'Add')
+  await anna.accept('Wanda')
+
+  await anna.openChat('Wanda')
+  await visitor.press('link', 'Chats')
+  await visitor.press('link', 'Anna')
+  await anna.write('from Chromium')
+  await visitor.sees('from Chromium')
+  await visitor.write('and back')
+  await anna.message('and back').waitFor()
+}

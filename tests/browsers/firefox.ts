@@ -1,0 +1,66 @@
+import { launch, type Browser, type ElementHandle, type Page } from 'puppeteer-core'
+import { findFirefox } from '../../scripts/browser.ts'
+import { findByName, Visitor, type Kind } from './visitor.ts'
+
+/** Firefox over WebDriver BiDi. */
+export class Firefox extends Visitor {
+  readonly #browser: Browser
+  readonly #page: Page
+
+  private constructor(browser: Browser, page: Page) {
+    super()
+    this.#browser = browser
+    this.#page = page
+  }
+
+  static async start(): Promise<Firefox> {
+    const executablePath = findFirefox()
+    if (executablePath === null) throw new Error('no Firefox on this machine')
+    const browser = await launch({
+      browser: 'firefox',
+      executablePath,
+      headless: true,
+      extraPrefsFirefox: {
+        'intl.locale.requested': 'en-GB',
+        'intl.accept_languages': 'en-GB',
+        // Both browsers are on one machine: let them find each other over loopback, without mDNS.
+        'media.peerconnection.ice.loopback': true,
+        'media.peerconnection.ice.obfuscate_host_addresses': false,
+      },
+    })
+    return new Firefox(browser, await browser.newPage())
+  }
+
+  override async open(url: string): Promise<void> {
+    await this.#page.goto(url)
+  }
+
+  override async click(kind: Kind, name: string): Promise<boolean> {
+    const element = await this.#find(kind, name)
+    await element?.click()
+    return element !== null
+  }
+
+  override async type(field: string, text: string): Promise<boolean> {
+    const element = await this.#find('field', field)
+    if (element === null) return false
+    await element.evaluate((input) => {
+      ;(input as HTMLInputElement).select()
+    })
+    await element.type(text)
+    return true
+  }
+
+  override async shows(text: string): Promise<boolean> {
+    return (await this.#find('text', text)) !== null
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await this.#browser.close()
+  }
+
+  async #find(kind: Kind, name: string): Promise<ElementHandle | null> {
+    const handle = await this.#page.evaluateHandle(findByName, kind, name)
+    return handle.asElement() as ElementHandle | null
+  }
+}
