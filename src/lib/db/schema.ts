@@ -128,8 +128,17 @@ export interface RelayRow {
   address: string
   peer: PeerIdString | null
   source: 'origin' | 'person' | 'learned'
+  latencyMs: number | null
   lastConnectedAtMs: number | null
   addedAtMs: number
+  /** The person took it out: it does not come back by itself. */
+  removed: boolean
+}
+
+/** Where a peer said last that it can be reached: its newest signed record, sealed as it came. */
+export interface PeerRecordRow {
+  peer: PeerIdString
+  record: Uint8Array
 }
 
 export interface SettingsRow {
@@ -158,6 +167,7 @@ export class StarlingDatabase extends Dexie {
   declare readonly outbox: Table<OutboxRow, [PeerIdString, ChainId, number]>
   declare readonly early: Table<EarlyRow, [PeerIdString, ChainId, number]>
   declare readonly relays: EntityTable<RelayRow, 'address'>
+  declare readonly peerRecords: EntityTable<PeerRecordRow, 'peer'>
   declare readonly settings: EntityTable<SettingsRow, 'key'>
 
   constructor(name: string = DATABASE_NAME) {
@@ -173,6 +183,7 @@ export class StarlingDatabase extends Dexie {
       outbox: '[peer+chain+sequence], &[peer+intent]',
       early: '[peer+chain+sequence]',
       relays: 'address',
+      peerRecords: 'peer',
       settings: 'key',
     })
   }

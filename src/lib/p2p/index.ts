@@ -16,8 +16,9 @@ import type {
   WebRtcBridge,
 } from './api.ts'
 import { LinkChannels } from './channels/channels.ts'
-import { Discovery, type PeerRecordStore } from './discovery/discovery.ts'
+import { Discovery } from './discovery/discovery.ts'
 import { Publisher } from './discovery/publisher.ts'
+import type { PeerRecordStore } from './discovery/record-store.ts'
 import { Keeper } from './keeper/keeper.ts'
 import { Links } from './keeper/links.ts'
 import { browserTransports, createNode, type Node, type TransportFactory } from './node.ts'

@@ -46,13 +46,14 @@ function describe(value: unknown): string {
     return String(value)
   }
   if (typeof value === 'boolean' || value === undefined || value === null) return String(value)
-  return isNamed(value) ? String(value) : '…'
+  return hasName(value) ? value.toString() : '…'
 }
 
 /** Peer ids, multiaddrs and CIDs say who they are; other objects may hold anything. */
-function isNamed(value: object | symbol | ((...args: never[]) => unknown)): boolean {
+function hasName(value: unknown): value is { toString(): string } {
   return (
     typeof value === 'object' &&
+    value !== null &&
     ('toMultihash' in value || 'getComponents' in value || 'multihash' in value)
   )
 }

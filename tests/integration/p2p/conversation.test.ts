@@ -5,7 +5,7 @@ import { onPath, type Person, person, reserved } from './person.ts'
 import { stockRelay } from './stock-relay.ts'
 
 const PROTOCOL = '/starling/test/1.0.0'
-const cleanups: (() => Promise<unknown>)[] = []
+const cleanups: (() => Promise<void> | void)[] = []
 
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
@@ -13,7 +13,7 @@ afterEach(async () => {
 
 async function relay() {
   const { libp2p, host } = await stockRelay()
-  cleanups.push(async () => libp2p.stop())
+  cleanups.push(() => libp2p.stop())
   return { libp2p, host }
 }
 

@@ -1,10 +1,11 @@
 import { TypedEventEmitter } from 'main-event'
+import type { RelayRow } from '../../../src/lib/db/schema.ts'
 import { createSecrets, openIdentity } from '../../../src/lib/crypto/identity.ts'
 import type { P2P, Peers, WebRtcBridge, WebRtcBridgeEvents } from '../../../src/lib/p2p/api.ts'
-import type { PeerRecordStore } from '../../../src/lib/p2p/discovery/discovery.ts'
+import type { PeerRecordStore } from '../../../src/lib/p2p/discovery/record-store.ts'
 import { p2p } from '../../../src/lib/p2p/index.ts'
 import { LogRing } from '../../../src/lib/p2p/log-ring.ts'
-import type { RelayRow, RelayStore } from '../../../src/lib/p2p/relay-book/store.ts'
+import type { RelayStore } from '../../../src/lib/p2p/relay-book/store.ts'
 import type { PeerIdString } from '../../../src/lib/protocol/ids.ts'
 import { systemClock, systemRandom } from '../../../src/lib/protocol/seams.ts'
 

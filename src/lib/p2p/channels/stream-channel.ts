@@ -141,14 +141,19 @@ export class StreamChannel implements Channel {
 
   async #sendNext(frame: Uint8Array): Promise<void> {
     const cost = frameCost(frame.byteLength)
-    while (!this.closed.aborted && (this.#needsDrain || this.#credit < cost)) {
-      await this.#wake.promise
-    }
-    if (this.closed.aborted) throw new ChannelClosedError('closed before the frame was sent')
+    await this.#until(() => !this.#needsDrain && this.#credit >= cost)
     this.#credit -= cost
     this.#write(encodeFrame(frame))
-    while (!this.closed.aborted && this.#needsDrain) await this.#wake.promise
-    if (this.closed.aborted) throw new ChannelClosedError('closed while the frame was sent')
+    await this.#until(() => !this.#needsDrain)
+  }
+
+  /** Resolves once it may go on sending. @throws ChannelClosedError */
+  async #until(ready: () => boolean): Promise<void> {
+    while (!this.closed.aborted) {
+      if (ready()) return
+      await this.#wake.promise
+    }
+    throw new ChannelClosedError('closed before all was sent')
   }
 
   #write(bytes: Uint8Array): void {

@@ -4,18 +4,13 @@ import type { Clock, Logger } from '../../protocol/seams.ts'
 import type { RelayBook } from '../relay-book/relay-book.ts'
 import type { Node } from '../node.ts'
 import { askDirectory } from './directory-client.ts'
+import type { PeerRecordStore } from './record-store.ts'
 
 /** An own DHT lookup ends after this: beyond it, dead servers are all that is left to ask. */
 export const DHT_TIMEOUT_MS = 15_000
 
 /** The same peer is not looked for in the DHT again before this, unless somebody woke the node. */
 export const DHT_INTERVAL_MS = 5 * 60_000
-
-/** The newest sealed record known of each peer, kept over restarts. */
-export interface PeerRecordStore {
-  get(peer: PeerIdString): Promise<Uint8Array | undefined>
-  put(peer: PeerIdString, record: Uint8Array): Promise<void>
-}
 
 export interface DiscoveryComponents {
   relays: RelayBook

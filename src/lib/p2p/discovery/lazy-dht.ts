@@ -1,4 +1,4 @@
-import type { KadDHT } from '@libp2p/kad-dht'
+import type { kadDHT, KadDHT } from '@libp2p/kad-dht'
 import { start, stop, type AbortOptions } from '@libp2p/interface'
 import type { Clock } from '../../protocol/seams.ts'
 import {
@@ -12,7 +12,7 @@ import type { PeerIdString } from '../../protocol/ids.ts'
 /** The DHT relays form. */
 export const DHT_PROTOCOL = '/starling/kad/1.0.0'
 
-type KadParts = Parameters<ReturnType<typeof import('@libp2p/kad-dht').kadDHT>>[0]
+type KadParts = Parameters<ReturnType<typeof kadDHT>>[0]
 
 export interface LazyDhtInit {
   clock: Pick<Clock, 'now'>
@@ -46,12 +46,12 @@ export class LazyDht {
   }
 
   async #create(): Promise<KadDHT> {
-    const { kadDHT, passthroughMapper } = await import('@libp2p/kad-dht')
-    const dht = kadDHT({
+    const kad = await import('@libp2p/kad-dht')
+    const dht = kad.kadDHT({
       protocol: DHT_PROTOCOL,
       clientMode: true,
       // Relays on a local network count like any other.
-      peerInfoMapper: passthroughMapper,
+      peerInfoMapper: kad.passthroughMapper,
       validators: { [PEER_RECORD_NAMESPACE]: validatePeerRecord(this.#init.clock) },
       selectors: { [PEER_RECORD_NAMESPACE]: selectPeerRecord },
     })(this.#init.components)

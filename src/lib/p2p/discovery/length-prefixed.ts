@@ -29,7 +29,7 @@ export function readLengthPrefixed(
       const message = cut(received, maxBytes)
       if (message !== null) whole.resolve(message)
     } catch (error) {
-      whole.reject(error as Error)
+      whole.reject(error)
     }
   }
   const onEnd = (): void => {

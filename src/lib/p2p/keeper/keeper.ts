@@ -240,11 +240,14 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
       if (want.controller === controller) want.controller = null
       this.#dialling -= 1
     }
-    if (this.#isDue(want)) {
-      if (want.again) this.#enqueue(want)
-      else this.#later(want)
-    }
+    this.#dialled(want)
     this.#next()
+  }
+
+  #dialled(want: Want): void {
+    if (!this.#isDue(want)) return
+    if (want.again) this.#enqueue(want)
+    else this.#later(want)
   }
 
   /** Goes through the relays the peer may be at, the likeliest first. */

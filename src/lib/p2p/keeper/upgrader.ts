@@ -31,7 +31,7 @@ export interface UpgraderComponents {
   clock: Clock
   random: Random
   log: Logger
-  wanted(peer: PeerIdString): boolean
+  wanted: (peer: PeerIdString) => boolean
 }
 
 interface Attempt {

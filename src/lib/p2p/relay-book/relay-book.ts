@@ -2,6 +2,7 @@ import type { Connection } from '@libp2p/interface'
 import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
 import { multiaddr } from '@multiformats/multiaddr'
 import { TypedEventEmitter } from 'main-event'
+import type { RelayRow } from '../../db/schema.ts'
 import { isPeerId, type PeerIdString } from '../../protocol/ids.ts'
 import { type ListedRelay, openRelayList } from '../../protocol/relay-list.ts'
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
@@ -13,7 +14,7 @@ import { AlreadyKnownError, NoAnswerError, NotRunningError } from '../errors.ts'
 import type { Node } from '../node.ts'
 import { pingConnection } from '../ping.ts'
 import { operatorOf, rank } from './ranking.ts'
-import type { RelayRow, RelayStore } from './store.ts'
+import type { RelayStore } from './store.ts'
 
 /** Relays that hold a reservation for me: one may go, and another may lie, without anybody noticing. */
 export const TARGET_RESERVATIONS = 3

@@ -1,20 +1,4 @@
-import type { Table } from 'dexie'
-import type { PeerIdString } from '../../protocol/ids.ts'
-import type { RelaySource } from '../api.ts'
-
-/** A relay as it is kept. */
-export interface RelayRow {
-  /** The address it was added by; the key. */
-  address: string
-  /** Who answered there last. */
-  peer: PeerIdString | null
-  source: RelaySource
-  latencyMs: number | null
-  lastConnectedAtMs: number | null
-  addedAtMs: number
-  /** The person took it out: it does not come back by itself. */
-  removed: boolean
-}
+import type { RelayRow, StarlingDatabase } from '../../db/schema.ts'
 
 /** The relays of this browser. */
 export interface RelayStore {
@@ -25,21 +9,21 @@ export interface RelayStore {
 
 /** The `relays` table. */
 export class DexieRelayStore implements RelayStore {
-  readonly #table: Table<RelayRow, string>
+  readonly #db: Pick<StarlingDatabase, 'relays'>
 
-  constructor(table: Table<RelayRow, string>) {
-    this.#table = table
+  constructor(db: Pick<StarlingDatabase, 'relays'>) {
+    this.#db = db
   }
 
   all(): Promise<RelayRow[]> {
-    return this.#table.toArray()
+    return this.#db.relays.toArray()
   }
 
   async put(row: RelayRow): Promise<void> {
-    await this.#table.put(row)
+    await this.#db.relays.put(row)
   }
 
   delete(address: string): Promise<void> {
-    return this.#table.delete(address)
+    return this.#db.relays.delete(address)
   }
 }

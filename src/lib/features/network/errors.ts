@@ -1,0 +1,1 @@
+export { AlreadyKnownError, InvalidAddressError } from '../../p2p/errors.ts'

@@ -1,0 +1,135 @@
+import type { LinkInfo, Network } from '../../p2p/api.ts'
+import type { LogRing } from '../../p2p/log-ring.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
+import type { Clock } from '../../protocol/seams.ts'
+import type { AbortOptions } from '../../rpc/api.ts'
+import type {
+  ConnectionInfo,
+  LogLevel,
+  LogLine,
+  NetworkApi,
+  RelayInfo,
+  RelayTest,
+  SelfInfo,
+} from './api.ts'
+import { watch } from './watch.ts'
+
+/** States follow each other at most this fast: faster than anybody reads. */
+const PACE_MS = 100
+
+/** A busy log is shown this often. */
+const LOG_PACE_MS = 500
+
+/** Bytes and latency change without an event: they are read anew this often while somebody looks. */
+const METER_MS = 2_000
+
+export interface NetworkComponents {
+  network: Network
+  log: Pick<LogRing, 'lines' | 'addEventListener' | 'removeEventListener'>
+  /** A contact's name; null for others. */
+  names: (peer: PeerIdString) => string | null
+  clock: Clock
+}
+
+/** Shows how this node is connected, as it is and not as it should be, and lets the person change its relays. */
+export class NetworkService implements NetworkApi {
+  readonly #components: NetworkComponents
+
+  constructor(components: NetworkComponents) {
+    this.#components = components
+  }
+
+  watchSelf(options?: AbortOptions): AsyncIterable<SelfInfo> {
+    const { network } = this.#components
+    return this.#watch(
+      () => ({
+        peer: network.peer,
+        state: network.state,
+        addresses: network.addresses(),
+        webrtc: network.webrtc,
+      }),
+      options,
+    )
+  }
+
+  watchConnections(options?: AbortOptions): AsyncIterable<ConnectionInfo[]> {
+    const { network, clock } = this.#components
+    return watch(
+      {
+        read: () => network.links().map((link) => this.#connection(link)),
+        changes: (again) => {
+          const unlisten = this.#onChange(again)
+          let cancel = clock.after(METER_MS, meter)
+          function meter(): void {
+            again()
+            cancel = clock.after(METER_MS, meter)
+          }
+          return () => {
+            cancel()
+            unlisten()
+          }
+        },
+        paceMs: PACE_MS,
+      },
+      clock,
+      options,
+    )
+  }
+
+  watchRelays(options?: AbortOptions): AsyncIterable<RelayInfo[]> {
+    return this.#watch(() => this.#components.network.relays(), options)
+  }
+
+  watchLog(minLevel: LogLevel, options?: AbortOptions): AsyncIterable<LogLine[]> {
+    const { log, clock } = this.#components
+    return watch(
+      {
+        read: () => log.lines(minLevel),
+        changes: (again) => {
+          log.addEventListener('line', again)
+          return () => {
+            log.removeEventListener('line', again)
+          }
+        },
+        paceMs: LOG_PACE_MS,
+      },
+      clock,
+      options,
+    )
+  }
+
+  addRelay(address: string): Promise<void> {
+    return this.#components.network.addRelay(address)
+  }
+
+  removeRelay(address: string): Promise<void> {
+    return this.#components.network.removeRelay(address)
+  }
+
+  testRelay(address: string, options?: AbortOptions): Promise<RelayTest> {
+    return this.#components.network.checkRelay(address, options)
+  }
+
+  wake(reason: 'online' | 'visible' | 'resume'): Promise<void> {
+    return this.#components.network.wake(reason)
+  }
+
+  #connection({ relay, ...link }: LinkInfo): ConnectionInfo {
+    const contact = this.#components.names(link.peer)
+    const kind = contact !== null ? 'contact' : relay !== null ? 'relay' : 'other'
+    return { ...link, name: contact ?? relay, kind }
+  }
+
+  #watch<T>(read: () => T, options?: AbortOptions): AsyncIterable<T> {
+    const changes = (again: () => void): (() => void) => this.#onChange(again)
+    return watch({ read, changes, paceMs: PACE_MS }, this.#components.clock, options)
+  }
+
+  #onChange(again: () => void): () => void {
+    const { network } = this.#components
+    network.addEventListener('changed', again)
+    return () => {
+      network.removeEventListener('changed', again)
+    }
+  }
+}
