@@ -4,6 +4,9 @@ import { locales, overwriteGetLocale, type Locale } from './generated/runtime.js
 /** Where the choice is kept for the first paint, beside the settings in the database. */
 export const LANGUAGE_KEY = 'starling.language'
 
+/** What each language calls itself. */
+export const LANGUAGE_NAMES: Record<Locale, string> = { en: 'English', ru: 'Русский' }
+
 let current = $state<Locale>('en')
 overwriteGetLocale(() => current)
 

@@ -1,0 +1,47 @@
+import type { Locale } from '../../../i18n/generated/runtime.js'
+
+/** Names to begin with, until a person gives their own. Whole, because adjectives agree with their birds. */
+const NAMES: Record<Locale, readonly string[]> = {
+  en: [
+    'Quiet Heron',
+    'Early Lark',
+    'Bright Wren',
+    'Swift Swallow',
+    'Amber Finch',
+    'Snowy Owl',
+    'River Martin',
+    'Clever Rook',
+    'Tiny Goldcrest',
+    'Merry Robin',
+    'Distant Crane',
+    'Bold Magpie',
+    'Gentle Dove',
+    'Silver Gull',
+    'Curious Jay',
+    'Night Warbler',
+  ],
+  ru: [
+    'Тихая Цапля',
+    'Ранний Жаворонок',
+    'Быстрый Стриж',
+    'Смелая Сорока',
+    'Янтарный Зяблик',
+    'Белая Сова',
+    'Речная Ласточка',
+    'Мудрый Грач',
+    'Весёлая Зарянка',
+    'Далёкий Журавль',
+    'Добрый Голубь',
+    'Серебряная Чайка',
+    'Любопытная Сойка',
+    'Ночной Соловей',
+    'Малый Королёк',
+    'Звонкая Синица',
+  ],
+}
+
+/** A name in this language other than `previous`; `fraction` in [0, 1) chooses it. */
+export function suggestName(language: Locale, fraction: number, previous?: string): string {
+  const names = NAMES[language].filter((name) => name !== previous)
+  return names[Math.floor(fraction * names.length)]!
+}
