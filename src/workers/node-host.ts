@@ -1,15 +1,18 @@
 import type { NodeApi } from '../lib/client/contract.ts'
-import { StarlingDatabase } from '../lib/db/schema.ts'
-import { profile } from '../lib/features/profile/index.ts'
-import { systemClock, systemRandom, type Logger } from '../lib/protocol/seams.ts'
+import { LogRing } from '../lib/p2p/log-ring.ts'
+import { RtcBridge } from '../lib/p2p/rtc/rtc-bridge.ts'
+import { systemClock, systemRandom } from '../lib/protocol/seams.ts'
 import { holdLock } from '../lib/rpc/life-lock.ts'
 import type { Port } from '../lib/rpc/port.ts'
+import type { Promised } from '../lib/rpc/server.ts'
 import { hostLock, type LeaveReason } from '../lib/rpc/session.ts'
 import { becomeOnlyHost } from './only-host.ts'
+import { composeStarling } from './starling.ts'
 import { TabSession } from './tab-session.ts'
 
 /** The worker this host runs in. */
 export interface HostScope {
+  readonly location: { readonly origin: string }
   readonly navigator: { readonly locks: LockManager }
   close(): void
 }
@@ -19,59 +22,52 @@ export interface NodeHost {
   accept(port: Port): void
 }
 
-const quiet: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-}
-
-/** Starts the node of this browser. Tabs are answered at once; what they ask waits for what it needs. */
+/**
+ * Runs the node of this browser in this worker, until a newer build takes its place or everything is erased.
+ * Tabs are greeted at once; what they ask waits for the components it needs.
+ */
 export function startNodeHost(scope: HostScope): NodeHost {
   const { locks } = scope.navigator
   const id = crypto.randomUUID()
-  const ended = new AbortController()
+  const logs = new LogRing(systemClock)
+  const log = logs.loggers('host')
+  const bridge = new RtcBridge()
   const sessions = new Set<TabSession>()
+  const ended = new AbortController()
+  const held = { wanted: ended.signal, held: ended.signal }
 
-  const leave = (reason: LeaveReason): void => {
-    if (ended.signal.aborted) return
-    for (const session of [...sessions]) session.leave(reason)
-    ended.abort()
-    scope.close()
-  }
-
-  const alive = holdLock(locks, hostLock(id), { wanted: ended.signal, held: ended.signal })
-  const only = becomeOnlyHost(
-    { locks, clock: systemClock },
-    id,
-    () => {
-      leave('replaced')
-    },
-    ended.signal,
+  const alone = Promise.all([
+    holdLock(locks, hostLock(id), held),
+    becomeOnlyHost({ locks, clock: systemClock }, id, () => void end('replaced'), ended.signal),
+  ])
+  const starling = composeStarling(
+    { clock: systemClock, random: systemRandom, logs, bridge },
+    { origin: scope.location.origin, begin: alone, onErased: () => void end('erased') },
   )
-  const api = Promise.all([alive, only]).then((): NodeApi => {
-    const components = { db: new StarlingDatabase(), clock: systemClock, random: systemRandom }
-    return { profile: profile({ onCreated: () => undefined })(components) } as unknown as NodeApi
+  starling.started.catch((error: unknown) => {
+    log.error('the host does not start', error)
   })
+
+  /** Stops first and lets go of the locks last: the next host waits for them before it writes. */
+  async function end(reason: LeaveReason): Promise<void> {
+    for (const session of [...sessions]) session.leave(reason)
+    try {
+      await starling.stop()
+    } finally {
+      ended.abort()
+      scope.close()
+    }
+  }
 
   return {
     accept(port) {
       const session: TabSession = new TabSession(
-        {
-          locks,
-          log: quiet,
-          tabs: {
-            add: () => undefined,
-            changed: () => undefined,
-            receive: () => undefined,
-            remove: () => undefined,
-          },
-        },
+        { locks, log, bridge },
         {
           port,
           host: id,
           build: __BUILD_ID__,
-          api,
+          api: starling.api satisfies Promised<NodeApi>,
           onGone: () => {
             sessions.delete(session)
           },

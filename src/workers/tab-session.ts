@@ -1,9 +1,10 @@
 import { CONTRACT_VERSION, NODE_METHODS, type NodeApi } from '../lib/client/contract.ts'
+import type { RtcBridge, RtcTab } from '../lib/p2p/rtc/rtc-bridge.ts'
 import { check } from '../lib/protocol/codec.ts'
 import type { Logger } from '../lib/protocol/seams.ts'
 import { lockReleased } from '../lib/rpc/life-lock.ts'
 import type { Port } from '../lib/rpc/port.ts'
-import { RpcServer } from '../lib/rpc/server.ts'
+import { RpcServer, type Promised } from '../lib/rpc/server.ts'
 import {
   fromTabSchema,
   tabLock,
@@ -14,27 +15,13 @@ import {
 
 type Hello = Extract<FromTab, { lane: 'hello' }>
 
-/** A tab that said hello, for those who want to use what only a tab has. */
-export interface AttachedTab {
-  readonly id: string
-  readonly webrtc: boolean
-  visible: boolean
-  /** Sends on the lane of the WebRTC bridge. */
-  post(message: unknown, transfer?: Transferable[]): void
-}
-
-/** Who is told of the tabs that come and go, and of what they say on the lane of the WebRTC bridge. */
-export interface TabListener {
-  add(tab: AttachedTab): void
-  changed(tab: AttachedTab): void
-  receive(tab: AttachedTab, message: unknown): void
-  remove(tab: AttachedTab): void
-}
+/** A tab that said hello. */
+type AttachedTab = RtcTab & { visible: boolean }
 
 export interface TabSessionComponents {
   locks: LockManager
   log: Logger
-  tabs: TabListener
+  bridge: RtcBridge
 }
 
 export interface TabSessionInit {
@@ -42,7 +29,7 @@ export interface TabSessionInit {
   /** The id of this host. */
   host: string
   build: string
-  api: Promise<NodeApi>
+  api: Promised<NodeApi>
   onGone(): void
 }
 
@@ -83,14 +70,14 @@ export class TabSession {
     if (this.#ended.signal.aborted) return
     this.#ended.abort()
     this.#rpc.close()
-    if (this.#tab !== null) this.#components.tabs.remove(this.#tab)
+    if (this.#tab !== null) this.#components.bridge.remove(this.#tab)
     this.#tab = null
     this.#init.port.close()
     this.#init.onGone()
   }
 
   #receive(raw: unknown): void {
-    const { log, tabs } = this.#components
+    const { log, bridge } = this.#components
     try {
       const message = check(fromTabSchema, raw)
       if (message.lane === 'hello') {
@@ -103,11 +90,10 @@ export class TabSession {
           this.#rpc.receive(message.message)
           return
         case 'rtc':
-          tabs.receive(this.#tab, message.message)
+          bridge.receive(this.#tab, message.message)
           return
         case 'visible':
           this.#tab.visible = message.visible
-          tabs.changed(this.#tab)
           return
         case 'bye':
           this.close()
@@ -118,7 +104,7 @@ export class TabSession {
   }
 
   #greet({ tab: id, contract, build, webrtc, visible }: Hello): void {
-    const { locks, tabs } = this.#components
+    const { locks, bridge } = this.#components
     this.#post({
       lane: 'hello',
       host: this.#init.host,
@@ -134,7 +120,7 @@ export class TabSession {
         this.#post({ lane: 'rtc', message }, transfer)
       },
     }
-    tabs.add(this.#tab)
+    bridge.add(this.#tab)
     lockReleased(locks, tabLock(id), this.#ended.signal).then(
       () => {
         this.close()

@@ -6,11 +6,14 @@ import { Flow } from './flow.ts'
 import { MAX_OPEN, toHostSchema, type ToHost, type ToTab } from './messages.ts'
 import type { AnyMethodTable, MethodKind, MethodTable } from './methods.ts'
 
+/** Components, each of which comes in its own time. */
+export type Promised<Api> = { readonly [C in keyof Api]: Promise<Api[C]> }
+
 type Implementation = (...args: unknown[]) => unknown
 
 export interface RpcServerInit<Api> {
-  /** Resolves with the components once they can be asked. */
-  api: Promise<Api>
+  /** Each component, once it can be asked. */
+  api: Promised<Api>
   methods: MethodTable<Api>
   post(message: ToTab): void
   log: Logger
@@ -18,7 +21,7 @@ export interface RpcServerInit<Api> {
 
 /** Answers one tab's calls. */
 export class RpcServer<Api extends object> {
-  readonly #api: Promise<Api>
+  readonly #api: Promised<Api>
   readonly #methods: AnyMethodTable
   readonly #post: (message: ToTab) => void
   readonly #log: Logger
@@ -75,7 +78,7 @@ export class RpcServer<Api extends object> {
     if ((kind === 'call') !== (request.type === 'call')) {
       throw new UnknownMethodError(`${component}.${method} is a ${kind}`)
     }
-    const target = (await this.#api)[component as keyof Api] as Record<string, Implementation>
+    const target = (await this.#api[component as keyof Api]) as Record<string, Implementation>
     const answer = target[method]!(...args, { signal })
     if (request.type === 'call') {
       const value = await answer

@@ -21,13 +21,6 @@ export interface RtcBridgeEvents {
   changed: CustomEvent
 }
 
-/** The globals @libp2p/webrtc reads while its module is evaluated. */
-interface RtcScope {
-  RTCPeerConnection?: unknown
-  RTCSessionDescription?: unknown
-  RTCIceCandidate?: unknown
-}
-
 /**
  * Gives a worker WebRTC by way of the tabs it serves.
  *
@@ -43,15 +36,17 @@ export class RtcBridge extends TypedEventEmitter<RtcBridgeEvents> {
   }
 
   /** Puts the stand-ins where @libp2p/webrtc looks for the platform's. To be called before it is imported. */
-  install(scope: RtcScope): void {
+  install(scope: object): void {
     const choose = (): BridgeTab => this.#choose()
-    scope.RTCPeerConnection = class extends BridgedPeerConnection {
-      constructor(config?: ConnectionConfig) {
-        super(choose(), config)
-      }
-    }
-    scope.RTCSessionDescription = BridgedSessionDescription
-    scope.RTCIceCandidate = BridgedIceCandidate
+    Object.assign(scope, {
+      RTCPeerConnection: class extends BridgedPeerConnection {
+        constructor(config?: ConnectionConfig) {
+          super(choose(), config)
+        }
+      },
+      RTCSessionDescription: BridgedSessionDescription,
+      RTCIceCandidate: BridgedIceCandidate,
+    })
   }
 
   add(tab: RtcTab): void {
