@@ -6,5 +6,5 @@ import App from './routes/App.svelte'
 const target = document.querySelector('#app')
 if (target === null) throw new Error('index.html has no #app')
 
-const { api } = connect()
-mount(App, { target, props: { node: api } })
+const { api, status } = connect()
+mount(App, { target, props: { node: api, status } })

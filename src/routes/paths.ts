@@ -20,3 +20,13 @@ export const paths = {
 export function cardIn(hash: string): string | null {
   return hash.startsWith('#/c/') ? hash.slice('#/c/'.length) : null
 }
+
+/**
+ * The plain address of a card that came by the `web+starling:` scheme, which the browser hands over as
+ * `#/c/web%2Bstarling%3A<card>` (public/manifest.webmanifest); null when it did not.
+ */
+export function plainCardAddress(hash: string): string | null {
+  const card = cardIn(hash)
+  const scheme = /^web(?:\+|%2b)starling(?::|%3a)/iu
+  return card !== null && scheme.test(card) ? paths.card(card.replace(scheme, '')) : null
+}

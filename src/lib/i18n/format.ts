@@ -9,6 +9,11 @@ export function formatTime(atMs: number): string {
   return format('time', atMs)
 }
 
+/** `12:04:31`, for logs. */
+export function formatSecond(atMs: number): string {
+  return format('second', atMs)
+}
+
 /** `Today`, `Yesterday`, a weekday of the last six days, else a date: what divides a conversation by days. */
 export function formatDay(atMs: number, nowMs: number): string {
   const daysAgo = calendarDaysBetween(atMs, nowMs)
@@ -102,6 +107,7 @@ function locale(): string {
 
 const STYLES = {
   time: { hour: 'numeric', minute: '2-digit' },
+  second: { hour: 'numeric', minute: '2-digit', second: '2-digit' },
   weekday: { weekday: 'long' },
   shortWeekday: { weekday: 'short' },
   date: { day: 'numeric', month: 'long' },
