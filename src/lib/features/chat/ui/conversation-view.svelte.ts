@@ -1,4 +1,4 @@
-import type { ChatApi, ConversationId, TimelineItem } from '../api.ts'
+import type { ChatApi, ConversationId, Message, TimelineItem } from '../api.ts'
 import type { MessageId } from '../../../protocol/ids.ts'
 import { timelineRows, type TimelineRow } from './timeline-rows.ts'
 
@@ -101,6 +101,12 @@ export class ConversationView {
   /** Whether `reveal` is still looking. */
   get revealing(): boolean {
     return this.#wanted !== null
+  }
+
+  /** A message of the window. */
+  message(id: MessageId | null): Message | null {
+    const item = this.#items[this.#position(id)]
+    return item?.type === 'message' ? item : null
   }
 
   /** Says that this message was on the screen. Marks theirs up to it as read, each once. */
