@@ -18,6 +18,9 @@ export const MAX_PENDING_CONNECTIONS = 256
 /** New connections of one address a second: a café comes back after a power cut, a flood does not get through. */
 export const MAX_NEW_CONNECTIONS_PER_SECOND = 32
 
+/** WebRTC-direct handshakes a minute, from everyone: each takes a native connection for up to 10 s. */
+export const MAX_WEBRTC_HANDSHAKES_PER_MINUTE = 1_200
+
 /** Streams a peer may have open on one connection: a circuit to each of 200 contacts and the protocols. */
 export const MAX_STREAMS_PER_CONNECTION = 256
 
@@ -51,6 +54,9 @@ export const MAX_WRITE_BUFFER_BYTES = 1_024 * 1_024
 /** How long a socket may stay full before its reader is cut: a phone that changes cells is back by then. */
 export const SLOW_READER_TIMEOUT_MS = 15_000
 
+/** How often an idle WebSocket is pinged; one that has not answered by the next time is cut. */
+export const KEEPALIVE_MS = 30_000
+
 /** Reservations: one for each connection there can be, as every browser holds one. Default of a flag. */
 export const MAX_RESERVATIONS = MAX_CONNECTIONS
 
@@ -83,6 +89,9 @@ export const MAX_DHT_VALUE_BYTES = 4_096
 
 /** How long a DHT record is kept: https://github.com/libp2p/specs/blob/master/kad-dht/README.md */
 export const DHT_RECORD_LIFE_MS = 48 * 60 * 60_000
+
+/** How often records past their life are deleted. */
+export const DHT_SWEEP_MS = 10 * 60_000
 
 /** DHT requests of one peer a minute: a lookup of a client asks each relay a few times. */
 export const MAX_DHT_REQUESTS_PER_MINUTE = 600

@@ -4,26 +4,35 @@ import { circuitRelayServer, type CircuitRelayService } from '@libp2p/circuit-re
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { identify } from '@libp2p/identify'
-import type { ConnectionGater, Ed25519PrivateKey, Libp2p, PeerId } from '@libp2p/interface'
-import { kadDHT, type KadDHT, passthroughMapper } from '@libp2p/kad-dht'
+import type {
+  Connection,
+  ConnectionGater,
+  Ed25519PrivateKey,
+  Libp2p,
+  PeerId,
+} from '@libp2p/interface'
+import type { KadDHT } from '@libp2p/kad-dht'
 import { keychain } from '@libp2p/keychain'
 import { mdns } from '@libp2p/mdns'
 import { ping, type Ping } from '@libp2p/ping'
 import { prometheusMetrics } from '@libp2p/prometheus-metrics'
+import { getNetConfig } from '@libp2p/utils'
 import { webRTCDirect } from '@libp2p/webrtc'
+import { WebRTCDirect } from '@multiformats/multiaddr-matcher'
 import type { Datastore } from 'interface-datastore'
 import { createLibp2p } from 'libp2p'
 import type { Registry } from 'prom-client'
-import { PEER_RECORD_NAMESPACE, selectPeerRecord } from '#lib/protocol/peer-record.ts'
 import { webSocketAddress } from './addresses.ts'
+import type { Admission } from './admission.ts'
 import type { DhtAsker } from './dht/asker.ts'
+import { relayDht } from './dht/index.ts'
 import type { PeerRecords } from './dht/peer-records.ts'
+import { QuotaError } from './errors.ts'
 import * as limits from './limits.ts'
 import type { Refusals } from './refusals.ts'
+import type { RequestsPerMinute } from './requests-per-minute.ts'
+import { userAgent } from './user-agent.ts'
 import { sharedWebSockets, type SharedWebSocketsComponents } from './ws-listener.ts'
-
-/** The network's own DHT, apart from others that speak Kademlia. */
-export const DHT_PROTOCOL = '/starling/kad/1.0.0'
 
 /** Relays announce themselves on a LAN under their own name, so that nothing else dials them. */
 const MDNS_SERVICE_TAG = '_starling-relay._udp.local'
@@ -43,6 +52,8 @@ export interface NodeComponents extends SharedWebSocketsComponents {
   refusals: Refusals
   records: PeerRecords
   asker: DhtAsker
+  /** How many WebRTC-direct handshakes may begin. */
+  handshakes: RequestsPerMinute
 }
 
 export interface NodeInit {
@@ -50,6 +61,7 @@ export interface NodeInit {
   /** TCP of `server`, and UDP of WebRTC-direct. */
   port: number
   secure: boolean
+  operator: string | null
   publicUrl: string | null
   mdns: boolean
   maxConnections: number
@@ -63,6 +75,8 @@ export async function relayNode(components: NodeComponents, init: NodeInit): Pro
   const node: RelayNode = await createLibp2p<RelayServices>({
     start: false,
     privateKey: components.privateKey,
+    // How other relays learn who runs this one.
+    nodeInfo: { userAgent: userAgent(init.operator) },
     datastore: components.datastore,
     addresses: {
       listen: [
@@ -73,12 +87,17 @@ export async function relayNode(components: NodeComponents, init: NodeInit): Pro
         ? {}
         : { appendAnnounce: [webSocketAddress(new URL(init.publicUrl))] }),
     },
-    transports: [sharedWebSockets(components), webRTCDirect()],
+    transports: [
+      sharedWebSockets(components),
+      webRTCDirect({ rtcConfiguration: () => webRtcConfiguration(components) }),
+    ],
     connectionEncrypters: [noise()],
     streamMuxers: [
       yamux({
         maxInboundStreams: limits.MAX_STREAMS_PER_CONNECTION,
         maxOutboundStreams: limits.MAX_STREAMS_PER_CONNECTION,
+        // The WebSocket's ping notices a dead peer, and costs no encryption.
+        enableKeepAlive: false,
       }),
     ],
     connectionManager: {
@@ -89,9 +108,9 @@ export async function relayNode(components: NodeComponents, init: NodeInit): Pro
       // The mesh dials again by itself, for as long as it takes.
       reconnectRetries: 0,
     },
-    // A browser asleep answers no ping; its connection is kept until the network says otherwise.
-    connectionMonitor: { abortConnectionOnPingFailure: false },
-    connectionGater: gater(() => node, components.refusals, init),
+    // The WebSocket's own ping notices dead peers; this one would decrypt a stream for each every time.
+    connectionMonitor: { enabled: false },
+    connectionGater: gater(() => node, components, init),
     metrics: prometheusMetrics({
       registry: components.registry,
       preserveExistingMetrics: true,
@@ -113,51 +132,64 @@ export async function relayNode(components: NodeComponents, init: NodeInit): Pro
           defaultDataLimit: limits.CIRCUIT_BYTES,
         },
       }),
-      dht: kadDHT({
-        protocol: DHT_PROTOCOL,
-        clientMode: false,
-        // The first relay of a network is its whole DHT.
-        allowQueryWithZeroPeers: true,
-        // Relays of one LAN form a DHT too.
-        peerInfoMapper: passthroughMapper,
-        maxInboundStreams: limits.MAX_DHT_STREAMS,
-        validators: { [PEER_RECORD_NAMESPACE]: components.records.validate },
-        selectors: { [PEER_RECORD_NAMESPACE]: selectPeerRecord },
-      }),
+      dht: relayDht(components),
     },
   })
+  node.addEventListener('connection:open', ({ detail: { remotePeer } }) => {
+    closeOldest(node.getConnections(remotePeer), components.refusals)
+  })
+  node.addEventListener('peer:disconnect', ({ detail: peer }) => {
+    freeReservation(node, peer)
+  })
   await node.start()
-  freeReservations(node)
   return node
 }
 
-/** A reservation is of use only while its peer is connected: give its place to another. */
-function freeReservations(node: RelayNode): void {
-  node.addEventListener('peer:disconnect', ({ detail: peer }) => {
-    const { reservations } = node.services.relay
-    const reservation = reservations.get(peer)
-    if (reservation === undefined) return
-    // Else its end would later remove a newer one of the same peer.
-    reservation.signal.clear()
-    reservations.delete(peer)
-  })
+/** A peer that came back by another network is here twice until the old connection is found dead. */
+function closeOldest(connections: Connection[], refusals: Refusals): void {
+  if (connections.length <= limits.MAX_CONNECTIONS_PER_PEER) return
+  const [oldest] = connections.toSorted((a, b) => a.timeline.open - b.timeline.open)
+  refusals.count('connections-per-peer')
+  oldest?.abort(new QuotaError(`more than ${limits.MAX_CONNECTIONS_PER_PEER} connections`))
+}
+
+/** A reservation is of use only while its peer is connected: its place goes to another. */
+function freeReservation({ services: { relay } }: RelayNode, peer: PeerId): void {
+  const reservation = relay.reservations.get(peer)
+  if (reservation === undefined) return
+  // Else its end would later remove a newer one of the same peer.
+  reservation.signal.clear()
+  relay.reservations.delete(peer)
+}
+
+/** Asked before each WebRTC-direct handshake, the only place where one can be refused before it costs anything. */
+function webRtcConfiguration({ refusals, handshakes }: NodeComponents): RTCConfiguration {
+  if (!handshakes.allow('webrtc')) {
+    refusals.count('connection-rate')
+    throw new QuotaError('too many WebRTC handshakes')
+  }
+  // A relay knows its own address: it asks no STUN server.
+  return { iceServers: [] }
 }
 
 function gater(
   node: () => RelayNode,
-  refusals: Refusals,
+  { admission, refusals }: NodeComponents,
   { maxReservations }: NodeInit,
 ): ConnectionGater {
   return {
     // A relay dials what its operator names and what it finds on the LAN, also private addresses.
     denyDialMultiaddr: () => false,
-    denyInboundEncryptedConnection(peer: PeerId) {
-      const deny = node().getConnections(peer).length >= limits.MAX_CONNECTIONS_PER_PEER
-      if (deny) refusals.count('connections-per-peer')
-      return deny
+    denyInboundConnection(connection) {
+      // A WebSocket took its place when it was accepted.
+      if (!WebRTCDirect.matches(connection.remoteAddr)) return false
+      const leave = admission.enter(getNetConfig(connection.remoteAddr).host)
+      if (leave === null) return true
+      connection.addEventListener('close', leave, { once: true })
+      return false
     },
-    denyInboundRelayReservation(peer: PeerId) {
-      // The server itself refuses it, with the right status.
+    denyInboundRelayReservation(peer) {
+      // Only counted: the server itself refuses it, with the right status.
       const { reservations } = node().services.relay
       if (reservations.size >= maxReservations && !reservations.has(peer)) {
         refusals.count('reservations')

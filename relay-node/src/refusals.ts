@@ -13,7 +13,6 @@ export const REFUSALS = [
   'frame-too-large',
   'frame-text',
   'slow-reader',
-  'streams',
   'reservations',
   'dht-requests',
   'dht-value-too-large',

@@ -18,6 +18,7 @@ import { addressSchema } from '#lib/protocol/schemas.ts'
 import type { Clock, Logger } from '#lib/protocol/seams.ts'
 import type { Signer } from '#lib/protocol/signed.ts'
 import * as v from 'valibot'
+import { operatorOf } from './user-agent.ts'
 import {
   MAX_KNOWN_RELAYS,
   RELAY_CHECK_MS,
@@ -37,6 +38,7 @@ export interface RelayMeshComponents {
 /** A relay that answered: dialled, pinged, and offering circuit relay. */
 interface Working {
   addresses: string[]
+  operator: string | null
   seenAtMs: number
 }
 
@@ -67,6 +69,11 @@ export class RelayMesh {
     this.#cancelNext?.()
   }
 
+  /** Relays seen working since the start. */
+  get size(): number {
+    return this.#working.size
+  }
+
   /** Whether this peer is a relay that was seen working. */
   knows(peer: string): boolean {
     return isPeerId(peer) && this.#working.has(peer)
@@ -78,8 +85,9 @@ export class RelayMesh {
     const relays = [...this.#working]
       .filter(([, { seenAtMs }]) => nowMs - seenAtMs <= RELAY_FRESH_MS)
       .slice(0, MAX_LISTED_RELAYS)
-      .map(([peer, { addresses, seenAtMs }]): ListedRelay => {
-        return { peer, addresses, lastSeenWorkingAtMs: seenAtMs }
+      .map(([peer, { addresses, operator, seenAtMs }]): ListedRelay => {
+        const named = operator === null ? {} : { operator }
+        return { peer, addresses, ...named, lastSeenWorkingAtMs: seenAtMs }
       })
     return await sealRelayList(
       {
@@ -122,7 +130,7 @@ export class RelayMesh {
       const connection = await node.dial(multiaddr(target), { signal })
       const peer = connection.remotePeer
       await node.services.ping.ping(peer, { signal })
-      const { protocols, addresses } = await node.peerStore.get(peer, { signal })
+      const { protocols, addresses, metadata } = await node.peerStore.get(peer, { signal })
       const id = peer.toString()
       if (!protocols.includes(RELAY_V2_HOP_CODEC) || !isPeerId(id)) return
       this.#working.set(id, {
@@ -130,6 +138,7 @@ export class RelayMesh {
           .map(({ multiaddr: address }) => withPeer(address.toString(), id))
           .filter((address) => v.is(addressSchema, address))
           .slice(0, MAX_LISTED_ADDRESSES),
+        operator: operatorOf(metadata.get('AgentVersion')),
         seenAtMs: this.#components.clock.now(),
       })
     } catch (error) {

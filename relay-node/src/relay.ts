@@ -9,12 +9,15 @@ import { DhtAsker } from './dht/asker.ts'
 import { PeerRecords } from './dht/peer-records.ts'
 import { QuotaDatastore } from './dht/quota-datastore.ts'
 import { Directory } from './directory.ts'
+import { gauges } from './gauges.ts'
 import { type Bootstrap, hasApp, httpRoutes } from './http.ts'
 import { close, httpServer, listen } from './http-server.ts'
 import { httpsCertificate } from './https-certificate.ts'
 import { addressesOf, relayNode } from './node.ts'
+import { MAX_WEBRTC_HANDSHAKES_PER_MINUTE } from './limits.ts'
 import { refusals } from './refusals.ts'
 import { RelayMesh } from './relay-mesh.ts'
+import { RequestsPerMinute } from './requests-per-minute.ts'
 import { remoteBehind } from './remote.ts'
 import { relayIdentity, relaySigner } from './store/identity.ts'
 import { openDataFolder } from './store/level-disk.ts'
@@ -91,14 +94,16 @@ export async function createRelay(
 
     const asker = new DhtAsker({ refusals: refused, clock })
     const records = new PeerRecords({ clock })
+    let mesh: RelayMesh | null = null
     const quota = new QuotaDatastore({
       datastore: store,
       clock,
       refusals: refused,
       asker: () => asker.current(),
-      isRelay: (peer) => mesh.knows(peer),
+      isRelay: (peer) => mesh?.knows(peer) === true,
     })
-    await quota.load()
+    await quota.start()
+    stops.push(() => quota.stop())
     const node = await relayNode(
       {
         clock,
@@ -115,14 +120,17 @@ export async function createRelay(
         registry,
         records,
         asker,
+        handshakes: new RequestsPerMinute({ clock }, { max: MAX_WEBRTC_HANDSHAKES_PER_MINUTE }),
       },
       { ...config, port, secure: config.https },
     )
     stops.push(() => node.stop())
-    const mesh = new RelayMesh(
+    const relays = new RelayMesh(
       { node, self: peerId, signer, clock, log: loggers('mesh') },
       { relays: config.relays },
     )
+    mesh = relays
+    gauges({ registry, node, mesh: relays, quota, store })
     const directory = new Directory({
       libp2p: node,
       dht: node.services.dht,
@@ -130,12 +138,12 @@ export async function createRelay(
       clock,
       refusals: refused,
       log: loggers('directory'),
-      relayList: () => mesh.list(),
+      relayList: () => relays.list(),
     })
     await directory.start()
     stops.push(() => directory.stop())
-    mesh.start()
-    stops.push(() => mesh.stop())
+    relays.start()
+    stops.push(() => relays.stop())
     bootstrap = () => ({
       peerId,
       addresses: addressesOf(node, config.publicUrl),

@@ -6,6 +6,7 @@ import type { RawData, WebSocket } from 'ws'
 import type { Clock } from '#lib/protocol/seams.ts'
 import { BadFrameError, SlowReaderError } from './errors.ts'
 import {
+  KEEPALIVE_MS,
   MAX_FRAME_BEFORE_AUTHENTICATION_BYTES,
   MAX_SOCKET_QUEUE_BYTES,
   MAX_WRITE_BUFFER_BYTES,
@@ -39,6 +40,8 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
   readonly #clock: Clock
   readonly #refusals: Refusals
   #authenticated = false
+  #cancelPing: () => void
+  #answered = true
   /** Takes back the cut of a slow reader; `null` while the socket has room. */
   #forgiveReader: (() => void) | null = null
 
@@ -60,7 +63,12 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
     this.#socket.on('error', (error) => {
       this.#fail(error)
     })
+    this.#socket.on('pong', () => {
+      this.#answered = true
+    })
+    this.#cancelPing = this.#pingLater()
     this.#socket.once('close', (code) => {
+      this.#cancelPing()
       this.#forgiveReader?.()
       // Ended from this side already: nothing to tell.
       if (this.status !== 'open' && this.status !== 'closing') return
@@ -128,6 +136,19 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
   #refuse(refusal: Refusal, error: Error): void {
     this.#refusals.count(refusal)
     this.abort(error)
+  }
+
+  /** A peer that lost its network says nothing: without this it would be connected for a quarter of an hour. */
+  #pingLater(): () => void {
+    return this.#clock.after(KEEPALIVE_MS, () => {
+      if (!this.#answered) {
+        this.abort(new SlowReaderError(`no answer to a ping for ${KEEPALIVE_MS} ms`))
+        return
+      }
+      this.#answered = false
+      this.#socket.ping()
+      this.#cancelPing = this.#pingLater()
+    })
   }
 
   #waitForReader(): void {

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { StreamMiddleware } from '@libp2p/interface'
+import type { StreamHandler, StreamHandlerOptions } from '@libp2p/interface'
+import type { Registrar } from '@libp2p/interface-internal'
 import type { Clock } from '#lib/protocol/seams.ts'
 import { QuotaError } from '../errors.ts'
 import { MAX_DHT_REQUESTS_PER_MINUTE } from '../limits.ts'
@@ -7,8 +8,8 @@ import type { Refusals } from '../refusals.ts'
 import { RequestsPerMinute } from '../requests-per-minute.ts'
 
 /**
- * Remembers for which peer the DHT is at work. kad-dht does not tell its datastore who puts a record, so
- * everything it does for a stream of a peer runs inside `middleware`, and `current` names the peer there.
+ * Knows for which peer the DHT is at work, and how much that peer has asked. kad-dht does not tell its datastore who
+ * puts a record, so the handler it registers runs in a context that names the peer.
  */
 export class DhtAsker {
   readonly #asking = new AsyncLocalStorage<string>()
@@ -20,21 +21,44 @@ export class DhtAsker {
     this.#requests = new RequestsPerMinute(components, { max: MAX_DHT_REQUESTS_PER_MINUTE })
   }
 
-  /** For `libp2p.register(…)` of the DHT's protocol: clients open one stream for each request. */
-  readonly middleware: StreamMiddleware = (stream, connection, next) => {
-    const peer = connection.remotePeer.toString()
-    if (!this.#requests.allow(peer)) {
-      this.#refusals.count('dht-requests')
-      stream.abort(new QuotaError(`more than ${MAX_DHT_REQUESTS_PER_MINUTE} DHT requests a minute`))
-      return
-    }
-    this.#asking.run(peer, () => {
-      next(stream, connection)
-    })
-  }
-
   /** The peer whose request is being worked on; `null`: the relay itself acts. */
   current(): string | null {
     return this.#asking.getStore() ?? null
+  }
+
+  /** The registrar to give to kad-dht. */
+  registrar(inner: Registrar): Registrar {
+    return {
+      handle: (protocol: string, handler: StreamHandler, options?: StreamHandlerOptions) =>
+        inner.handle(protocol, this.#naming(handler), options),
+      unhandle: (...args) => inner.unhandle(...args),
+      getHandler: (protocol) => inner.getHandler(protocol),
+      getProtocols: () => inner.getProtocols(),
+      use: (...args) => {
+        inner.use(...args)
+      },
+      unuse: (protocol) => {
+        inner.unuse(protocol)
+      },
+      getMiddleware: (protocol) => inner.getMiddleware(protocol),
+      register: (...args) => inner.register(...args),
+      unregister: (id) => {
+        inner.unregister(id)
+      },
+      getTopologies: (protocol) => inner.getTopologies(protocol),
+    }
+  }
+
+  /** Clients open one stream for each request. */
+  #naming(handler: StreamHandler): StreamHandler {
+    return (stream, connection) => {
+      const peer = connection.remotePeer.toString()
+      if (this.#requests.allow(peer)) {
+        return this.#asking.run(peer, () => handler(stream, connection))
+      }
+      this.#refusals.count('dht-requests')
+      stream.abort(new QuotaError(`more than ${MAX_DHT_REQUESTS_PER_MINUTE} DHT requests a minute`))
+      return undefined
+    }
   }
 }

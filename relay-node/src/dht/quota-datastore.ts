@@ -1,8 +1,9 @@
-import { type Datastore, Key, type Pair } from 'interface-datastore'
+import { type Datastore, Key } from 'interface-datastore'
 import type { Clock } from '#lib/protocol/seams.ts'
 import { QuotaError } from '../errors.ts'
 import {
   DHT_RECORD_LIFE_MS,
+  DHT_SWEEP_MS,
   MAX_DHT_RECORDS,
   MAX_DHT_RECORDS_PER_PEER,
   MAX_DHT_RECORDS_PER_RELAY,
@@ -15,12 +16,12 @@ import { WrappedDatastore } from '../store/wrapped-datastore.ts'
 const RECORDS = '/dht/record/'
 const PROVIDERS = '/dht/provider/'
 
-/** Who is asked for before a restart: counted in all, in nobody's share. */
+/** Who put what was there before a restart: counted in all, in nobody's share. */
 const UNKNOWN = ''
 
 export interface QuotaDatastoreComponents {
   datastore: Datastore
-  clock: Pick<Clock, 'now'>
+  clock: Clock
   refusals: Refusals
   /** The peer that puts; `null`: the relay itself, which has no quota of its own. */
   asker(): string | null
@@ -41,6 +42,8 @@ export class QuotaDatastore extends WrappedDatastore {
   readonly #components: QuotaDatastoreComponents
   readonly #entries = new Map<string, Entry>()
   readonly #counts = new Map<string, number>()
+  #cancelSweep: (() => void) | null = null
+  #sweeping: Promise<void> = Promise.resolve()
 
   constructor(components: QuotaDatastoreComponents) {
     super(components.datastore)
@@ -52,14 +55,21 @@ export class QuotaDatastore extends WrappedDatastore {
     return this.#entries.size
   }
 
-  /** Counts what earlier runs left, and drops what is too old to be asked for. */
-  async load(): Promise<void> {
+  /** Counts what earlier runs left, and begins to sweep. */
+  async start(): Promise<void> {
     const putAtMs = this.#components.clock.now()
     for (const prefix of [RECORDS, PROVIDERS]) {
       for await (const key of this.inner.queryKeys({ prefix })) {
         this.#remember(key.toString(), { owner: UNKNOWN, putAtMs })
       }
     }
+    this.#sweepLater()
+  }
+
+  async stop(): Promise<void> {
+    this.#cancelSweep?.()
+    await this.#sweeping
+    this.#cancelSweep?.()
   }
 
   /** @throws QuotaError */
@@ -74,12 +84,16 @@ export class QuotaDatastore extends WrappedDatastore {
     await super.delete(key, options)
   }
 
-  override async *putMany(source: AsyncIterable<Pair> | Iterable<Pair>): AsyncGenerator<Key> {
-    for await (const { key, value } of source) yield await this.put(key, value)
+  #sweepLater(): void {
+    this.#cancelSweep = this.#components.clock.after(DHT_SWEEP_MS, () => {
+      this.#sweeping = this.#sweep().then(() => {
+        this.#sweepLater()
+      })
+    })
   }
 
   /** Deletes what kad-dht no longer answers with. */
-  async sweep(): Promise<void> {
+  async #sweep(): Promise<void> {
     const oldestMs = this.#components.clock.now() - DHT_RECORD_LIFE_MS
     for (const [name, { putAtMs }] of this.#entries) {
       if (putAtMs <= oldestMs) await this.delete(new Key(name, false))

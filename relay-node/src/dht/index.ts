@@ -1,0 +1,43 @@
+import { kadDHT, type KadDHT, type KadDHTComponents, passthroughMapper } from '@libp2p/kad-dht'
+import { PEER_RECORD_NAMESPACE, selectPeerRecord } from '#lib/protocol/peer-record.ts'
+import { MAX_DHT_STREAMS } from '../limits.ts'
+import type { DhtAsker } from './asker.ts'
+import type { PeerRecords } from './peer-records.ts'
+
+/** The network's own DHT, apart from others that speak Kademlia. */
+export const DHT_PROTOCOL = '/starling/kad/1.0.0'
+
+/**
+ * kad-dht as a server. It keeps peer records, and public keys under `/pk/` as any libp2p client may put them; values in
+ * any other namespace are refused, because nothing could tell whether they are true.
+ */
+export function relayDht(init: {
+  asker: DhtAsker
+  records: PeerRecords
+}): (components: KadDHTComponents) => KadDHT {
+  const create = kadDHT({
+    protocol: DHT_PROTOCOL,
+    clientMode: false,
+    // The first relay of a network is its whole DHT.
+    allowQueryWithZeroPeers: true,
+    // Relays of one LAN form a DHT too.
+    peerInfoMapper: passthroughMapper,
+    maxInboundStreams: MAX_DHT_STREAMS,
+    validators: { [PEER_RECORD_NAMESPACE]: init.records.validate },
+    selectors: { [PEER_RECORD_NAMESPACE]: selectPeerRecord },
+  })
+  return (components) =>
+    create({
+      peerId: components.peerId,
+      privateKey: components.privateKey,
+      addressManager: components.addressManager,
+      peerStore: components.peerStore,
+      connectionManager: components.connectionManager,
+      datastore: components.datastore,
+      events: components.events,
+      logger: components.logger,
+      ping: components.ping,
+      ...(components.metrics === undefined ? {} : { metrics: components.metrics }),
+      registrar: init.asker.registrar(components.registrar),
+    })
+}

@@ -1,0 +1,47 @@
+import { RELAY_V2_STOP_CODEC } from '@libp2p/circuit-relay-v2'
+import { Gauge, type Registry } from 'prom-client'
+import type { QuotaDatastore } from './dht/quota-datastore.ts'
+import type { RelayNode } from './node.ts'
+import type { RelayMesh } from './relay-mesh.ts'
+import type { ResilientDatastore } from './store/resilient-datastore.ts'
+
+export interface GaugesComponents {
+  registry: Registry
+  node: RelayNode
+  mesh: RelayMesh
+  quota: QuotaDatastore
+  store: ResilientDatastore
+}
+
+/**
+ * What the relay holds now, beside what libp2p counts itself (bytes, dials, DHT operations) and what prom-client tells
+ * of the process.
+ */
+export function gauges({ registry, node, mesh, quota, store }: GaugesComponents): void {
+  const gauge = (name: string, help: string, read: () => number): void => {
+    new Gauge({
+      name: `starling_relay_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read())
+      },
+    })
+  }
+  gauge('connections', 'Open connections', () => node.getConnections().length)
+  gauge('reservations', 'Peers this is the relay of', () => node.services.relay.reservations.size)
+  gauge('circuits', 'Open relayed connections', () => circuits(node))
+  gauge('dht_records', 'Records kept for the DHT', () => quota.size)
+  gauge('known_relays', 'Other relays seen working', () => mesh.size)
+  gauge('unwritten_entries', 'Entries the disk did not take', () => store.unwritten)
+}
+
+/** Each circuit has one stream of the stop protocol to the peer that was called. */
+function circuits(node: RelayNode): number {
+  return node
+    .getConnections()
+    .flatMap(({ streams }) => streams)
+    .filter(({ protocol, direction }) => {
+      return protocol === RELAY_V2_STOP_CODEC && direction === 'outbound'
+    }).length
+}

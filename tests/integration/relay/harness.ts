@@ -1,0 +1,91 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { identify } from '@libp2p/identify'
+import type { Libp2p } from '@libp2p/interface'
+import { kadDHT, type KadDHT, passthroughMapper } from '@libp2p/kad-dht'
+import { ping, type Ping } from '@libp2p/ping'
+import { webSockets } from '@libp2p/websockets'
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import { onTestFinished } from 'vitest'
+import type { Clock, Logger } from '#lib/protocol/seams.ts'
+import { systemClock } from '#lib/protocol/seams.ts'
+import { readConfig } from '#relay/config.ts'
+import type { Refusal } from '#relay/refusals.ts'
+import { createRelay, type Relay } from '#relay/relay.ts'
+
+/** A data folder that is gone after the test. */
+export async function dataFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'starling-relay-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** A relay in this process, stopped after the test. */
+export async function startRelay(
+  flags: readonly string[] = [],
+  { data, clock = systemClock }: { data?: string; clock?: Clock } = {},
+): Promise<Relay> {
+  const config = readConfig(
+    [
+      ...['--port', '0', '--host', '127.0.0.1', '--data', data ?? (await dataFolder())],
+      ...['--no-app', '--no-mdns', ...flags],
+    ],
+    {},
+  )
+  if (config === 'help') throw new Error('no flags for help here')
+  const relay = await createRelay(config, { clock, loggers: () => silent })
+  onTestFinished(() => relay.stop())
+  return relay
+}
+
+/** The relay's own WebSocket, as a client dials it. */
+export function webSocketOf(relay: Relay): Multiaddr {
+  const address = relay.addresses().find((text) => text.includes('/ws/'))
+  if (address === undefined) throw new Error('the relay has no WebSocket address')
+  return multiaddr(address)
+}
+
+/** How often the relay has refused this. */
+export async function refused(relay: Relay, reason: Refusal): Promise<number> {
+  const metric = await relay.registry.getSingleMetric('starling_relay_refused_total')?.get()
+  return metric?.values.find(({ labels }) => labels['reason'] === reason)?.value ?? Number.NaN
+}
+
+export type StockClient = Libp2p<{ ping: Ping; dht: KadDHT }>
+
+/** A js-libp2p client with no code of ours, stopped after the test. */
+export async function stockClient({
+  listen = [],
+}: { listen?: string[] } = {}): Promise<StockClient> {
+  const client = await createLibp2p({
+    addresses: { listen },
+    transports: [webSockets(), circuitRelayTransport()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux()],
+    connectionGater: { denyDialMultiaddr: () => false },
+    // It would be at its own ping just when a test pings: one at a time is allowed.
+    connectionMonitor: { enabled: false },
+    services: {
+      identify: identify(),
+      ping: ping(),
+      dht: kadDHT({
+        protocol: '/starling/kad/1.0.0',
+        clientMode: true,
+        peerInfoMapper: passthroughMapper,
+      }),
+    },
+  })
+  onTestFinished(() => client.stop())
+  return client
+}
+
+const silent: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore }
+
+function ignore(): void {
+  return
+}
