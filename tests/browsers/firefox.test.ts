@@ -10,8 +10,8 @@ test('Chromium and Firefox talk directly', async () => {
 
   await converse(anna, wanda)
 
-  await anna.page.getByText('Direct').first().waitFor()
-  await wanda.sees('Direct')
+  await anna.presence('Online, direct').waitFor()
+  await wanda.sees('Online, direct')
   const before = await anna.directBytes()
   await anna.write('straight to you '.repeat(200).trim())
   await wanda.sees('straight to you straight to you')

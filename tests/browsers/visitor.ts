@@ -29,7 +29,7 @@ export abstract class Visitor implements AsyncDisposable {
   }
 
   async start(name: string): Promise<void> {
-    await this.fill('Your name', name)
+    await this.fill('What should others call you?', name)
     await this.press('button', 'Start')
     await this.sees('Notes to self')
   }

@@ -2,7 +2,7 @@ import { expect, test, type Person } from './fixtures.ts'
 
 test('messages go both ways, straight between the two browsers', async ({ person }) => {
   const [anna, boris] = await friends(person)
-  await expect(boris.page.getByText('Direct').first()).toBeAttached()
+  await expect(boris.presence('Online, direct')).toBeVisible()
   const before = await boris.directBytes()
 
   const long = 'ten characters '.repeat(400).trim()
@@ -19,7 +19,8 @@ test('messages go both ways, straight between the two browsers', async ({ person
   await boris.goTo('Network')
   const connection = boris.page.getByRole('listitem').filter({ hasText: 'Anna' })
   await expect(connection.getByText('Direct').first()).toBeVisible()
-  await expect(connection.getByText('WebRTC').first()).toBeVisible()
+  await connection.getByText('Direct').first().click()
+  await expect(connection.getByText('WebRTC', { exact: true })).toBeVisible()
 })
 
 test('a message says how far it has come: delivered, then read', async ({ person }) => {
@@ -97,7 +98,7 @@ test('someone blocked is not heard, and heard again when unblocked', async ({ pe
 
   await expect(boris.state('can you hear me?')).toHaveText('Waiting to be sent')
   await expect(anna.message('can you hear me?')).toBeHidden()
-  await anna.chooseInChatMenu('Unblock')
+  await anna.page.getByRole('button', { name: 'Unblock' }).click()
   await expect(anna.message('can you hear me?')).toBeVisible()
 })
 

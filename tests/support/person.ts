@@ -1,5 +1,4 @@
 import type { BrowserContext, Locator, Page } from 'playwright'
-import type { Relay } from './relay.ts'
 import { countDirectBytes } from './page-scripts.ts'
 
 /** Someone using Starling in a browser of their own, by what they see and hear: roles, labels and words. */
@@ -26,8 +25,8 @@ export class Person {
 
   /** Says a name, whatever was suggested. */
   async start(name: string): Promise<void> {
-    await this.page.getByLabel('Your name').fill(name)
-    await this.page.getByRole('button', { name: 'Start' }).click()
+    await this.page.getByLabel('What should others call you?').fill(name)
+    await this.page.getByRole('button', { name: /^Start( here)?$/ }).click()
     await this.navigation.waitFor()
   }
 
@@ -37,16 +36,19 @@ export class Person {
     return this.page.getByRole('navigation', { name: 'Screens' })
   }
 
+  /** On a phone an open conversation hides the way to other screens: then back first. */
   async goTo(screen: 'Chats' | 'Contacts' | 'Network' | 'Settings'): Promise<void> {
-    await this.navigation.getByRole('link', { name: screen }).click()
-    await this.page.getByRole('heading', { level: 1, name: screen }).waitFor()
+    const link = this.navigation.getByRole('link', { name: screen })
+    if (!(await link.isVisible())) await this.page.getByRole('link', { name: /^Back/ }).click()
+    await link.click()
+    await this.navigation.locator('[aria-current=page]', { hasText: screen }).waitFor()
   }
 
   // Meeting
 
   async openMyCode(): Promise<void> {
     await this.goTo('Contacts')
-    await this.page.getByRole('button', { name: 'My code' }).first().click()
+    await this.page.getByRole('link', { name: 'My code' }).first().click()
     await this.myCodePicture.waitFor()
   }
 
@@ -54,20 +56,21 @@ export class Person {
     return this.page.getByRole('img', { name: 'QR code with a link to write to you' })
   }
 
-  /** The link that leads to them, once it names a relay that holds a place for them. */
+  /** The link that leads to them. */
   async myLink(): Promise<string> {
     await this.openMyCode()
-    const link = await this.page.getByLabel('Link', { exact: true }).textContent()
-    await this.page.keyboard.press('Escape')
+    await this.page.getByText('More', { exact: true }).click()
+    const link = await this.page.locator('[data-my-link]').textContent()
     return (link ?? '').trim()
   }
 
   async openScan(): Promise<void> {
     await this.goTo('Contacts')
-    await this.page.getByRole('button', { name: 'Scan a code' }).first().click()
+    await this.page.getByRole('link', { name: 'Scan a code' }).first().click()
+    await this.page.getByLabel('Link or code').waitFor()
   }
 
-  /** Pastes into the scan dialog; what it says about the code is for the test to look at. */
+  /** Pastes where codes are scanned; what is said about it is for the test to look at. */
   async pasteCode(code: string): Promise<void> {
     await this.page.getByLabel('Link or code').fill(code)
     await this.page.getByRole('button', { name: 'Continue' }).click()
@@ -75,7 +78,7 @@ export class Person {
 
   async choosePicture(picture: Buffer): Promise<void> {
     const chooser = this.page.waitForEvent('filechooser')
-    await this.page.getByText('Choose a picture', { exact: true }).click()
+    await this.page.getByRole('button', { name: 'Choose a picture' }).click()
     await (await chooser).setFiles({ name: 'code.png', mimeType: 'image/png', buffer: picture })
   }
 
@@ -88,10 +91,18 @@ export class Person {
     await this.page.goto(link)
   }
 
+  /** Somebody who scanned my code, in the list of contacts. */
+  request(name: string): Locator {
+    return this.page
+      .getByRole('region', { name: 'Requests' })
+      .getByRole('listitem')
+      .filter({ hasText: name })
+      .filter({ has: this.page.getByRole('button', { name: 'Accept' }) })
+  }
+
   async accept(name: string): Promise<void> {
     await this.goTo('Contacts')
-    const request = this.page.getByRole('listitem').filter({ hasText: name })
-    await request.getByRole('button', { name: 'Accept' }).click()
+    await this.request(name).getByRole('button', { name: 'Accept' }).click()
   }
 
   /** Becomes a contact of another by their link, on both sides. */
@@ -99,31 +110,42 @@ export class Person {
     await this.openLink(await other.myLink())
     await this.addPreviewed()
     await other.accept(names.mine)
-    await this.contact(names.theirs).waitFor()
+    await this.goTo('Contacts')
+    await this.contact(names.theirs)
+      .getByText(/^Online/)
+      .waitFor()
   }
 
+  /** Someone in the list of contacts. */
   contact(name: string): Locator {
-    return this.page.getByRole('link', { name })
+    return this.page.getByRole('list', { name: 'People' }).getByRole('link', { name })
   }
 
   /** The four words this person sees for a contact. */
   async safetyWords(name: string): Promise<string[]> {
     await this.goTo('Contacts')
     await this.contact(name).click()
-    const words = this.page.getByLabel('Safety words')
-    return ((await words.textContent()) ?? '').trim().split(/\s+/)
+    return this.page
+      .getByRole('list', { name: 'Safety words' })
+      .getByRole('listitem')
+      .allTextContents()
   }
 
   // Talking
 
   async openChat(name: string): Promise<void> {
     await this.goTo('Chats')
-    await this.page.getByRole('link', { name }).first().click()
+    await this.page.getByRole('main').getByRole('link', { name }).first().click()
     await this.composer.waitFor()
   }
 
   get composer(): Locator {
     return this.page.getByRole('textbox', { name: /^Message/ })
+  }
+
+  /** What stands under the name in the open conversation, such as “Online, direct”. */
+  presence(words: string | RegExp): Locator {
+    return this.page.getByRole('main').getByText(words).last()
   }
 
   async write(text: string): Promise<void> {
@@ -150,8 +172,11 @@ export class Person {
   // The network
 
   /** A relay in the list of the network screen. */
-  relayRow(relay: Relay): Locator {
-    return this.page.getByRole('listitem').filter({ hasText: `localhost:${relay.port}` })
+  relayRow(relay: { port: number }): Locator {
+    return this.page
+      .getByRole('listitem')
+      .filter({ has: this.page.getByRole('button', { name: /^Actions for/ }) })
+      .filter({ hasText: `localhost:${relay.port}` })
   }
 
   // Their browser

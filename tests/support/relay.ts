@@ -39,7 +39,7 @@ export class Relay implements AsyncDisposable {
   /** Starts it, again with the same port and data; resolves once it answers. */
   async up(): Promise<void> {
     this.#log = ''
-    const child = spawn(process.execPath, ['relay-node/src/main.ts', ...this.#args], {
+    const child = spawn(process.execPath, ['relay-node/src/main.ts', '--no-mdns', ...this.#args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         ...process.env,
