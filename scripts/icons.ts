@@ -16,8 +16,8 @@ interface Icon {
 }
 
 const ICONS: readonly Icon[] = [
-  { file: 'any-192.png', sizePx: 192, share: 0.8, ground: 'tile' },
-  { file: 'any-512.png', sizePx: 512, share: 0.8, ground: 'tile' },
+  { file: 'any-192.png', sizePx: 192, share: 0.9, ground: 'tile' },
+  { file: 'any-512.png', sizePx: 512, share: 0.9, ground: 'tile' },
   { file: 'maskable-192.png', sizePx: 192, share: 0.62, ground: 'square' },
   { file: 'maskable-512.png', sizePx: 512, share: 0.62, ground: 'square' },
   { file: 'apple-touch-icon.png', sizePx: 180, share: 0.72, ground: 'square' },
@@ -36,10 +36,11 @@ try {
   for (const { file, sizePx, share, ground } of ICONS) {
     await page.setViewportSize({ width: sizePx, height: sizePx })
     await page.setContent(`<style>
-      body { margin: 0; height: 100vh; display: grid; place-items: center; background: #0d2a30;
+      body { margin: 0 }
+      div { height: 100vh; display: grid; place-items: center; background: #0d2a30;
         border-radius: ${ground === 'tile' ? '22%' : '0'} }
       svg { width: ${share * 100}%; height: ${share * 100}% }
-    </style>${mark}`)
+    </style><div>${mark}</div>`)
     const png = await page.screenshot({ omitBackground: true })
     await writeFile(new URL(file, folder), png)
   }

@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+
+const folder = new URL('../../../messages/', import.meta.url)
+const areas = new Set(readdirSync(folder).map((file) => file.split('.')[0]!))
+
+type Message = string | { declarations?: string[]; match: Record<string, string> }[]
+
+function messages(area: string, locale: string): Record<string, Message> {
+  const text = readFileSync(new URL(`${area}.${locale}.json`, folder), 'utf8')
+  return JSON.parse(text) as Record<string, Message>
+}
+
+/** What a message is given, such as `count`. */
+function inputs(message: Message): string[] {
+  const found =
+    typeof message === 'string'
+      ? [...message.matchAll(/\{(\w+)\}/g)].map(([, name]) => name!)
+      : message.flatMap(({ declarations = [] }) =>
+          declarations
+            .filter((declaration) => declaration.startsWith('input '))
+            .map((declaration) => declaration.slice('input '.length)),
+        )
+  return [...new Set(found)].sort()
+}
+
+describe.each([...areas])('the words of %s', (area) => {
+  const english = messages(area, 'en')
+  const russian = messages(area, 'ru')
+
+  test('are all there in both languages, and carry the name of their area', () => {
+    expect(Object.keys(russian).sort()).toEqual(Object.keys(english).sort())
+    for (const key of Object.keys(english)) expect(key.startsWith(`${area}_`), key).toBe(true)
+  })
+
+  // Russian may leave a name out where it would have to be declined.
+  test('use nothing in Russian that English is not given', () => {
+    for (const [key, message] of Object.entries(english)) {
+      expect(inputs(message), key).toEqual(expect.arrayContaining(inputs(russian[key]!)))
+    }
+  })
+
+  test('have every plural their language knows', () => {
+    for (const [locale, all] of Object.entries({ en: english, ru: russian })) {
+      const known = new Intl.PluralRules(locale).resolvedOptions().pluralCategories.sort()
+      for (const [key, message] of Object.entries(all)) {
+        if (typeof message === 'string') continue
+        for (const { match } of message) {
+          const plural = Object.keys(match).flatMap((one) => /Plural=(\w+)/.exec(one)?.[1] ?? [])
+          if (plural.length > 0) {
+            expect([...new Set(plural)].sort(), `${locale} ${key}`).toEqual(known)
+          }
+        }
+      }
+    }
+  })
+})
