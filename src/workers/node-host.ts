@@ -36,10 +36,13 @@ export function startNodeHost(scope: HostScope): NodeHost {
   const ended = new AbortController()
   const held = { wanted: ended.signal, held: ended.signal }
 
-  const alone = Promise.all([
-    holdLock(locks, hostLock(id), held),
-    becomeOnlyHost({ locks, clock: systemClock }, id, () => void end('replaced'), ended.signal),
-  ])
+  const alive = holdLock(locks, hostLock(id), held)
+  const alone = becomeOnlyHost(
+    { locks, clock: systemClock },
+    id,
+    () => void end('replaced'),
+    ended.signal,
+  )
   const starling = composeStarling(
     { clock: systemClock, random: systemRandom, logs, bridge },
     { origin: scope.location.origin, begin: alone, onErased: () => void end('erased') },
@@ -66,6 +69,7 @@ export function startNodeHost(scope: HostScope): NodeHost {
         {
           port,
           host: id,
+          alive,
           build: __BUILD_ID__,
           api: starling.api satisfies Promised<NodeApi>,
           onGone: () => {

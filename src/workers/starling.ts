@@ -1,6 +1,7 @@
 import type { NodeApi } from '../lib/client/contract.ts'
 import type { NodeIdentity } from '../lib/crypto/api.ts'
 import { StarlingDatabase } from '../lib/db/schema.ts'
+import { contacts } from '../lib/features/contacts/index.ts'
 import { network } from '../lib/features/network/index.ts'
 import { profile } from '../lib/features/profile/index.ts'
 import type { LogRing } from '../lib/p2p/log-ring.ts'
@@ -79,16 +80,34 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
     })
     life.push(node)
     const names = (): null => null
-    return { node, network: network()({ network: node.network, log: logs, names, clock }) }
+    const people = contacts()({
+      identity,
+      channels: node.channels,
+      peers: node.peers,
+      network: node.network,
+      profile,
+      db,
+      clock,
+      loggers,
+      history: { deleteHistory: async () => undefined },
+    })
+    life.push(people)
+    return {
+      node,
+      contacts: people,
+      network: network()({ network: node.network, log: logs, names, clock }),
+    }
   })
 
-  const started = online.then(async ({ node }) => {
+  const started = online.then(async ({ node, contacts }) => {
+    await contacts.start()
     await node.start()
   })
 
   return {
     api: {
       profile: kept.then((each) => each.profile),
+      contacts: online.then((each) => each.contacts),
       network: online.then((each) => each.network),
     } as unknown as Promised<NodeApi>,
     started,

@@ -28,6 +28,8 @@ export interface TabSessionInit {
   port: Port
   /** The id of this host. */
   host: string
+  /** Resolves once the host holds its lock: a tab that has been greeted waits for it. */
+  alive: Promise<void>
   build: string
   api: Promised<NodeApi>
   onGone(): void
@@ -81,7 +83,7 @@ export class TabSession {
     try {
       const message = check(fromTabSchema, raw)
       if (message.lane === 'hello') {
-        this.#greet(message)
+        void this.#greet(message)
         return
       }
       if (this.#tab === null) return
@@ -103,8 +105,10 @@ export class TabSession {
     }
   }
 
-  #greet({ tab: id, contract, build, webrtc, visible }: Hello): void {
+  async #greet({ tab: id, contract, build, webrtc, visible }: Hello): Promise<void> {
     const { locks, bridge } = this.#components
+    await this.#init.alive
+    if (this.#ended.signal.aborted) return
     this.#post({
       lane: 'hello',
       host: this.#init.host,

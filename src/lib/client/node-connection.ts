@@ -75,13 +75,14 @@ export class NodeConnection implements NodeClient {
     return this.#status
   }
 
-  /** Connects, and again whenever the host is gone; resolves when there is nothing to connect to any more. */
+  /** Connects, and again whenever the host is gone; resolves when this is over, as `status` tells, or closed. */
   async run(): Promise<void> {
     const { locks } = this.#components
     const { signal } = this.#closed
     await holdLock(locks, tabLock(this.#init.tab), { wanted: signal, held: signal })
     for (;;) {
       const ending = await this.#serveOne()
+      if (signal.aborted) return
       this.#rpc.detach(
         ending === 'mismatch'
           ? new VersionMismatchError('this page and the host are of different versions')
@@ -100,7 +101,7 @@ export class NodeConnection implements NodeClient {
     this.#post?.({ lane: 'visible', visible })
   }
 
-  /** The page goes away. */
+  /** The page goes away. Peers notice at once, because its WebRTC connections are closed and not just dropped. */
   close(): void {
     this.#post?.({ lane: 'bye' })
     this.#closed.abort()
@@ -115,6 +116,14 @@ export class NodeConnection implements NodeClient {
     finder.stale.addEventListener('abort', () => {
       end('gone')
     })
+    this.#closed.signal.addEventListener(
+      'abort',
+      () => {
+        gone.abort()
+        end('gone')
+      },
+      { signal: gone.signal },
+    )
     const post = (message: FromTab, transfer?: Transferable[]): void => {
       if (!gone.signal.aborted) port.post(message, transfer)
     }
