@@ -118,6 +118,7 @@ export interface EarlyRow {
   peer: PeerIdString
   chain: ChainId
   sequence: number
+  id: MessageId
   /** The opened envelope, canonical. */
   envelope: Uint8Array
   receivedAtMs: number

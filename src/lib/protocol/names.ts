@@ -13,7 +13,7 @@ export const MAX_NAME_BYTES = 120
  * flags need tags.
  */
 const UNWANTED =
-  /(?![\u200C\u200D\u{E0020}-\u{E007F}])\p{Cf}|\p{Cc}|\p{Cs}|\p{Co}|\u034F|\u115F|\u1160|\u17B4|\u17B5|[\u180B-\u180D\u180F]|\u2065|\u2800|\u3164|\uFFA0/gu
+  /(?!\u200C|\u200D|[\u{E0020}-\u{E007F}])\p{Cf}|\p{Cc}|\p{Cs}|\p{Co}|\u034F|\u115F|\u1160|\u17B4|\u17B5|[\u180B-\u180D\u180F]|\u2065|\u2800|\u3164|\uFFA0/gu
 
 const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u
 

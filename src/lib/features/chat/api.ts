@@ -82,7 +82,11 @@ export interface ChatApi {
   markRead(conversation: ConversationId, upTo: MessageId, options?: AbortOptions): Promise<void>
   saveDraft(conversation: ConversationId, text: string, options?: AbortOptions): Promise<void>
   setPinned(conversation: ConversationId, pinned: boolean, options?: AbortOptions): Promise<void>
-  setArchived(conversation: ConversationId, archived: boolean, options?: AbortOptions): Promise<void>
+  setArchived(
+    conversation: ConversationId,
+    archived: boolean,
+    options?: AbortOptions,
+  ): Promise<void>
   /** Newest first, at most 50. Case is ignored. */
   search(query: string, options?: AbortOptions): Promise<SearchHit[]>
 }

@@ -1,0 +1,93 @@
+/** The rules of chains: how mine grows, what of theirs is taken, and in which state both stand. */
+import type { ChainsRow, EarlyRow, OutboxRow } from '../db/schema.ts'
+import { InvalidDataError } from '../protocol/errors.ts'
+import { chainIdOf, type ChainId, type MessageId, type PeerIdString } from '../protocol/ids.ts'
+import type { Random } from '../protocol/seams.ts'
+import type { Envelope } from './envelope.ts'
+
+/** Where both chains of a conversation stand. */
+export type Chains = ChainsRow
+export type Outgoing = OutboxRow
+export type Early = EarlyRow
+
+/** A message of either side as a feature gets it. */
+export interface Delivered {
+  id: MessageId
+  /** The other side of the conversation. */
+  peer: PeerIdString
+  mine: boolean
+  chain: ChainId
+  sequence: number
+  clock: number
+  sentAtMs: number
+  receivedAtMs: number
+  payload: Uint8Array
+}
+
+/** Chains of theirs that are remembered as ended. */
+export const MAX_PAST_CHAINS = 16
+
+/**
+ * How far the clock may jump where messages are missing for good: at a new chain after a deleted history. One step
+ * a message would need 2^33 such chains to use up the numbers.
+ */
+export const MAX_CLOCK_JUMP = 2 ** 20
+
+/** Chains of a conversation in which nothing was said. */
+export function freshChains(peer: PeerIdString, random: Random): Chains {
+  return { peer, clock: 0, mine: freshMine(random), theirs: null, past: [] }
+}
+
+/** After my history was deleted: mine begins anew, what I know of theirs stays, so that nothing of it comes back. */
+export function forgottenChains(chains: Chains, random: Random): Chains {
+  return { ...chains, mine: freshMine(random) }
+}
+
+/** They began a chain; the one before it has ended. */
+export function adoptChain(chains: Chains, chain: ChainId): Chains {
+  const past = chains.theirs === null ? chains.past : [...chains.past, chains.theirs.chain]
+  return {
+    ...chains,
+    theirs: { chain, sequence: 0, head: null, clock: 0, read: 0 },
+    past: past.slice(-MAX_PAST_CHAINS),
+  }
+}
+
+/** The chains with their next message. @throws InvalidDataError when it does not follow. */
+export function followChain(chains: Chains, id: MessageId, envelope: Envelope): Chains {
+  const { theirs } = chains
+  if (theirs?.chain !== envelope.chain || envelope.sequence !== theirs.sequence + 1) {
+    throw new InvalidDataError('not the next message of the chain')
+  }
+  if (envelope.previous !== theirs.head) throw new InvalidDataError('a chain that forks')
+  checkClock(chains, envelope, theirs.sequence === 0 ? MAX_CLOCK_JUMP : 1)
+  return advance(chains, id, envelope)
+}
+
+/**
+ * The chains with a message of a chain that has ended, of which some before it will never come.
+ * @throws InvalidDataError when it cannot be one.
+ */
+export function skipTo(chains: Chains, id: MessageId, envelope: Envelope): Chains {
+  checkClock(chains, envelope, MAX_CLOCK_JUMP)
+  return advance(chains, id, envelope)
+}
+
+function checkClock(chains: Chains, { clock }: Envelope, jump: number): void {
+  // Who wrote it had seen no more than I have, unless something of theirs never came.
+  if (clock > chains.clock + jump) throw new InvalidDataError('a clock that runs ahead')
+  if (clock <= (chains.theirs?.clock ?? 0)) throw new InvalidDataError('a clock that stands still')
+}
+
+function advance(chains: Chains, id: MessageId, { chain, sequence, clock }: Envelope): Chains {
+  const read = chains.theirs?.read ?? 0
+  return {
+    ...chains,
+    clock: Math.max(chains.clock, clock),
+    theirs: { chain, sequence, head: id, clock, read },
+  }
+}
+
+function freshMine(random: Random): Chains['mine'] {
+  return { chain: chainIdOf(random.bytes(16)), sequence: 0, head: null, received: 0, read: 0 }
+}

@@ -1,0 +1,281 @@
+import type { Identity } from '../crypto/api.ts'
+import type { Channel, Channels } from '../p2p/api.ts'
+import type { ChainId, MessageId, PeerIdString } from '../protocol/ids.ts'
+import type { Clock, Logger, Random, Startable } from '../protocol/seams.ts'
+import {
+  adoptChain,
+  followChain,
+  forgottenChains,
+  freshChains,
+  skipTo,
+  type Chains,
+  type Delivered,
+  type Early,
+} from './chain.ts'
+import { decodeEnvelope, encodeEnvelope, messageId, type Envelope } from './envelope.ts'
+import { MAX_FRAME_BYTES } from './frames.ts'
+import type { Mailbox, Sealer } from './seams.ts'
+import { Session, type Intake, type Taken } from './session.ts'
+import type { DeliveryStore } from './store.ts'
+import { Turns } from './turns.ts'
+
+/** How far beyond a gap messages are kept. What lies further is sent again when the gap is closed. */
+export const MAX_EARLY = 64
+
+export interface DeliveryComponents {
+  identity: Pick<Identity, 'peer'>
+  channels: Channels
+  store: DeliveryStore
+  sealer: Sealer
+  mailbox: Mailbox
+  clock: Clock
+  random: Random
+  logger: Logger
+}
+
+export interface DeliveryInit {
+  /** Protocol id of the channels. */
+  protocol: string
+  /** Whether messages are exchanged with this peer. Asked as in `ChannelInit.accept`. */
+  accept(peer: PeerIdString): Promise<boolean> | boolean
+  /** @throws InvalidDataError when the payload is not one of the feature's: its channel then ends. */
+  check(payload: Uint8Array): void
+}
+
+/**
+ * Durable messages between two people. Guarantees: a message sent is durable before its id is told; it arrives once,
+ * unchanged, and in an order that never puts an effect before its cause, whatever channels do and wherever
+ * either side stops; what is told as received or read is true. Order and states: envelope.ts, frames.ts, chain.ts.
+ *
+ * A conversation with oneself has the same chain and no channel.
+ */
+export class Delivery implements Startable, Intake {
+  readonly #components: DeliveryComponents
+  readonly #init: DeliveryInit
+  readonly #sessions = new Map<PeerIdString, Session>()
+  /** All that reads and then writes a conversation's chains. */
+  readonly #turns = new Turns<PeerIdString>()
+  #unhandle: (() => Promise<void>) | null = null
+
+  constructor(components: DeliveryComponents, init: DeliveryInit) {
+    this.#components = components
+    this.#init = init
+  }
+
+  async start(): Promise<void> {
+    if (this.#unhandle !== null) return
+    this.#unhandle = await this.#components.channels.handle({
+      protocol: this.#init.protocol,
+      maxFrameBytes: MAX_FRAME_BYTES,
+      accept: (peer) => this.#init.accept(peer),
+      onChannel: (channel) => {
+        void this.#serve(channel)
+      },
+    })
+  }
+
+  async stop(): Promise<void> {
+    await this.#unhandle?.()
+    this.#unhandle = null
+    await Promise.all([...this.#sessions.values()].map((session) => session.end()))
+    await this.#turns.idle()
+  }
+
+  /** What `accept` says about this peer may have changed. */
+  offer(peer: PeerIdString): void {
+    this.#components.channels.offer(this.#init.protocol, peer)
+  }
+
+  /**
+   * Resolves once the message is durable here. The same `intent` again is the same message.
+   * @throws StorageFullError, LimitExceededError
+   */
+  async send(peer: PeerIdString, payload: Uint8Array, intent: string): Promise<MessageId> {
+    const { clock, identity, mailbox, sealer, store } = this.#components
+    return this.#turns.run(peer, async () => {
+      const sent = await store.sentFor(peer, intent)
+      if (sent !== null) return sent
+      const chains = await this.#chains(peer)
+      const { chain } = chains.mine
+      const envelope: Envelope = {
+        chain,
+        sequence: chains.mine.sequence + 1,
+        previous: chains.mine.head,
+        parent: chains.theirs?.head ?? null,
+        clock: chains.clock + 1,
+        sentAtMs: clock.now(),
+        payload,
+      }
+      const bytes = encodeEnvelope(envelope)
+      const id = messageId(identity.peer, peer, bytes)
+      const { sequence } = envelope
+      // Sealed before the transaction: one that waits for anything else commits by itself.
+      const sealed = await sealer.seal(peer, bytes)
+      const after = {
+        ...chains,
+        clock: envelope.clock,
+        mine: { ...chains.mine, sequence, head: id },
+      }
+      const message = delivered(peer, true, id, envelope, envelope.sentAtMs)
+      await store.putSent(after, { peer, chain, sequence, id, intent, sealed }, message)
+      const session = this.#sessions.get(peer)
+      if (session !== undefined) session.wake()
+      else if (peer !== identity.peer) mailbox.deposit(peer, id, sealed)
+      return id
+    })
+  }
+
+  /** All of theirs up to and including this message was on my screen. */
+  async markRead(peer: PeerIdString, upTo: MessageId): Promise<void> {
+    await this.#turns.run(peer, async () => {
+      const chains = await this.#components.store.markRead(peer, upTo)
+      if (chains !== null) this.#sessions.get(peer)?.tellRead()
+    })
+  }
+
+  /** Deletes the history. What was not delivered never will be. */
+  async forget(peer: PeerIdString): Promise<void> {
+    const { random, store } = this.#components
+    await this.#turns.run(peer, async () => {
+      const chains = await this.#chains(peer)
+      await store.forget(forgottenChains(chains, random))
+      this.#sessions.get(peer)?.tellAgain()
+    })
+  }
+
+  /** Takes a sealed message in, from a channel or a mailbox. @throws StarlingError when it is not acceptable. */
+  async receive(peer: PeerIdString, sealed: Uint8Array): Promise<Taken> {
+    const { clock, identity, sealer, store } = this.#components
+    return this.#turns.run(peer, async () => {
+      const bytes = await sealer.open(peer, sealed)
+      const envelope = decodeEnvelope(bytes)
+      const { chain, sequence } = envelope
+      const before = await this.#chains(peer)
+      if (before.past.includes(chain)) return { type: 'ended' }
+      const chains = before.theirs?.chain === chain ? before : await this.#adopt(before, chain)
+      const known = chains.theirs?.sequence ?? 0
+      if (sequence <= known) return { type: 'held' }
+      this.#init.check(envelope.payload)
+      if (sequence === known + 1) {
+        const id = messageId(peer, identity.peer, bytes)
+        const message = delivered(peer, false, id, envelope, clock.now())
+        await this.#commit(followChain(chains, id, envelope), message)
+        return { type: 'held' }
+      }
+      if (sequence <= known + MAX_EARLY) {
+        const receivedAtMs = clock.now()
+        const id = messageId(peer, identity.peer, bytes)
+        await store.putEarly({ peer, chain, sequence, id, envelope: bytes, receivedAtMs })
+      }
+      return { type: 'early', missing: { chain, first: known + 1, last: sequence - 1 } }
+    })
+  }
+
+  /** Where the chains stand; begins them when nothing was said yet. */
+  chains(peer: PeerIdString): Promise<Chains> {
+    return this.#turns.run(peer, () => this.#chains(peer))
+  }
+
+  /** Their side names the chain it writes now. */
+  async theyBegan(peer: PeerIdString, chain: ChainId): Promise<void> {
+    await this.#turns.run(peer, async () => {
+      const chains = await this.#chains(peer)
+      if (chains.theirs?.chain === chain || chains.past.includes(chain)) return
+      await this.#adopt(chains, chain)
+    })
+  }
+
+  /** Their side says how far it holds, and maybe has read, my chain. */
+  async theyHold(
+    peer: PeerIdString,
+    chain: ChainId,
+    numbers: { received?: number; read?: number },
+  ): Promise<void> {
+    const { store } = this.#components
+    await this.#turns.run(peer, async () => {
+      const chains = await store.chains(peer)
+      if (chains?.mine.chain !== chain) return
+      const { mine } = chains
+      const read = Math.max(mine.read, numbers.read ?? 0)
+      // What was read was received.
+      const received = Math.max(mine.received, numbers.received ?? 0, read)
+      if (received === mine.received && read === mine.read) return
+      await store.putChains({ ...chains, mine: { ...mine, received, read } })
+    })
+  }
+
+  /** Only in a turn. Kept from the first time on, so that the chain told in a hello is the one written then. */
+  async #chains(peer: PeerIdString): Promise<Chains> {
+    const { random, store } = this.#components
+    const known = await store.chains(peer)
+    if (known !== null) return known
+    const fresh = freshChains(peer, random)
+    await store.putChains(fresh)
+    return fresh
+  }
+
+  async #serve(channel: Channel): Promise<void> {
+    const { clock, logger, random, store } = this.#components
+    const { peer } = channel
+    await this.#sessions.get(peer)?.end()
+    const session = new Session({ channel, clock, intake: this, logger, random, store })
+    this.#sessions.set(peer, session)
+    await session.run()
+    if (this.#sessions.get(peer) === session) this.#sessions.delete(peer)
+  }
+
+  /** Stores a message and what waited for it. */
+  async #commit(chains: Chains, message: Delivered): Promise<void> {
+    const { logger, store } = this.#components
+    const messages = [message]
+    const gone: Early[] = []
+    for (const early of await store.early(message.peer, message.chain)) {
+      if (early.sequence > (chains.theirs?.sequence ?? 0) + 1) break
+      gone.push(early)
+      if (early.sequence <= (chains.theirs?.sequence ?? 0)) continue
+      const { id } = early
+      const envelope = decodeEnvelope(early.envelope)
+      try {
+        chains = followChain(chains, id, envelope)
+      } catch (error) {
+        // It is wanted again, and then ends the channel it comes on.
+        logger.warn(`dropped message ${early.sequence} of ${early.peer}: ${String(error)}`)
+        break
+      }
+      messages.push(delivered(message.peer, false, id, envelope, early.receivedAtMs))
+    }
+    await store.putReceived(chains, messages, gone)
+  }
+
+  /** Turns to a new chain of theirs. What waited in the old one is taken as it is: its gaps stay for ever. */
+  async #adopt(before: Chains, chain: ChainId): Promise<Chains> {
+    const { logger, store } = this.#components
+    const { peer } = before
+    const waiting = before.theirs === null ? [] : await store.early(peer, before.theirs.chain)
+    const messages: Delivered[] = []
+    let chains = before
+    for (const early of waiting) {
+      const { id } = early
+      const envelope = decodeEnvelope(early.envelope)
+      try {
+        chains = skipTo(chains, id, envelope)
+        messages.push(delivered(peer, false, id, envelope, early.receivedAtMs))
+      } catch (error) {
+        logger.warn(`dropped message ${early.sequence} of ${peer}: ${String(error)}`)
+      }
+    }
+    const after = adoptChain(chains, chain)
+    await store.putReceived(after, messages, waiting)
+    return after
+  }
+}
+
+function delivered(
+  peer: PeerIdString,
+  mine: boolean,
+  id: MessageId,
+  { chain, sequence, clock, sentAtMs, payload }: Envelope,
+  receivedAtMs: number,
+): Delivered {
+  return { id, peer, mine, chain, sequence, clock, sentAtMs, receivedAtMs, payload }
+}

@@ -1,0 +1,108 @@
+/**
+ * A message as it is hashed, sealed and sent: the list of chain (16 bytes), sequence, hash of the message
+ * before it in the chain or null, hash of the newest message known from the other side or null, Lamport clock,
+ * the sender's time, payload; in canonical DAG-CBOR.
+ *
+ * Its id is SHA-256 over the sender's public key, the recipient's and these bytes, so the same bytes in another
+ * conversation are another message. Messages are shown in the order of (clock, id): the same on both sides, and
+ * never against cause and effect, because a message's clock is larger than that of all its writer had seen.
+ */
+import { sha256 } from '@noble/hashes/sha2.js'
+import { base64url } from 'multiformats/bases/base64'
+import * as v from 'valibot'
+import { codec } from '../protocol/codec.ts'
+import {
+  chainIdOf,
+  messageIdOf,
+  publicKeyOf,
+  type ChainId,
+  type MessageId,
+  type PeerIdString,
+} from '../protocol/ids.ts'
+import { bytesSchema, timeMsSchema } from '../protocol/schemas.ts'
+
+/** Longest payload of any feature in bytes: a text of 16 KiB and what wraps it. */
+export const MAX_PAYLOAD_BYTES = 17 * 1024
+
+/** What an envelope adds to its payload at most. */
+const ENVELOPE_OVERHEAD_BYTES = 160
+
+/** Longest envelope in bytes. */
+export const MAX_ENVELOPE_BYTES = MAX_PAYLOAD_BYTES + ENVELOPE_OVERHEAD_BYTES
+
+export interface Envelope {
+  chain: ChainId
+  /** Place in the chain, from 1. */
+  sequence: number
+  /** The message before this one in its chain; null for the first. */
+  previous: MessageId | null
+  /** The newest message of the other side that the sender held; null when none. */
+  parent: MessageId | null
+  /** Lamport clock, from 1. */
+  clock: number
+  /** By the sender's wall clock; for display only. */
+  sentAtMs: number
+  payload: Uint8Array
+}
+
+const hashSchema = v.nullable(bytesSchema(32, 32))
+const countSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
+
+const wire = codec(
+  v.strictTuple([
+    bytesSchema(16, 16),
+    countSchema,
+    hashSchema,
+    hashSchema,
+    countSchema,
+    timeMsSchema,
+    bytesSchema(MAX_PAYLOAD_BYTES),
+  ]),
+  MAX_ENVELOPE_BYTES,
+)
+
+/** @throws LimitExceededError, InvalidDataError */
+export function encodeEnvelope(envelope: Envelope): Uint8Array<ArrayBuffer> {
+  const { chain, sequence, previous, parent, clock, sentAtMs, payload } = envelope
+  return wire.encode([
+    bytesOf(chain),
+    sequence,
+    previous === null ? null : bytesOf(previous),
+    parent === null ? null : bytesOf(parent),
+    clock,
+    sentAtMs,
+    payload,
+  ])
+}
+
+/** @throws LimitExceededError, InvalidDataError */
+export function decodeEnvelope(bytes: Uint8Array): Envelope {
+  const [chain, sequence, previous, parent, clock, sentAtMs, payload] = wire.decode(bytes)
+  return {
+    chain: chainIdOf(chain),
+    sequence,
+    previous: previous === null ? null : messageIdOf(previous),
+    parent: parent === null ? null : messageIdOf(parent),
+    clock,
+    sentAtMs,
+    payload,
+  }
+}
+
+/** The id of the message with these envelope bytes. */
+export function messageId(
+  sender: PeerIdString,
+  recipient: PeerIdString,
+  envelope: Uint8Array,
+): MessageId {
+  const hash = sha256
+    .create()
+    .update(publicKeyOf(sender))
+    .update(publicKeyOf(recipient))
+    .update(envelope)
+  return messageIdOf(hash.digest())
+}
+
+function bytesOf(id: ChainId | MessageId): Uint8Array {
+  return base64url.decode(`u${id}`)
+}

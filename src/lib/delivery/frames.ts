@@ -1,0 +1,61 @@
+/**
+ * What two sides of a delivery channel say. Each frame is canonical DAG-CBOR.
+ *
+ *     hello    first on every channel and whenever in doubt: my chain and how long it is, and how far I hold
+ *              and have read yours. Answered by ack and read.
+ *     message  one sealed envelope (envelope.ts), the same bytes each time it is sent
+ *     ack      I hold your chain durably up to this number
+ *     read     all up to this number was on my screen
+ *     want     these numbers of your chain are missing here: send again from the first
+ *
+ * Numbers are states that only grow, so a lost, doubled or late frame does no harm (docs/adr/0003). On hello, each
+ * side sends what the other does not hold, at most `WINDOW` messages ahead of the last ack.
+ */
+import * as v from 'valibot'
+import { codec } from '../protocol/codec.ts'
+import { parseChainId, type ChainId } from '../protocol/ids.ts'
+import { bytesSchema } from '../protocol/schemas.ts'
+import { MAX_ENVELOPE_BYTES } from './envelope.ts'
+
+/** What a sealer may add to an envelope, in bytes. */
+export const MAX_SEAL_OVERHEAD_BYTES = 256
+
+/** Longest frame in bytes: a sealed envelope and the frame's own keys. */
+export const MAX_FRAME_BYTES = MAX_ENVELOPE_BYTES + MAX_SEAL_OVERHEAD_BYTES + 64
+
+const chainSchema = v.custom<ChainId>((value) => {
+  try {
+    parseChainId(value)
+    return true
+  } catch {
+    return false
+  }
+}, 'not a chain id')
+
+const numberSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+
+const frameSchema = v.variant('type', [
+  v.strictObject({
+    type: v.literal('hello'),
+    mine: v.strictObject({ chain: chainSchema, sequence: numberSchema }),
+    yours: v.nullable(
+      v.strictObject({ chain: chainSchema, received: numberSchema, read: numberSchema }),
+    ),
+  }),
+  v.strictObject({
+    type: v.literal('message'),
+    sealed: bytesSchema(MAX_ENVELOPE_BYTES + MAX_SEAL_OVERHEAD_BYTES),
+  }),
+  v.strictObject({ type: v.literal('ack'), chain: chainSchema, received: numberSchema }),
+  v.strictObject({ type: v.literal('read'), chain: chainSchema, read: numberSchema }),
+  v.strictObject({
+    type: v.literal('want'),
+    chain: chainSchema,
+    first: numberSchema,
+    last: numberSchema,
+  }),
+])
+
+export type Frame = v.InferOutput<typeof frameSchema>
+
+export const frameCodec = codec<Frame>(frameSchema, MAX_FRAME_BYTES)

@@ -1,0 +1,293 @@
+import { Backoff } from '../p2p/backoff.ts'
+import type { Channel } from '../p2p/api.ts'
+import { InvalidDataError, StorageFullError } from '../protocol/errors.ts'
+import type { ChainId, PeerIdString } from '../protocol/ids.ts'
+import type { Clock, Logger, Random } from '../protocol/seams.ts'
+import type { Chains } from './chain.ts'
+import { frameCodec, type Frame } from './frames.ts'
+import type { DeliveryStore } from './store.ts'
+
+/** Messages sent beyond the last acknowledged: 1 MiB of the longest, a quarter of what a reader may leave unread. */
+export const WINDOW = 64
+
+/** How long an acknowledgement may take before the first doubt, ms: 64 long messages over a slow relay. */
+export const ACK_PATIENCE_MS = 10_000
+
+/** Doubt is repeated after full jitter up to 1 s, and in the end 5 min (promises: delivery, 5). */
+const RETRY = { firstMs: 1_000, maxMs: 5 * 60_000 }
+
+/** Numbers of a chain of theirs that are not here, both ends included. */
+export interface Missing {
+  chain: ChainId
+  first: number
+  last: number
+}
+
+/** What came of a message: it is durable here, or belongs to a chain that has ended, or others miss before it. */
+export type Taken = { type: 'held' | 'ended' } | { type: 'early'; missing: Missing }
+
+/** Where what the other side says goes. */
+export interface Intake {
+  /** Where the chains stand, as stored. */
+  chains(peer: PeerIdString): Promise<Chains>
+  /** @throws StarlingError when the message is not acceptable. */
+  receive(peer: PeerIdString, sealed: Uint8Array): Promise<Taken>
+  theyBegan(peer: PeerIdString, chain: ChainId): Promise<void>
+  theyHold(
+    peer: PeerIdString,
+    chain: ChainId,
+    numbers: { received?: number; read?: number },
+  ): Promise<void>
+}
+
+export interface SessionInit {
+  channel: Channel
+  clock: Clock
+  intake: Intake
+  logger: Logger
+  random: Random
+  store: DeliveryStore
+}
+
+/** One life of a channel: one loop reads, one writes, and what is durable lies in the store. */
+export class Session {
+  readonly #init: SessionInit
+  readonly #backoff: Backoff
+  /** The chain of mine the two numbers below are of. */
+  #chain: ChainId | null = null
+  /** What they said they hold of it on this channel; null until they did. */
+  #received: number | null = null
+  /** The last number sent of it on this channel. */
+  #sent = 0
+  #due = { hello: true, ack: false, read: false }
+  #want: Missing | null = null
+  #awake: (() => void) | null = null
+  #wakes = 0
+  #unretry: (() => void) | null = null
+  #ended: Promise<void> | null = null
+
+  constructor(init: SessionInit) {
+    this.#init = init
+    this.#backoff = new Backoff(init.random, RETRY)
+  }
+
+  /** Resolves when the channel has ended and nothing is under way. */
+  run(): Promise<void> {
+    this.#ended ??= this.#run()
+    return this.#ended
+  }
+
+  async end(): Promise<void> {
+    this.#init.channel.close()
+    await this.#ended
+  }
+
+  /** There may be something new in the outbox. */
+  wake(): void {
+    this.#wakes += 1
+    this.#awake?.()
+  }
+
+  /** I have read more. */
+  tellRead(): void {
+    this.#due.read = true
+    this.wake()
+  }
+
+  /** My chain is another now. */
+  tellAgain(): void {
+    this.#due.hello = true
+    this.wake()
+  }
+
+  async #run(): Promise<void> {
+    const { channel, logger } = this.#init
+    const onClosed = (): void => {
+      this.wake()
+    }
+    channel.closed.addEventListener('abort', onClosed)
+    try {
+      await Promise.all([this.#guard(() => this.#write()), this.#guard(() => this.#read())])
+    } catch (error) {
+      logger.warn(`messages with ${channel.peer} stopped: ${String(error)}`)
+    } finally {
+      channel.closed.removeEventListener('abort', onClosed)
+      this.#unretry?.()
+      this.#unretry = null
+    }
+  }
+
+  /** Whatever ends one loop ends both. */
+  async #guard(loop: () => Promise<void>): Promise<void> {
+    const { channel } = this.#init
+    try {
+      await loop()
+      channel.close()
+    } catch (error) {
+      if (channel.closed.aborted) return
+      channel.close(error instanceof Error ? error : new Error(String(error)))
+      throw error
+    }
+  }
+
+  async #read(): Promise<void> {
+    const { channel, logger } = this.#init
+    for await (const bytes of channel.frames()) {
+      const frame = frameCodec.decode(bytes)
+      try {
+        await this.#hear(frame)
+      } catch (error) {
+        // Not acknowledged, so it comes again when there may be room.
+        if (!(error instanceof StorageFullError)) throw error
+        logger.error('no room for what was received', error)
+      }
+    }
+  }
+
+  async #hear(frame: Frame): Promise<void> {
+    const { channel, intake } = this.#init
+    const { peer } = channel
+    switch (frame.type) {
+      case 'hello': {
+        await intake.theyBegan(peer, frame.mine.chain)
+        await this.#heardHello(frame.yours)
+        this.#due.ack = true
+        this.#due.read = true
+        break
+      }
+      case 'message': {
+        const taken = await intake.receive(peer, frame.sealed)
+        if (taken.type === 'early') this.#want = taken.missing
+        else this.#due.ack = true
+        break
+      }
+      case 'ack':
+        await this.#heardNumbers(frame.chain, { received: frame.received })
+        break
+      case 'read':
+        await this.#heardNumbers(frame.chain, { read: frame.read })
+        break
+      case 'want':
+        if (frame.chain === this.#chain && frame.first >= 1) {
+          this.#sent = Math.min(this.#sent, frame.first - 1)
+        }
+        break
+    }
+    this.wake()
+  }
+
+  /** On a hello, sending begins anew after what they hold. */
+  async #heardHello(
+    yours: { chain: ChainId; received: number; read: number } | null,
+  ): Promise<void> {
+    const { channel, intake } = this.#init
+    const { mine } = await intake.chains(channel.peer)
+    const same = yours?.chain === mine.chain
+    if (same) await this.#heardNumbers(yours.chain, yours)
+    this.#chain = mine.chain
+    this.#received = same ? yours.received : 0
+    this.#sent = this.#received
+    this.#progress()
+  }
+
+  async #heardNumbers(
+    chain: ChainId,
+    numbers: { received?: number; read?: number },
+  ): Promise<void> {
+    const { channel, intake } = this.#init
+    const { mine } = await intake.chains(channel.peer)
+    if (chain !== mine.chain) return
+    if (Math.max(numbers.received ?? 0, numbers.read ?? 0) > mine.sequence) {
+      throw new InvalidDataError('holds what was never sent')
+    }
+    await intake.theyHold(channel.peer, chain, numbers)
+    if (numbers.received === undefined || chain !== this.#chain) return
+    const before = this.#received
+    this.#received = Math.max(before ?? 0, numbers.received)
+    this.#sent = Math.max(this.#sent, this.#received)
+    if (this.#received !== before) this.#progress()
+  }
+
+  async #write(): Promise<void> {
+    const { channel } = this.#init
+    while (!channel.closed.aborted) {
+      const wakes = this.#wakes
+      if (await this.#writeOne()) continue
+      // Whatever came while looking is looked at again.
+      if (wakes !== this.#wakes) continue
+      await new Promise<void>((resolve) => (this.#awake = resolve))
+      this.#awake = null
+    }
+  }
+
+  /** Sends what is most due; false when nothing is. */
+  async #writeOne(): Promise<boolean> {
+    const { channel, intake, store } = this.#init
+    const { mine, theirs } = await intake.chains(channel.peer)
+    if (this.#due.hello) {
+      this.#due.hello = false
+      if (this.#chain !== mine.chain) this.#received = null
+      await this.#send({
+        type: 'hello',
+        mine: { chain: mine.chain, sequence: mine.sequence },
+        yours: theirs && { chain: theirs.chain, received: theirs.sequence, read: theirs.read },
+      })
+      this.#expect()
+      return true
+    }
+    if (this.#due.ack) {
+      this.#due.ack = false
+      if (theirs !== null) {
+        await this.#send({ type: 'ack', chain: theirs.chain, received: theirs.sequence })
+      }
+      return true
+    }
+    if (this.#due.read) {
+      this.#due.read = false
+      if (theirs !== null) {
+        await this.#send({ type: 'read', chain: theirs.chain, read: theirs.read })
+      }
+      return true
+    }
+    if (this.#want !== null) {
+      const want = this.#want
+      this.#want = null
+      await this.#send({ type: 'want', chain: want.chain, first: want.first, last: want.last })
+      return true
+    }
+    if (this.#received === null || this.#chain !== mine.chain) return false
+    const room = this.#received + WINDOW - this.#sent
+    if (room <= 0 || this.#sent >= mine.sequence) return false
+    const [next] = await store.outbox(channel.peer, mine.chain, this.#sent, 1)
+    if (next === undefined) return false
+    this.#sent = next.sequence
+    await this.#send({ type: 'message', sealed: next.sealed })
+    this.#expect()
+    return true
+  }
+
+  async #send(frame: Frame): Promise<void> {
+    await this.#init.channel.send(frameCodec.encode(frame))
+  }
+
+  /** Something was sent that must be answered: if it is not in time, everything is said again. */
+  #expect(): void {
+    if (this.#unretry !== null) return
+    const { clock, logger, channel } = this.#init
+    this.#unretry = clock.after(ACK_PATIENCE_MS + this.#backoff.next(), () => {
+      this.#unretry = null
+      logger.debug(`no answer from ${channel.peer} in time`)
+      this.#due.hello = true
+      if (this.#received !== null) this.#sent = this.#received
+      this.wake()
+    })
+  }
+
+  /** They hold more than before. */
+  #progress(): void {
+    this.#backoff.reset()
+    this.#unretry?.()
+    this.#unretry = null
+    if (this.#received === null || this.#received < this.#sent) this.#expect()
+  }
+}

@@ -1,0 +1,23 @@
+import { StarlingError } from '../../protocol/errors.ts'
+
+export { StorageFullError } from '../../protocol/errors.ts'
+
+/** Nothing but blanks. */
+export class EmptyTextError extends StarlingError {
+  override readonly name = 'EmptyTextError'
+}
+
+/** More than `MAX_TEXT_BYTES`. */
+export class TextTooLongError extends StarlingError {
+  override readonly name = 'TextTooLongError'
+}
+
+/** I blocked them, so nothing goes to them either. */
+export class BlockedError extends StarlingError {
+  override readonly name = 'BlockedError'
+}
+
+/** Neither a contact nor my own notes. */
+export class UnknownConversationError extends StarlingError {
+  override readonly name = 'UnknownConversationError'
+}

@@ -1,0 +1,53 @@
+import type { Identity } from '../../crypto/api.ts'
+import type { StarlingDatabase } from '../../db/schema.ts'
+import { Delivery } from '../../delivery/delivery.ts'
+import { noMailbox, plainSealer } from '../../delivery/seams.ts'
+import { DexieDeliveryStore } from '../../delivery/store.ts'
+import type { Channels } from '../../p2p/api.ts'
+import type { Clock, Loggers, Random } from '../../protocol/seams.ts'
+import type { ContactsApi } from '../contacts/api.ts'
+import { CHAT_PROTOCOL, payloadCodec } from './protocol.ts'
+import { ChatService } from './service.ts'
+import { DexieChatStore } from './store.ts'
+
+export interface ChatSliceComponents {
+  db: StarlingDatabase
+  identity: Identity
+  channels: Channels
+  contacts: Pick<ContactsApi, 'watchContacts'>
+  clock: Clock
+  random: Random
+  loggers: Loggers
+}
+
+/** Chat. Needs the identity, so it is made once there is one; started after contacts. */
+export function chat(): (components: ChatSliceComponents) => ChatService {
+  return ({ db, identity, channels, contacts, clock, random, loggers }) => {
+    const store = new DexieChatStore(db, identity.peer)
+    const delivery: Delivery = new Delivery(
+      {
+        identity,
+        channels,
+        store: new DexieDeliveryStore(db, store),
+        sealer: plainSealer,
+        mailbox: noMailbox,
+        clock,
+        random,
+        logger: loggers('delivery'),
+      },
+      {
+        protocol: CHAT_PROTOCOL,
+        accept: (peer) => service.accepts(peer),
+        check: (payload) => void payloadCodec.decode(payload),
+      },
+    )
+    const service: ChatService = new ChatService({
+      me: identity.peer,
+      delivery,
+      contacts,
+      store,
+      logger: loggers('chat'),
+    })
+    return service
+  }
+}

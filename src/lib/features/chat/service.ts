@@ -1,0 +1,270 @@
+import type { Delivery } from '../../delivery/delivery.ts'
+import { InvalidDataError } from '../../protocol/errors.ts'
+import type { MessageId, PeerIdString } from '../../protocol/ids.ts'
+import type { Logger, Startable } from '../../protocol/seams.ts'
+import type { AbortOptions } from '../../rpc/api.ts'
+import type { Contact, ContactsApi } from '../contacts/api.ts'
+import {
+  MAX_TEXT_BYTES,
+  type ChatApi,
+  type Conversation,
+  type ConversationId,
+  type SearchHit,
+  type TimelinePage,
+} from './api.ts'
+import {
+  BlockedError,
+  EmptyTextError,
+  TextTooLongError,
+  UnknownConversationError,
+} from './errors.ts'
+import { payloadCodec } from './protocol.ts'
+import type { ChatStore, StoredConversation } from './store.ts'
+
+/** Hits of one search: more are not looked through. */
+export const MAX_HITS = 50
+
+/** Longest window on a timeline. */
+export const MAX_TIMELINE_ITEMS = 1_000
+
+/** Longest intent and longest query, in UTF-16 units. */
+export const MAX_INTENT_CHARS = 200
+
+export interface ChatComponents {
+  me: PeerIdString
+  delivery: Delivery
+  contacts: Pick<ContactsApi, 'watchContacts'>
+  store: ChatStore
+  logger: Logger
+}
+
+/**
+ * Conversations. Guarantees those of delivery, and: texts are exchanged only between people who have each other;
+ * what is written to somebody who has not accepted yet waits and goes out once they have.
+ */
+export class ChatService implements ChatApi, Startable {
+  readonly #components: ChatComponents
+  readonly #contactListeners = new Set<() => void>()
+  #contacts: ReadonlyMap<PeerIdString, Contact> = new Map()
+  /** Until the contacts were heard of once, nobody is refused for not being one. */
+  readonly #known = Promise.withResolvers<undefined>()
+  #life: AbortController | null = null
+  #following: Promise<void> | null = null
+
+  constructor(components: ChatComponents) {
+    this.#components = components
+  }
+
+  async start(): Promise<void> {
+    if (this.#life !== null) return
+    this.#life = new AbortController()
+    this.#following = this.#followContacts(this.#life.signal)
+    await this.#components.delivery.start()
+  }
+
+  async stop(): Promise<void> {
+    if (this.#life === null) return
+    this.#life.abort()
+    this.#life = null
+    await this.#following
+    await this.#components.delivery.stop()
+  }
+
+  /** Whether texts are exchanged with this peer: for delivery's `accept`. */
+  async accepts(peer: PeerIdString): Promise<boolean> {
+    await this.#known.promise
+    return this.#contacts.get(peer)?.state === 'mutual'
+  }
+
+  /** Deletes all messages with this peer here. What they have not got yet they never will. */
+  deleteHistory(peer: PeerIdString): Promise<void> {
+    return this.#components.delivery.forget(peer)
+  }
+
+  async *watchConversations(options?: AbortOptions): AsyncIterable<Conversation[]> {
+    await this.#known.promise
+    const { me, store } = this.#components
+    yield* store.watchConversations(
+      () => [me, ...this.#contacts.keys()],
+      (conversations) =>
+        conversations
+          .filter((each) => this.#isListed(each))
+          .map((each) => this.#conversation(each)),
+      {
+        ...options,
+        changes: (again) => {
+          this.#contactListeners.add(again)
+          return () => {
+            this.#contactListeners.delete(again)
+          }
+        },
+      },
+    )
+  }
+
+  async *watchTimeline(
+    conversation: ConversationId,
+    limit: number,
+    options?: AbortOptions,
+  ): AsyncIterable<TimelinePage> {
+    const { store } = this.#components
+    const bounded = Math.min(Math.max(Math.trunc(limit) || 1, 1), MAX_TIMELINE_ITEMS)
+    const firstUnread = await store.firstUnread(conversation)
+    for await (const timeline of store.watchTimeline(conversation, bounded, options)) {
+      yield { ...timeline, firstUnread }
+    }
+  }
+
+  async send(
+    conversation: ConversationId,
+    text: string,
+    intent: string,
+    options?: AbortOptions,
+  ): Promise<MessageId> {
+    const { delivery, me } = this.#components
+    const wellFormed = text.toWellFormed()
+    if (wellFormed.trim() === '') throw new EmptyTextError('nothing to send')
+    if (new TextEncoder().encode(wellFormed).byteLength > MAX_TEXT_BYTES) {
+      throw new TextTooLongError(`more than ${MAX_TEXT_BYTES} bytes`)
+    }
+    if (intent === '' || intent.length > MAX_INTENT_CHARS) throw new InvalidDataError('no intent')
+    await this.#known.promise
+    if (conversation !== me) {
+      const contact = this.#contacts.get(conversation)
+      if (contact === undefined) throw new UnknownConversationError('not a contact')
+      if (contact.state === 'blocked') throw new BlockedError('blocked')
+    }
+    options?.signal?.throwIfAborted()
+    const payload = payloadCodec.encode({ type: 'text', text: wellFormed })
+    return delivery.send(conversation, payload, intent)
+  }
+
+  async markRead(
+    conversation: ConversationId,
+    upTo: MessageId,
+    options?: AbortOptions,
+  ): Promise<void> {
+    options?.signal?.throwIfAborted()
+    await this.#components.delivery.markRead(conversation, upTo)
+  }
+
+  async saveDraft(
+    conversation: ConversationId,
+    text: string,
+    options?: AbortOptions,
+  ): Promise<void> {
+    // A draft may be longer than a message: it is told when it is sent. Far longer is no draft.
+    if (text.length > 4 * MAX_TEXT_BYTES) throw new TextTooLongError('too long even for a draft')
+    await this.#update(conversation, { draft: text.toWellFormed() }, options)
+  }
+
+  setPinned(conversation: ConversationId, pinned: boolean, options?: AbortOptions): Promise<void> {
+    return this.#update(conversation, { pinned }, options)
+  }
+
+  setArchived(
+    conversation: ConversationId,
+    archived: boolean,
+    options?: AbortOptions,
+  ): Promise<void> {
+    return this.#update(conversation, { archived }, options)
+  }
+
+  async search(query: string, options?: AbortOptions): Promise<SearchHit[]> {
+    const wanted = fold(query.slice(0, MAX_INTENT_CHARS).trim())
+    if (wanted === '') return []
+    options?.signal?.throwIfAborted()
+    const rows = await this.#components.store.search(
+      (text) => fold(text).includes(wanted),
+      MAX_HITS,
+    )
+    return rows.map(({ conversation, id, text, sentAtMs }) => ({
+      conversation,
+      message: id,
+      text,
+      sentAtMs,
+    }))
+  }
+
+  async #update(
+    conversation: ConversationId,
+    changes: { draft?: string; pinned?: boolean; archived?: boolean },
+    options?: AbortOptions,
+  ): Promise<void> {
+    await this.#known.promise
+    options?.signal?.throwIfAborted()
+    await this.#components.store.update(conversation, changes)
+  }
+
+  #isListed({ id, last }: StoredConversation): boolean {
+    if (id === this.#components.me || last !== null) return true
+    const contact = this.#contacts.get(id)
+    return contact !== undefined && contact.state !== 'blocked'
+  }
+
+  #conversation(stored: StoredConversation): Conversation {
+    const { id, name, last, unread, draft, pinned, archived } = stored
+    const contact = this.#contacts.get(id)
+    return {
+      id,
+      name: id === this.#components.me ? '' : contact === undefined ? name : nameOf(contact),
+      kind: id === this.#components.me ? 'notes' : 'contact',
+      last: last && {
+        id: last.id,
+        text: last.text,
+        mine: last.mine,
+        sentAtMs: last.sentAtMs,
+        state: last.state,
+      },
+      unread,
+      draft,
+      pinned,
+      archived,
+    }
+  }
+
+  async #followContacts(signal: AbortSignal): Promise<void> {
+    const { contacts, logger } = this.#components
+    try {
+      for await (const list of contacts.watchContacts({ signal })) await this.#contactsAre(list)
+    } catch (error) {
+      if (!signal.aborted) logger.error('lost sight of the contacts', error)
+    }
+  }
+
+  async #contactsAre(list: Contact[]): Promise<void> {
+    const { delivery, store } = this.#components
+    const before = this.#contacts
+    this.#contacts = new Map(list.map((contact) => [contact.peer, contact]))
+    this.#known.resolve(undefined)
+    let changed = before.size !== this.#contacts.size
+    for (const contact of list) {
+      const old = before.get(contact.peer)
+      if (old?.state !== contact.state) {
+        delivery.offer(contact.peer)
+        changed = true
+      }
+      if (old === undefined || nameOf(old) !== nameOf(contact)) {
+        // Kept beside the messages, for when the contact is removed and they are not.
+        await store.update(contact.peer, { name: nameOf(contact) })
+        changed = true
+      }
+    }
+    for (const peer of before.keys()) {
+      if (this.#contacts.has(peer)) continue
+      delivery.offer(peer)
+      await store.dropEmpty(peer)
+      changed = true
+    }
+    if (changed) for (const again of [...this.#contactListeners]) again()
+  }
+}
+
+function nameOf({ alias, name }: Contact): string {
+  return alias ?? name
+}
+
+/** So that letters of any case are the same, also Cyrillic ones. */
+function fold(text: string): string {
+  return text.normalize('NFKC').toLowerCase()
+}
