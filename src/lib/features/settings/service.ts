@@ -1,0 +1,61 @@
+import * as v from 'valibot'
+import type { Logger } from '../../protocol/seams.ts'
+import type { AbortOptions } from '../../rpc/api.ts'
+import type { Language, Settings, SettingsApi, Theme } from './api.ts'
+import { UnknownChoiceError } from './errors.ts'
+import type { SettingsStore } from './store.ts'
+
+export interface SettingsComponents {
+  store: SettingsStore
+  /** Stops everything that uses the network or the database; what is under way ends. */
+  host: { stop(): Promise<void> }
+  /** `navigator.storage` of the browser. */
+  storage: { estimate(): Promise<{ usage?: number; quota?: number }> }
+  logger: Logger
+}
+
+const languageSchema = v.nullable(v.picklist(['en', 'ru']))
+const themeSchema = v.picklist(['system', 'light', 'dark'])
+
+/** What a person chose for this device, and the way to leave it without a trace. */
+export class SettingsService implements SettingsApi {
+  readonly #components: SettingsComponents
+
+  constructor(components: SettingsComponents) {
+    this.#components = components
+  }
+
+  watchSettings(options?: AbortOptions): AsyncIterable<Settings> {
+    return this.#components.store.watch(options)
+  }
+
+  async setLanguage(language: Language | null, options?: AbortOptions): Promise<void> {
+    if (!v.is(languageSchema, language)) throw new UnknownChoiceError('no such language')
+    options?.signal?.throwIfAborted()
+    await this.#components.store.change({ language })
+  }
+
+  async setTheme(theme: Theme, options?: AbortOptions): Promise<void> {
+    if (!v.is(themeSchema, theme)) throw new UnknownChoiceError('no such theme')
+    options?.signal?.throwIfAborted()
+    await this.#components.store.change({ theme })
+  }
+
+  async storage(): Promise<{ usedBytes: number | null; quotaBytes: number | null }> {
+    const { logger, storage } = this.#components
+    try {
+      const { usage, quota } = await storage.estimate()
+      return { usedBytes: usage ?? null, quotaBytes: quota ?? null }
+    } catch (error) {
+      // Some browsers have no estimate, or none in a private window.
+      logger.debug(`no storage estimate: ${String(error)}`)
+      return { usedBytes: null, quotaBytes: null }
+    }
+  }
+
+  async erase(options?: AbortOptions): Promise<void> {
+    options?.signal?.throwIfAborted()
+    await this.#components.host.stop()
+    await this.#components.store.destroy()
+  }
+}

@@ -1,0 +1,45 @@
+import { live, type LiveOptions } from '../../db/live.ts'
+import type { StarlingDatabase } from '../../db/schema.ts'
+import { orStorageFull } from '../../db/storage-full.ts'
+import type { Settings } from './api.ts'
+
+/** What holds until something was chosen. */
+export const DEFAULT_SETTINGS: Settings = { language: null, theme: 'system' }
+
+/** Remembers settings. */
+export interface SettingsStore {
+  watch(options?: LiveOptions): AsyncIterable<Settings>
+  /** @throws StorageFullError */
+  change(changes: Partial<Settings>): Promise<void>
+  /** Deletes everything this origin keeps in the database, not only settings. It cannot be used any more. */
+  destroy(): Promise<void>
+}
+
+export class DexieSettingsStore implements SettingsStore {
+  readonly #db: StarlingDatabase
+
+  constructor(db: StarlingDatabase) {
+    this.#db = db
+  }
+
+  watch(options?: LiveOptions): AsyncIterable<Settings> {
+    return live(() => this.#settings(), options)
+  }
+
+  change(changes: Partial<Settings>): Promise<void> {
+    return orStorageFull(
+      this.#db.transaction('rw', this.#db.settings, async () => {
+        await this.#db.settings.put({ key: 'me', ...(await this.#settings()), ...changes })
+      }),
+    )
+  }
+
+  async destroy(): Promise<void> {
+    await this.#db.delete()
+  }
+
+  async #settings(): Promise<Settings> {
+    const row = await this.#db.settings.get('me')
+    return row === undefined ? DEFAULT_SETTINGS : { language: row.language, theme: row.theme }
+  }
+}
