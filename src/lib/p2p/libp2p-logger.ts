@@ -1,4 +1,5 @@
-import type { ComponentLogger, Logger as Libp2pLogger } from '@libp2p/interface'
+import type { ComponentLogger, Logger as Libp2pLogger, PeerId } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Loggers } from '../protocol/seams.ts'
 
 /** Longest text of one line out of libp2p, in characters. */
@@ -50,7 +51,7 @@ function describe(value: unknown): string {
 }
 
 /** Peer ids, multiaddrs and CIDs say who they are; other objects may hold anything. */
-function hasName(value: unknown): value is { toString(): string } {
+function hasName(value: unknown): value is PeerId | Multiaddr {
   return (
     typeof value === 'object' &&
     value !== null &&

@@ -1,88 +1,189 @@
-import { afterEach, expect, test } from 'vitest'
-import type { Channel } from '../../../src/lib/p2p/api.ts'
-import type { PeerIdString } from '../../../src/lib/protocol/ids.ts'
-import { onPath, type Person, person, reserved } from './person.ts'
-import { stockRelay } from './stock-relay.ts'
-
-const PROTOCOL = '/starling/test/1.0.0'
-const cleanups: (() => Promise<void> | void)[] = []
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
-
-async function relay() {
-  const { libp2p, host } = await stockRelay()
-  cleanups.push(() => libp2p.stop())
-  return { libp2p, host }
-}
-
-async function started(init: Parameters<typeof person>[0]): Promise<Person> {
-  const someone = await person(init)
-  cleanups.push(() => someone.node.stop())
-  await someone.node.start()
-  return someone
-}
-
-/** Every channel somebody is handed with this peer, as they come. */
-async function channelsOf(someone: Person, other: PeerIdString): Promise<Channel[]> {
-  const channels: Channel[] = []
-  await someone.node.channels.handle({
-    protocol: PROTOCOL,
-    maxFrameBytes: 64 * 1024,
-    accept: (peer) => peer === other,
-    onChannel: (channel) => channels.push(channel),
-  })
-  return channels
-}
-
-async function firstFrame(channel: Channel): Promise<string> {
-  for await (const frame of channel.frames()) return new TextDecoder().decode(frame)
-  throw new Error('the channel ended')
-}
+import { expect, test } from 'vitest'
+import { FrozenLine } from './frozen-line.ts'
+import { Inbox, onPath, onState } from './person.ts'
+import { after, aPair, aRelay, hear, PROTOCOL, say, somebody } from './scene.ts'
 
 test('reserves at the relay that serves the page', async () => {
-  const { host } = await relay()
-  const ada = await started({ origin: `http://${host}` })
-  await reserved(ada.node)
-  expect(ada.node.peers.myRelays()).toEqual([host])
+  const relay = await aRelay()
+  const ada = await somebody({ origin: relay.origin })
+  await onState(ada.node, 'online')
+  expect(ada.node.peers.myRelays()).toEqual([relay.host])
+  expect(ada.node.network.addresses()[0]).toContain(`/p2p-circuit/p2p/${ada.peer}`)
 })
 
-test('starts while its relay is down', async () => {
-  const ada = await started({ origin: 'http://127.0.0.1:9' })
-  expect(ada.node.network.state).not.toBe('online')
+test('starts while its relay is down, and says so', async () => {
+  const relay = await aRelay()
+  await relay.down()
+  const ada = await somebody({ origin: relay.origin })
+  await onState(ada.node, 'offline')
+  await relay.up()
+  await ada.node.network.wake('online')
+  await onState(ada.node, 'online')
 })
 
-test('two people on one relay exchange frames', async () => {
-  const { host } = await relay()
-  const ada = await started({ origin: `http://${host}` })
-  const bob = await started({ origin: `http://${host}` })
-  await Promise.all([reserved(ada.node), reserved(bob.node)])
-  const adas = await channelsOf(ada, bob.peer)
-  const bobs = await channelsOf(bob, ada.peer)
-  ada.node.peers.want(bob.peer, [host])
-  bob.node.peers.want(ada.peer, [host])
-  await Promise.all([
-    onPath(ada.node.peers, bob.peer, 'relayed'),
-    onPath(bob.node.peers, ada.peer, 'relayed'),
+test('two people on one relay exchange frames on one channel', async () => {
+  const { adas, bobs } = await aPair(await aRelay(), { webrtc: false })
+  await say(await adas.living(), 'hello')
+  expect(await hear(await bobs.living())).toBe('hello')
+  expect([adas.alive().length, bobs.alive().length]).toEqual([1, 1])
+})
+
+test('a relayed connection becomes direct, keeps its fallback, and the channel moves over', async () => {
+  const { ada, bob, adas, bobs } = await aPair(await aRelay(), { webrtc: true })
+  const direct = await Promise.all([
+    adas.living(({ path }) => path === 'direct'),
+    bobs.living(({ path }) => path === 'direct'),
   ])
-  await expect.poll(() => [adas.length > 0, bobs.length > 0]).toEqual([true, true])
-  await adas.at(-1)!.send(new TextEncoder().encode('hello'))
-  expect(await firstFrame(bobs.at(-1)!)).toBe('hello')
+  await say(direct[1], 'directly')
+  expect(await hear(direct[0])).toBe('directly')
+  const paths = ada.node.network.links().filter(({ peer }) => peer === bob.peer)
+  // Both may have dialled through the relay at once.
+  const kinds = new Set(paths.map(({ path, transport }) => `${path} ${transport}`))
+  expect([...kinds].toSorted()).toEqual(['direct webrtc', 'relayed circuit'])
+  expect(adas.alive()).toHaveLength(1)
 })
 
-test('a relayed connection becomes direct, and the channel moves over', async () => {
-  const { host } = await relay()
-  const ada = await started({ origin: `http://${host}`, webrtc: true })
-  const bob = await started({ origin: `http://${host}`, webrtc: true })
-  await Promise.all([reserved(ada.node), reserved(bob.node)])
-  const adas = await channelsOf(ada, bob.peer)
-  const bobs = await channelsOf(bob, ada.peer)
-  ada.node.peers.want(bob.peer, [host])
-  bob.node.peers.want(ada.peer, [host])
-  await onPath(ada.node.peers, bob.peer, 'direct')
-  await expect.poll(() => [adas.at(-1)?.path, bobs.at(-1)?.path]).toEqual(['direct', 'direct'])
-  await bobs.at(-1)!.send(new TextEncoder().encode('directly'))
-  expect(await firstFrame(adas.at(-1)!)).toBe('directly')
-  expect(ada.node.network.links().map(({ path }) => path)).toContain('relayed')
-}, 20_000)
+test('the channel falls back to the relay when the direct connection breaks, and returns', async () => {
+  const { ada, adas, bobs } = await aPair(await aRelay(), { webrtc: true })
+  await Promise.all([
+    adas.living(({ path }) => path === 'direct'),
+    bobs.living(({ path }) => path === 'direct'),
+  ])
+  ada.bridge.set(false)
+  ada.cut('direct')
+  const [adasRelayed, bobsRelayed] = await Promise.all([
+    adas.living(({ path }) => path === 'relayed'),
+    bobs.living(({ path }) => path === 'relayed'),
+  ])
+  await say(adasRelayed, 'still here')
+  expect(await hear(bobsRelayed)).toBe('still here')
+  ada.bridge.set(true)
+  await adas.living(({ path }) => path === 'direct')
+})
+
+test('a relay that was restarted is reserved again and leads to the peer', async () => {
+  const relay = await aRelay()
+  const { ada, bob, adas } = await aPair(relay, { webrtc: false })
+  await adas.living()
+  await relay.down()
+  await Promise.all([onState(ada.node, 'offline'), onPath(ada.node, bob.peer, 'offline')])
+  await relay.up()
+  await Promise.all([onState(ada.node, 'online'), onState(bob.node, 'online')])
+  await onPath(ada.node, bob.peer, 'relayed')
+  await adas.living()
+})
+
+test('a peer that was away is met as soon as it is back', async () => {
+  const relay = await aRelay()
+  const { ada, bob, adas } = await aPair(relay, { webrtc: false })
+  await adas.living()
+  await bob.node.stop()
+  await onPath(ada.node, bob.peer, 'offline')
+  await bob.node.start()
+  await onPath(ada.node, bob.peer, 'relayed')
+  await adas.living()
+})
+
+test('waking up ends connections that are dead and makes new ones', async () => {
+  const relay = await aRelay()
+  const [host = '', port] = relay.host.split(':')
+  const line = await FrozenLine.to(host, Number(port))
+  after(() => line.close())
+  const ada = await somebody({ origin: `http://${line.host}` })
+  await onState(ada.node, 'online')
+  line.freezeOpen()
+  const before = ada.node.network.links()[0]?.id
+  await ada.node.network.wake('resume')
+  await onState(ada.node, 'online')
+  expect(ada.node.network.links().map(({ id }) => id)).not.toContain(before)
+})
+
+test('a denied peer is refused and let go', async () => {
+  const { ada, bob, adas } = await aPair(await aRelay(), { webrtc: false })
+  await adas.living()
+  ada.node.peers.deny(bob.peer)
+  await onPath(bob.node, ada.peer, 'offline')
+  bob.node.peers.want(ada.peer, ada.node.peers.myRelays())
+  ada.node.peers.allow(bob.peer)
+  await onPath(ada.node, bob.peer, 'relayed')
+})
+
+test('a channel no longer accepted is closed, and opened when offered again', async () => {
+  const { ada, bob, adas } = await aPair(await aRelay(), { webrtc: false })
+  let wanted = true
+  const other = '/starling/other/1.0.0'
+  const bobs = await Inbox.open(bob.node, other, ada.peer)
+  const closed = Promise.withResolvers<undefined>()
+  await ada.node.channels.handle({
+    protocol: other,
+    maxFrameBytes: 16,
+    accept: () => wanted,
+    onChannel: (channel) => {
+      channel.closed.addEventListener('abort', () => {
+        closed.resolve(undefined)
+      })
+    },
+  })
+  await Promise.all([adas.living(), bobs.living()])
+  wanted = false
+  ada.node.channels.offer(other, bob.peer)
+  await closed.promise
+  wanted = true
+  ada.node.channels.offer(other, bob.peer)
+  await bobs.living()
+})
+
+test.for([{ webrtc: false }, { webrtc: true }])(
+  'a reader that takes its time loses nothing of a large transfer ($webrtc)',
+  async (init) => {
+    const { adas, bobs } = await aPair(await aRelay(), init)
+    const path = init.webrtc ? 'direct' : 'relayed'
+    const to = await adas.living((channel) => channel.path === path)
+    const from = await bobs.living((channel) => channel.path === path)
+    const frame = new Uint8Array(200 * 1024).fill(7)
+    const count = 64
+    const sending = (async () => {
+      for (let i = 0; i < count; i += 1) await to.send(frame)
+    })()
+    let frames = 0
+    for await (const received of from.frames()) {
+      expect(received.byteLength).toBe(frame.byteLength)
+      frames += 1
+      if (frames === count) break
+      // Every other part of the program runs in between.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await sending
+    expect(frames).toBe(count)
+  },
+)
+
+test('a stopped node leaves no timer, socket or handle', async () => {
+  const relay = await aRelay()
+  const before = process.getActiveResourcesInfo().toSorted()
+  const { ada, bob, adas } = await aPair(relay, { webrtc: false })
+  await adas.living()
+  await Promise.all([ada.node.stop(), bob.node.stop()])
+  expect(ada.node.network.links()).toEqual([])
+  expect(ada.node.peers.path(bob.peer)).toBe('offline')
+  await expectResources(before)
+})
+
+/** The sockets' other ends, which the relay closes, go a moment later. */
+async function expectResources(expected: string[]): Promise<void> {
+  for (let turn = 0; turn < 1_000; turn += 1) {
+    if (process.getActiveResourcesInfo().length <= expected.length) break
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(process.getActiveResourcesInfo().toSorted()).toEqual(expected)
+}
+
+test('serves a protocol again after a restart', async () => {
+  const { ada, bob, adas, bobs } = await aPair(await aRelay(), { webrtc: false })
+  await adas.living()
+  await ada.node.stop()
+  await onPath(bob.node, ada.peer, 'offline')
+  await ada.node.start()
+  await say(await adas.living(), PROTOCOL)
+  expect(await hear(await bobs.living())).toBe(PROTOCOL)
+})

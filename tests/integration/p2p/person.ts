@@ -1,10 +1,19 @@
+import type { Connection } from '@libp2p/interface'
 import { TypedEventEmitter } from 'main-event'
 import type { RelayRow } from '../../../src/lib/db/schema.ts'
 import { createSecrets, openIdentity } from '../../../src/lib/crypto/identity.ts'
-import type { P2P, Peers, WebRtcBridge, WebRtcBridgeEvents } from '../../../src/lib/p2p/api.ts'
+import type {
+  Channel,
+  NodeState,
+  P2P,
+  PeerPath,
+  WebRtcBridge,
+  WebRtcBridgeEvents,
+} from '../../../src/lib/p2p/api.ts'
 import type { PeerRecordStore } from '../../../src/lib/p2p/discovery/record-store.ts'
 import { p2p } from '../../../src/lib/p2p/index.ts'
 import { LogRing } from '../../../src/lib/p2p/log-ring.ts'
+import { browserTransports, type TransportFactory } from '../../../src/lib/p2p/node.ts'
 import type { RelayStore } from '../../../src/lib/p2p/relay-book/store.ts'
 import type { PeerIdString } from '../../../src/lib/protocol/ids.ts'
 import { systemClock, systemRandom } from '../../../src/lib/protocol/seams.ts'
@@ -67,6 +76,8 @@ export interface Person {
   node: P2P
   bridge: SwitchableBridge
   log: LogRing
+  /** Ends connections of this kind as a failing network does. */
+  cut(path: 'direct' | 'relayed'): void
 }
 
 /** A node as a browser has it, in this process; not started. */
@@ -74,7 +85,14 @@ export async function person(init: { origin: string | null; webrtc?: boolean }):
   const identity = await openIdentity(createSecrets(systemRandom))
   const bridge = new SwitchableBridge(init.webrtc ?? false)
   const log = new LogRing(systemClock)
-  const node = p2p({ origin: init.origin })({
+  let connections: () => Connection[] = () => []
+  const spy = (make: TransportFactory): TransportFactory => {
+    return (parts) => {
+      connections = () => parts.connectionManager.getConnections()
+      return make(parts)
+    }
+  }
+  const node = p2p({ origin: init.origin, transports: () => browserTransports().map(spy) })({
     identity,
     clock: systemClock,
     random: systemRandom,
@@ -83,11 +101,23 @@ export async function person(init: { origin: string | null; webrtc?: boolean }):
     records: new MemoryRecords(),
     bridge,
   })
-  return { peer: identity.peer, node, bridge, log }
+  const cut = (path: 'direct' | 'relayed'): void => {
+    for (const { id } of node.network.links().filter((link) => link.path === path)) {
+      if (node.network.links().some((link) => link.id === id && link.relay !== null)) continue
+      connections()
+        .find((connection) => connection.id === id)
+        ?.abort(new Error('the test cut it'))
+    }
+  }
+  return { peer: identity.peer, node, bridge, log, cut }
 }
 
 /** Resolves when the condition holds, looked at again on each of these events. */
-export function until(target: EventTarget, type: string, condition: () => boolean): Promise<void> {
+export function until(
+  target: Pick<EventTarget, 'addEventListener' | 'removeEventListener'>,
+  type: string,
+  condition: () => boolean,
+): Promise<void> {
   return new Promise((resolve) => {
     const look = (): void => {
       if (!condition()) return
@@ -99,15 +129,43 @@ export function until(target: EventTarget, type: string, condition: () => boolea
   })
 }
 
-export function reserved(node: P2P): Promise<void> {
-  return until(asTarget(node.network), 'changed', () => node.network.state === 'online')
+export function onState({ network }: P2P, state: NodeState): Promise<void> {
+  return until(network as unknown as EventTarget, 'changed', () => network.state === state)
 }
 
-export function onPath(peers: Peers, peer: PeerIdString, path: string): Promise<void> {
-  return until(asTarget(peers), 'path', () => peers.path(peer) === path)
+export function onPath({ peers }: P2P, peer: PeerIdString, path: PeerPath): Promise<void> {
+  return until(peers as unknown as EventTarget, 'path', () => peers.path(peer) === path)
 }
 
-function asTarget(target: unknown): EventTarget {
-  if (!(target instanceof EventTarget)) throw new TypeError('not an event target')
-  return target
+/** The channels somebody is handed with one peer. */
+export class Inbox {
+  readonly #all: Channel[] = []
+  readonly #came = new EventTarget()
+
+  /** Serves the protocol for this peer alone. */
+  static async open(node: P2P, protocol: string, from: PeerIdString): Promise<Inbox> {
+    const inbox = new Inbox()
+    await node.channels.handle({
+      protocol,
+      maxFrameBytes: 256 * 1024,
+      accept: (peer) => peer === from,
+      onChannel: (channel) => {
+        inbox.#all.push(channel)
+        inbox.#came.dispatchEvent(new Event('came'))
+        channel.closed.addEventListener('abort', () => inbox.#came.dispatchEvent(new Event('came')))
+      },
+    })
+    return inbox
+  }
+
+  /** The channel that lives, once there is one like this. */
+  async living(fits: (channel: Channel) => boolean = () => true): Promise<Channel> {
+    const find = (): Channel | undefined => this.alive().find(fits)
+    await until(this.#came, 'came', () => find() !== undefined)
+    return find()!
+  }
+
+  alive(): Channel[] {
+    return this.#all.filter(({ closed }) => !closed.aborted)
+  }
 }

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import { onPath, onState, until } from './person.ts'
+import { aRelay, somebody } from './scene.ts'
+
+test('two people on different relays who know only an id find each other', async () => {
+  const first = await aRelay()
+  const second = await aRelay('--relay', `ws://${first.host}`)
+  const ada = await somebody({ origin: first.origin })
+  const bob = await somebody({ origin: second.origin })
+  await Promise.all([onState(ada.node, 'online'), onState(bob.node, 'online')])
+  ada.node.peers.want(bob.peer)
+  await onPath(ada.node, bob.peer, 'relayed')
+  expect(bob.node.peers.path(ada.peer)).toBe('relayed')
+})
+
+test('learns other relays from its own, and reserves there too', async () => {
+  const first = await aRelay()
+  const second = await aRelay('--relay', `ws://${first.host}`)
+  const ada = await somebody({ origin: second.origin })
+  const { network } = ada.node
+  const learned = (): boolean =>
+    network.relays().some(({ source, state }) => source === 'learned' && state === 'reserved')
+  await until(network as unknown as EventTarget, 'changed', learned)
+  expect(ada.node.peers.myRelays().toSorted()).toEqual([first.host, second.host].toSorted())
+})
+
+test('a relay added by hand is tested and used', async () => {
+  const relay = await aRelay()
+  const ada = await somebody({ origin: null })
+  const { network } = ada.node
+  expect(await network.checkRelay(relay.host)).toMatchObject({ ok: true, error: null })
+  expect(await network.checkRelay('127.0.0.1:9')).toMatchObject({ ok: false, error: 'unreachable' })
+  await network.addRelay(relay.host)
+  await onState(ada.node, 'online')
+  await expect(network.addRelay(relay.host)).rejects.toThrow(
+    expect.objectContaining({ name: 'AlreadyKnownError' }),
+  )
+  await network.removeRelay(relay.host)
+  await onState(ada.node, 'offline')
+  expect(network.relays()).toEqual([])
+})
