@@ -1,10 +1,8 @@
-import type { NodeApi } from '../lib/client/contract.ts'
 import { LogRing } from '../lib/p2p/log-ring.ts'
 import { RtcBridge } from '../lib/p2p/rtc/rtc-bridge.ts'
 import { systemClock, systemRandom } from '../lib/protocol/seams.ts'
 import { holdLock } from '../lib/rpc/life-lock.ts'
 import type { Port } from '../lib/rpc/port.ts'
-import type { Promised } from '../lib/rpc/server.ts'
 import { hostLock, type LeaveReason } from '../lib/rpc/session.ts'
 import { becomeOnlyHost } from './only-host.ts'
 import { composeStarling } from './starling.ts'
@@ -34,6 +32,7 @@ export function startNodeHost(scope: HostScope): NodeHost {
   const bridge = new RtcBridge()
   const sessions = new Set<TabSession>()
   const ended = new AbortController()
+  let ending = false
   const held = { wanted: ended.signal, held: ended.signal }
 
   const alive = holdLock(locks, hostLock(id), held)
@@ -47,12 +46,18 @@ export function startNodeHost(scope: HostScope): NodeHost {
     { clock: systemClock, random: systemRandom, logs, bridge },
     { origin: scope.location.origin, begin: alone, onErased: () => void end('erased') },
   )
+  starling.built.catch((error: unknown) => {
+    log.error('what is kept here cannot be opened', error)
+    void end('failed')
+  })
   starling.started.catch((error: unknown) => {
-    log.error('the host does not start', error)
+    log.error('the node does not start', error)
   })
 
   /** Stops first and lets go of the locks last: the next host waits for them before it writes. */
   async function end(reason: LeaveReason): Promise<void> {
+    if (ending) return
+    ending = true
     for (const session of [...sessions]) session.leave(reason)
     try {
       await starling.stop()
@@ -71,7 +76,7 @@ export function startNodeHost(scope: HostScope): NodeHost {
           host: id,
           alive,
           build: __BUILD_ID__,
-          api: starling.api satisfies Promised<NodeApi>,
+          api: starling.api,
           onGone: () => {
             sessions.delete(session)
           },

@@ -1,11 +1,13 @@
 import type { NodeApi } from '../lib/client/contract.ts'
 import type { NodeIdentity } from '../lib/crypto/api.ts'
 import { StarlingDatabase } from '../lib/db/schema.ts'
+import { chat } from '../lib/features/chat/index.ts'
+import type { ChatService } from '../lib/features/chat/service.ts'
 import { contacts } from '../lib/features/contacts/index.ts'
 import { network } from '../lib/features/network/index.ts'
 import { profile } from '../lib/features/profile/index.ts'
-import type { LogRing } from '../lib/p2p/log-ring.ts'
 import { DexiePeerRecordStore } from '../lib/p2p/discovery/record-store.ts'
+import type { LogRing } from '../lib/p2p/log-ring.ts'
 import { DexieRelayStore } from '../lib/p2p/relay-book/store.ts'
 import type { RtcBridge } from '../lib/p2p/rtc/rtc-bridge.ts'
 import type { Clock, Random, Startable } from '../lib/protocol/seams.ts'
@@ -22,7 +24,7 @@ export interface StarlingInit {
   /** Of the page; its server is the first relay. */
   origin: string
   /** When this host may open the database. */
-  begin: Promise<unknown>
+  begin: Promise<void>
   /** Everything was deleted. */
   onErased(): void
 }
@@ -30,89 +32,105 @@ export interface StarlingInit {
 /** All components of a host. */
 export interface Starling {
   readonly api: Promised<NodeApi>
-  /** Rejected when something could not start. */
+  /** Rejected when what is kept here cannot be opened: then nothing works. */
+  readonly built: Promise<unknown>
+  /** Rejected when the node could not start: then what is kept here can still be read. */
   readonly started: Promise<void>
+  /** Stops what was started, in the opposite order. */
   stop(): Promise<void>
 }
 
 /**
- * Builds every component, each from those above it, and starts them in that order. What needs no identity can be
- * asked as soon as the database may be opened; the rest comes once there is one, on a first visit when the person
- * gave their name. libp2p is loaded meanwhile and started last, so that what is kept shows before any network.
+ * Builds every component, each from those above it. What needs no identity can be asked as soon as the database
+ * may be opened; the rest comes once there is one, on a first visit when the person gave their name. Everything
+ * kept can be asked before the node starts: what is here shows before there is any network.
  */
 export function composeStarling(components: StarlingComponents, init: StarlingInit): Starling {
   const { clock, random, logs, bridge } = components
   const { loggers } = logs
   const created = Promise.withResolvers<NodeIdentity>()
-  const life: Startable[] = []
+  const running: Startable[] = []
 
-  const kept = init.begin.then(() => {
+  const local = init.begin.then(() => {
     const db = new StarlingDatabase()
-    life.push({
-      start: () => undefined,
-      stop: () => {
-        db.close()
-      },
-    })
-    const me = profile({
+    const own = profile({
       onCreated: (identity) => {
         created.resolve(identity)
       },
     })({ db, clock, random })
-    return { db, profile: me }
+    return { db, profile: own }
   })
 
-  const online = kept.then(async ({ db, profile }) => {
+  const social = local.then(async ({ db, profile }) => {
     const identity = (await profile.identity()) ?? (await created.promise)
     // Before the transports are loaded: @libp2p/webrtc looks for WebRTC at its import.
     bridge.install(globalThis)
     const { p2p } = await import('../lib/p2p/index.ts')
-    const relays = new DexieRelayStore(db)
-    const records = new DexiePeerRecordStore(db)
     const node = p2p({ origin: init.origin })({
       identity,
       clock,
       random,
       loggers,
       bridge,
-      relays,
-      records,
+      relays: new DexieRelayStore(db),
+      records: new DexiePeerRecordStore(db),
     })
-    life.push(node)
-    const names = (): null => null
+    const { peers, channels } = node
     const people = contacts()({
       identity,
-      channels: node.channels,
-      peers: node.peers,
+      channels,
+      peers,
       network: node.network,
       profile,
+      history: { deleteHistory: (peer) => conversations.deleteHistory(peer) },
       db,
       clock,
       loggers,
-      history: { deleteHistory: async () => undefined },
     })
-    life.push(people)
-    return {
-      node,
+    const conversations: ChatService = chat()({
+      db,
+      identity,
+      channels,
       contacts: people,
-      network: network()({ network: node.network, log: logs, names, clock }),
-    }
+      clock,
+      random,
+      loggers,
+    })
+    const view = network()({
+      network: node.network,
+      log: logs,
+      names: (peer) => people.nameOf(peer),
+      clock,
+    })
+    return { node, contacts: people, chat: conversations, network: view }
   })
 
-  const started = online.then(async ({ node, contacts }) => {
-    await contacts.start()
-    await node.start()
+  const started = social.then(async ({ node, contacts, chat }) => {
+    // The node comes last: by its first connection, whoever is blocked is, and every protocol is served.
+    for (const each of [contacts, chat, node]) {
+      running.push(each)
+      await each.start()
+    }
   })
 
   return {
     api: {
-      profile: kept.then((each) => each.profile),
-      contacts: online.then((each) => each.contacts),
-      network: online.then((each) => each.network),
+      profile: local.then((each) => each.profile),
+      contacts: social.then((each) => each.contacts),
+      chat: social.then((each) => each.chat),
+      network: social.then((each) => each.network),
     } as unknown as Promised<NodeApi>,
+    built: social,
     started,
     async stop() {
-      for (const each of life.splice(0).reverse()) await each.stop()
+      for (const each of running.splice(0).reverse()) await each.stop()
+      await local.then(
+        ({ db }) => {
+          db.close()
+        },
+        // `built` has told it; there is nothing to close.
+        () => undefined,
+      )
     },
   }
 }

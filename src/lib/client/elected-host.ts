@@ -1,10 +1,9 @@
-import dedicatedHostUrl from '../../workers/node.dedicated.ts?worker&url'
 import { portToHost } from '../rpc/broadcast-port.ts'
 import { holdLock } from '../rpc/life-lock.ts'
 import { portOver, type Port } from '../rpc/port.ts'
 import { tabsChannel } from '../rpc/session.ts'
 import type { HostFinder } from './host-finder.ts'
-import { scriptUrl } from './trusted-scripts.ts'
+import { hostUrl } from './host-url.ts'
 
 /**
  * Finds the host where there is no SharedWorker: the tab that holds a Web Lock runs it in a dedicated worker,
@@ -39,7 +38,7 @@ export class ElectedHostFinder implements HostFinder {
     this.#stale = new AbortController()
     if (!this.#elected) return portToHost(tabsChannel(this.#build), this.#tab)
     this.#worker?.terminate()
-    this.#worker = new Worker(scriptUrl(dedicatedHostUrl), { type: 'module', name: 'starling' })
+    this.#worker = new Worker(hostUrl, { type: 'module', name: 'starling' })
     const { signal } = this.#stale
     this.#worker.addEventListener(
       'error',

@@ -1,7 +1,6 @@
-import sharedHostUrl from '../../workers/node.shared.ts?sharedworker&url'
 import { portOver, type Port } from '../rpc/port.ts'
 import type { HostFinder } from './host-finder.ts'
-import { scriptUrl } from './trusted-scripts.ts'
+import { hostUrl } from './host-url.ts'
 
 /** Finds the host in the SharedWorker of this build: workers of other builds have other names. */
 export class SharedHostFinder implements HostFinder {
@@ -19,7 +18,7 @@ export class SharedHostFinder implements HostFinder {
   open(): Port {
     this.#stale = new AbortController()
     const { signal, abort } = aborter(this.#stale)
-    const worker = new SharedWorker(scriptUrl(sharedHostUrl), { name: this.#name, type: 'module' })
+    const worker = new SharedWorker(hostUrl, { name: this.#name, type: 'module' })
     worker.addEventListener('error', abort, { signal })
     return portOver(worker.port)
   }

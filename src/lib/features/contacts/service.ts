@@ -123,6 +123,12 @@ export class ContactsService implements ContactsApi, Startable {
     await this.#turn
   }
 
+  /** What this contact is called here; null for everybody else. */
+  nameOf(peer: PeerIdString): string | null {
+    const row = this.#contacts.get(peer)
+    return row === undefined ? null : (row.alias ?? displayName(row))
+  }
+
   watchContacts(options?: AbortOptions): AsyncIterable<Contact[]> {
     const { peers, store } = this.#components
     return store.watchContacts((rows) => rows.map((row) => this.#contact(row)), {
