@@ -1,5 +1,4 @@
-import { chromium } from 'playwright'
-import { findChromium } from '../../scripts/browser.ts'
+import { launchChromium } from '../support/chromium.ts'
 import { Person } from '../support/person.ts'
 import { recordPeerConnections } from '../support/page-scripts.ts'
 import type { Relay } from '../support/relay.ts'
@@ -7,11 +6,7 @@ import type { Visitor } from './visitor.ts'
 
 /** Anna, in Chromium. */
 export async function anna(relay: Relay): Promise<Person & AsyncDisposable> {
-  const executablePath = findChromium()
-  const browser = await chromium.launch({
-    args: ['--no-sandbox'],
-    ...(executablePath === null ? {} : { executablePath }),
-  })
+  const browser = await launchChromium()
   const context = await browser.newContext({ locale: 'en-GB' })
   await context.addInitScript(recordPeerConnections)
   const person = await Person.arrive(context, relay.origin)

@@ -10,8 +10,8 @@ test('Chromium and Firefox talk directly', async () => {
 
   await converse(anna, wanda)
 
-  await anna.presence('Online, direct').waitFor()
-  await wanda.sees('Online, direct')
+  await anna.presence('Direct').waitFor()
+  await wanda.sees('Direct')
   const before = await anna.directBytes()
   await anna.write('straight to you '.repeat(200).trim())
   await wanda.sees('straight to you straight to you')

@@ -2,7 +2,7 @@ import { expect, test, type Person } from './fixtures.ts'
 
 test('messages go both ways, straight between the two browsers', async ({ person }) => {
   const [anna, boris] = await friends(person)
-  await expect(boris.presence('Online, direct')).toBeVisible()
+  await expect(boris.presence('Direct')).toBeVisible()
   const before = await boris.directBytes()
 
   const long = 'ten characters '.repeat(400).trim()

@@ -9,7 +9,7 @@ test('a link makes two people contacts of each other once one accepts', async ({
   const boris = await person('Boris')
 
   await boris.openLink(await anna.myLink())
-  await expect(boris.page.getByText('Anna')).toBeVisible()
+  await expect(boris.page.getByRole('heading', { name: 'Anna' })).toBeVisible()
   await boris.addPreviewed()
   await anna.accept('Boris')
 

@@ -21,7 +21,7 @@ test('when the tab that holds the connections closes, another goes on', async ({
   await anna.openChat('Boris')
   await boris.openChat('Anna')
   const first = boris.page
-  await expect(boris.presence('Online, direct')).toBeVisible()
+  await expect(boris.presence('Direct')).toBeVisible()
   await boris.openTab()
   await boris.openChat('Anna')
 
@@ -29,7 +29,7 @@ test('when the tab that holds the connections closes, another goes on', async ({
   await boris.write('from the tab that is left')
 
   await expect(anna.message('from the tab that is left')).toBeVisible()
-  await expect(boris.presence('Online, direct')).toBeVisible()
+  await expect(boris.presence('Direct')).toBeVisible()
   await anna.write('and back')
   await expect(boris.message('and back')).toBeVisible()
 })

@@ -49,8 +49,13 @@ export class Front implements AsyncDisposable {
     this.#deployed = true
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Cuts every open WebSocket, as a network that fails would. */
+  drop(): void {
     for (const socket of this.#sockets) socket.destroy()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.drop()
     this.#server.closeAllConnections()
     this.#server.close()
     await once(this.#server, 'close')

@@ -77,9 +77,8 @@ export class Person {
   }
 
   async choosePicture(picture: Buffer): Promise<void> {
-    const chooser = this.page.waitForEvent('filechooser')
-    await this.page.getByRole('button', { name: 'Choose a picture' }).click()
-    await (await chooser).setFiles({ name: 'code.png', mimeType: 'image/png', buffer: picture })
+    const file = { name: 'code.png', mimeType: 'image/png', buffer: picture }
+    await this.page.locator('input[type=file]').setInputFiles(file)
   }
 
   /** Agrees to the person whose code was read. */
@@ -143,9 +142,9 @@ export class Person {
     return this.page.getByRole('textbox', { name: /^Message/ })
   }
 
-  /** What stands under the name in the open conversation, such as “Online, direct”. */
-  presence(words: string | RegExp): Locator {
-    return this.page.getByRole('main').getByText(words).last()
+  /** What stands under the name in the open conversation, such as “Direct”. */
+  presence(words: string): Locator {
+    return this.page.getByRole('main').getByText(words, { exact: true }).last()
   }
 
   async write(text: string): Promise<void> {
