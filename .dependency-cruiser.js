@@ -93,8 +93,8 @@ export default {
     only('client', { path: '^src/lib/client/', pathNot: '^src/lib/client/contract\\.ts$' }, [
       '^src/lib/(client|rpc|protocol|i18n)/',
       ...tabSide,
-      // The worker's entries, for their addresses only.
-      '^src/workers/node\\.(shared|dedicated)\\.ts$',
+      // The worker's entry, for its address only.
+      '^src/workers/node\\.worker\\.ts$',
     ]),
     only('routes', { path: '^src/(routes/|main\\.ts$)' }, [
       '^src/(routes|main\\.ts)',

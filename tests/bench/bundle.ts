@@ -7,13 +7,13 @@ export function firstScripts(dist: string): string[] {
   const html = readFileSync(join(dist, 'index.html'), 'utf8')
   const loaded = html.matchAll(/<(?:script|link)\b[^>]*\b(?:src|href)="\/([^"]+\.js)"/g)
   const entries = Array.from(loaded, ([, path]) => join(dist, path!))
-  return closure(entries, /\b(?:from|import)\s*["'](\.{1,2}\/[^"']+\.js)["']/g)
+  return closure(entries, /\b(?:from|import)\s*["'`](\.{1,2}\/[^"'`]+\.js)["'`]/g)
 }
 
-/** Script of the node host in its SharedWorker, with what it loads later. */
+/** Script of the node host in its worker, with what it loads later. */
 export function nodeScripts(dist: string): string[] {
-  const entries = globSync(join(dist, 'assets/node.shared-*.js'))
-  return closure(entries, /\b(?:from|import)\s*\(?\s*["'](\.{1,2}\/[^"']+\.js)["']/g)
+  const entries = globSync(join(dist, 'assets/node.worker-*.js'))
+  return closure(entries, /\b(?:from|import)\s*\(?\s*["'`](\.{1,2}\/[^"'`]+\.js)["'`]/g)
 }
 
 /** These files and all they lead to. @throws Error when there are none: the build has changed its names. */
