@@ -1,16 +1,14 @@
 import { paraglideVitePlugin } from '@inlang/paraglide-js'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import tailwindcss from '@tailwindcss/vite'
-import { defineConfig, type Plugin } from 'vite'
+import { defineConfig } from 'vite'
 import { VitePWA } from 'vite-plugin-pwa'
 import { buildId } from './scripts/build-id.ts'
 import { i18nOptions } from './scripts/i18n.ts'
+import { ownWords } from './scripts/own-words.ts'
 
 /** The one noise of the bundle: @libp2p/webrtc asks for it by its other name. */
 const alias = { '@libp2p/noise': '@chainsafe/libp2p-noise' }
-
-/** A worker is built on its own, with these plugins and not the page's. */
-const workerPlugins = (): Plugin[] => []
 
 export default defineConfig(({ command }) => ({
   define: { __BUILD_ID__: JSON.stringify(command === 'build' ? buildId() : 'dev') },
@@ -19,6 +17,7 @@ export default defineConfig(({ command }) => ({
     paraglideVitePlugin(i18nOptions),
     tailwindcss(),
     svelte(),
+    ownWords(),
     VitePWA({
       strategies: 'injectManifest',
       srcDir: 'src/workers',
@@ -35,7 +34,7 @@ export default defineConfig(({ command }) => ({
       },
     }),
   ],
-  worker: { format: 'es', plugins: workerPlugins },
+  worker: { format: 'es' },
   build: {
     target: ['chrome120', 'firefox128', 'safari17'],
     sourcemap: true,

@@ -11,7 +11,7 @@ import { TabSession } from './tab-session.ts'
 /** The worker this host runs in. */
 export interface HostScope {
   readonly location: { readonly origin: string }
-  readonly navigator: { readonly locks: LockManager }
+  readonly navigator: { readonly locks: LockManager; readonly storage: StorageManager }
   close(): void
 }
 
@@ -43,7 +43,7 @@ export function startNodeHost(scope: HostScope): NodeHost {
     ended.signal,
   )
   const starling = composeStarling(
-    { clock: systemClock, random: systemRandom, logs, bridge },
+    { clock: systemClock, random: systemRandom, logs, bridge, storage: scope.navigator.storage },
     { origin: scope.location.origin, begin: alone, onErased: () => void end('erased') },
   )
   starling.built.catch((error: unknown) => {

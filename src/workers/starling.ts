@@ -6,6 +6,7 @@ import type { ChatService } from '../lib/features/chat/service.ts'
 import { contacts } from '../lib/features/contacts/index.ts'
 import { network } from '../lib/features/network/index.ts'
 import { profile } from '../lib/features/profile/index.ts'
+import { settings } from '../lib/features/settings/index.ts'
 import { DexiePeerRecordStore } from '../lib/p2p/discovery/record-store.ts'
 import type { LogRing } from '../lib/p2p/log-ring.ts'
 import { DexieRelayStore } from '../lib/p2p/relay-book/store.ts'
@@ -18,6 +19,8 @@ export interface StarlingComponents {
   random: Random
   logs: LogRing
   bridge: RtcBridge
+  /** `navigator.storage` of the worker. */
+  storage: Pick<StorageManager, 'estimate'>
 }
 
 export interface StarlingInit {
@@ -46,7 +49,7 @@ export interface Starling {
  * kept can be asked before the node starts: what is here shows before there is any network.
  */
 export function composeStarling(components: StarlingComponents, init: StarlingInit): Starling {
-  const { clock, random, logs, bridge } = components
+  const { clock, random, logs, bridge, storage } = components
   const { loggers } = logs
   const created = Promise.withResolvers<NodeIdentity>()
   const running: Startable[] = []
@@ -58,7 +61,8 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
         created.resolve(identity)
       },
     })({ db, clock, random })
-    return { db, profile: own }
+    const choices = settings()({ db, loggers, storage, host: { stop, erased } })
+    return { db, profile: own, settings: choices }
   })
 
   const social = local.then(async ({ db, profile }) => {
@@ -113,17 +117,27 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
     }
   })
 
+  async function stop(): Promise<void> {
+    for (const each of running.splice(0).reverse()) await each.stop()
+  }
+
+  // In a turn of its own: the answer to the one who asked goes first.
+  function erased(): void {
+    clock.after(0, init.onErased)
+  }
+
   return {
     api: {
       profile: local.then((each) => each.profile),
       contacts: social.then((each) => each.contacts),
       chat: social.then((each) => each.chat),
       network: social.then((each) => each.network),
-    } as unknown as Promised<NodeApi>,
+      settings: local.then((each) => each.settings),
+    },
     built: social,
     started,
     async stop() {
-      for (const each of running.splice(0).reverse()) await each.stop()
+      await stop()
       await local.then(
         ({ db }) => {
           db.close()

@@ -1,21 +1,52 @@
 import {
+  BlockedError,
+  EmptyTextError,
+  TextTooLongError,
+  UnknownConversationError,
+} from '../features/chat/errors.ts'
+import {
+  ExpiredCodeError,
+  ForeignCodeError,
+  MalformedCodeError,
+  NewerCodeError,
+  OwnCodeError,
+  TamperedCodeError,
+  UnknownContactError,
+} from '../features/contacts/errors.ts'
+import { AlreadyKnownError, InvalidAddressError } from '../features/network/errors.ts'
+import { AlreadyCreatedError, InvalidNameError } from '../features/profile/errors.ts'
+import { UnknownChoiceError } from '../features/settings/errors.ts'
+import {
   ExpiredError,
   InvalidDataError,
   InvalidSignatureError,
   LimitExceededError,
   StorageFullError,
 } from '../protocol/errors.ts'
-import { AlreadyCreatedError, InvalidNameError } from '../features/profile/errors.ts'
 import { ErrorClasses, UnknownMethodError } from '../rpc/errors.ts'
 
 /** Every error class a call may fail with: what a tab catches by class. */
 export const nodeErrors = new ErrorClasses([
   AlreadyCreatedError,
+  AlreadyKnownError,
+  BlockedError,
+  EmptyTextError,
+  ExpiredCodeError,
   ExpiredError,
+  ForeignCodeError,
+  InvalidAddressError,
   InvalidDataError,
   InvalidNameError,
   InvalidSignatureError,
   LimitExceededError,
+  MalformedCodeError,
+  NewerCodeError,
+  OwnCodeError,
   StorageFullError,
+  TamperedCodeError,
+  TextTooLongError,
+  UnknownChoiceError,
+  UnknownContactError,
+  UnknownConversationError,
   UnknownMethodError,
 ])

@@ -1,4 +1,4 @@
-import url from '../../workers/node.ts?worker&url'
+import url from '../../workers/node.worker.ts?worker&url'
 import { scriptUrl } from './trusted-scripts.ts'
 
 /** The node host's script: one file for either kind of worker, so that only one is kept for offline. */

@@ -7,8 +7,12 @@ import type { SettingsStore } from './store.ts'
 
 export interface SettingsComponents {
   store: SettingsStore
-  /** Stops everything that uses the network or the database; what is under way ends. */
-  host: { stop(): Promise<void> }
+  host: {
+    /** Stops everything that uses the network or the database; what is under way ends. */
+    stop(): Promise<void>
+    /** Nothing is left: every tab is told, after the one that asked has its answer. */
+    erased(): void
+  }
   /** `navigator.storage` of the browser. */
   storage: { estimate(): Promise<{ usage?: number; quota?: number }> }
   logger: Logger
@@ -57,5 +61,6 @@ export class SettingsService implements SettingsApi {
     options?.signal?.throwIfAborted()
     await this.#components.host.stop()
     await this.#components.store.destroy()
+    this.#components.host.erased()
   }
 }
