@@ -23,9 +23,6 @@ export class ComposerView {
   error = $state.raw<string | null>(null)
   /** How many messages have gone out from here; a timeline follows it to the bottom. */
   sent = $state.raw(0)
-  readonly left: number | null = $derived(bytesLeft(this.text))
-  readonly tooLong: boolean = $derived(this.left !== null && this.left < 0)
-  readonly canSend: boolean = $derived(this.text.trim() !== '' && !this.tooLong)
 
   readonly #conversation: ConversationId
   readonly #components: ComposerComponents
@@ -37,6 +34,19 @@ export class ComposerView {
   constructor(conversation: ConversationId, components: ComposerComponents) {
     this.#conversation = conversation
     this.#components = components
+  }
+
+  /** Bytes of room left, negative past the limit; null while that is far away. */
+  get left(): number | null {
+    return bytesLeft(this.text)
+  }
+
+  get tooLong(): boolean {
+    return (this.left ?? 0) < 0
+  }
+
+  get canSend(): boolean {
+    return this.text.trim() !== '' && !this.tooLong
   }
 
   /** Puts the stored draft into the field, unless something was typed in the meantime. */

@@ -10,6 +10,7 @@ export const MAX_ITEMS = 1000
 
 interface Window {
   items: readonly TimelineItem[]
+  rows: readonly TimelineRow[]
   /** Older items were put in front by the last change: a list keeps its place from the end. */
   grewInFront: boolean
 }
@@ -23,20 +24,17 @@ interface Window {
 export class ConversationView {
   readonly id: ConversationId
   readonly #chat: ChatApi
-  #window = $state.raw<Window>({ items: [], grewInFront: false })
+  #window = $state.raw<Window>({ items: [], rows: [], grewInFront: false })
   #hasOlder = $state.raw(false)
   #ready = $state.raw(false)
   #failed = $state.raw(false)
   #limit = $state.raw(PAGE_ITEMS)
-  #attempt = $state.raw(0)
   /** Of the first page; later ones would move the line under the reader. */
   #firstUnread = $state.raw<MessageId | null | undefined>(undefined)
   /** A message to be brought into the window before anything is shown, or null. */
   #wanted = $state.raw<MessageId | null>(null)
   #readUpTo: MessageId | null = null
-  readonly rows: TimelineRow[] = $derived(
-    timelineRows(this.#window.items, this.#firstUnread ?? null),
-  )
+  #watching: AbortController | null = null
 
   constructor(chat: ChatApi, id: ConversationId) {
     this.#chat = chat
@@ -53,6 +51,12 @@ export class ConversationView {
     return this.#failed
   }
 
+  /** What to show, oldest first. */
+  get rows(): readonly TimelineRow[] {
+    return this.#window.rows
+  }
+
+  /** The last change of `rows` put older ones in front. */
   get grewInFront(): boolean {
     return this.#window.grewInFront
   }
@@ -71,20 +75,19 @@ export class ConversationView {
     return this.#hasOlder && this.#limit >= MAX_ITEMS
   }
 
-  /** Watches until the returned function is called. For an `$effect`: a wider window opens by itself. */
+  /** Watches until the returned function is called. */
   open(): () => void {
-    const closing = new AbortController()
-    void this.#attempt
-    void this.#follow(this.#limit, closing.signal)
+    this.#watch()
     return () => {
-      closing.abort()
+      this.#watching?.abort()
+      this.#watching = null
     }
   }
 
   /** After `failed`: looks again. */
   retry(): void {
     this.#failed = false
-    this.#attempt += 1
+    this.#watch()
   }
 
   /** Widens the window by a page. */
@@ -123,19 +126,26 @@ export class ConversationView {
     }
   }
 
-  async #follow(limit: number, signal: AbortSignal): Promise<void> {
+  /** Watches the present window instead of the one before. */
+  #watch(): void {
+    this.#watching?.abort()
+    this.#watching = new AbortController()
+    void this.#follow(this.#watching.signal)
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
     try {
-      for await (const page of this.#chat.watchTimeline(this.id, limit, { signal })) {
+      for await (const page of this.#chat.watchTimeline(this.id, this.#limit, { signal })) {
         if (signal.aborted) return
-        this.#firstUnread ??= page.firstUnread
+        if (this.#firstUnread === undefined) this.#firstUnread = page.firstUnread
         this.#hasOlder = page.hasOlder
         this.#failed = false
         const fallenOut = this.#fallenOut(page.items)
         this.#show([...fallenOut, ...page.items])
-        if (fallenOut.length > 0 && this.canLoadOlder) this.#widen()
         if (!this.#ready && this.#wanted === null) this.#wanted = this.#firstUnread
         this.#lookForWanted()
         if (this.#wanted === null) this.#ready = true
+        if (fallenOut.length > 0 && this.canLoadOlder) this.#widen()
       }
     } catch {
       if (!signal.aborted) this.#failed = true
@@ -145,7 +155,7 @@ export class ConversationView {
   #show(items: readonly TimelineItem[]): void {
     const first = this.#items[0]
     const grewInFront = first !== undefined && items.findIndex(({ id }) => id === first.id) > 0
-    this.#window = { items, grewInFront }
+    this.#window = { items, rows: timelineRows(items, this.firstUnread), grewInFront }
   }
 
   /** Items shown that the newest page has no room for any more; none when the history was deleted. */
@@ -168,6 +178,7 @@ export class ConversationView {
 
   #widen(byItems: number = PAGE_ITEMS): void {
     this.#limit = Math.min(this.#limit + byItems, MAX_ITEMS)
+    if (this.#watching) this.#watch()
   }
 
   #newestOfTheirs(upTo: MessageId): MessageId | null {

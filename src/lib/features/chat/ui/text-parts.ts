@@ -24,6 +24,8 @@ export function textParts(text: string): TextPart[] {
   const parts: TextPart[] = []
   let end = 0
   for (const match of text.matchAll(CANDIDATE)) {
+    // Checked before it is looked at any closer: the work below grows with the square of the length.
+    if (match[0].length > MAX_LINK_CHARACTERS) continue
     const shown = trimEnd(match[0])
     const link = toLink(shown)
     if (!link) continue
@@ -36,7 +38,6 @@ export function textParts(text: string): TextPart[] {
 }
 
 function toLink(shown: string): TextPart | null {
-  if (shown.length > MAX_LINK_CHARACTERS) return null
   const address = withScheme(shown)
   const url = URL.parse(address)
   if (!url) return null

@@ -1,0 +1,148 @@
+import { describe, expect, test } from 'vitest'
+import { MAX_TEXT_BYTES } from '../../../../../src/lib/features/chat/api.ts'
+import {
+  ComposerView,
+  DRAFT_PAUSE_MS,
+} from '../../../../../src/lib/features/chat/ui/composer-view.svelte.ts'
+import { StarlingError } from '../../../../../src/lib/protocol/errors.ts'
+import type { MessageId } from '../../../../../src/lib/protocol/ids.ts'
+import { ManualClock } from '../../../../fixtures/manual-clock.ts'
+import { ANNA } from './messages.ts'
+
+class StorageFullError extends StarlingError {
+  override readonly name = 'StorageFullError'
+}
+
+function scene() {
+  const clock = new ManualClock()
+  const sent: { text: string; intent: string }[] = []
+  const drafts: string[] = []
+  const host = { failing: false }
+  let intents = 0
+  const view = new ComposerView(ANNA, {
+    clock,
+    newIntent: () => `intent ${(intents += 1)}`,
+    chat: {
+      send(_, text, intent) {
+        sent.push({ text, intent })
+        return host.failing
+          ? Promise.reject(new StorageFullError())
+          : Promise.resolve('id' as MessageId)
+      },
+      saveDraft(_, text) {
+        if (host.failing) return Promise.reject(new StorageFullError())
+        drafts.push(text)
+        return Promise.resolve()
+      },
+    },
+  })
+  return { view, clock, sent, drafts, host }
+}
+
+describe('what is being written', () => {
+  test('is stored once typing pauses', () => {
+    const { view, clock, drafts } = scene()
+    view.type('h')
+    clock.advance(DRAFT_PAUSE_MS - 1)
+    view.type('hi')
+    clock.advance(DRAFT_PAUSE_MS - 1)
+    expect(drafts).toEqual([])
+    clock.advance(1)
+    expect(drafts).toEqual(['hi'])
+  })
+
+  test('is stored at once when the field is left, and only when it changed', async () => {
+    const { view, clock, drafts } = scene()
+    view.type('hi')
+    await view.flush()
+    await view.flush()
+    expect(drafts).toEqual(['hi'])
+    expect(clock.pending).toBe(0)
+  })
+
+  test('is stored later when that failed', async () => {
+    const { view, drafts, host } = scene()
+    host.failing = true
+    view.type('hi')
+    await view.flush()
+    host.failing = false
+    await view.flush()
+    expect(drafts).toEqual(['hi'])
+  })
+
+  test('comes back as it was, and not over what was typed since', () => {
+    const { view } = scene()
+    view.restore('half a')
+    expect(view.text).toBe('half a')
+    view.type('half a thought')
+    view.restore('older')
+    expect(view.text).toBe('half a thought')
+  })
+})
+
+describe('sending', () => {
+  test('empties the field, and no draft comes after the message', async () => {
+    const { view, clock, sent, drafts } = scene()
+    view.type('  hi\n')
+    await view.send()
+    clock.advance(10 * DRAFT_PAUSE_MS)
+    expect(sent).toEqual([{ text: 'hi', intent: 'intent 1' }])
+    expect(view.text).toBe('')
+    expect(view.sent).toBe(1)
+    expect(drafts).toEqual([])
+  })
+
+  test('does nothing without words', async () => {
+    const { view, sent } = scene()
+    view.type(' \n ')
+    await view.send()
+    expect(sent).toEqual([])
+  })
+
+  test('takes a text at the limit and none past it', async () => {
+    const { view, sent } = scene()
+    view.type('a'.repeat(MAX_TEXT_BYTES + 1))
+    expect(view.tooLong).toBe(true)
+    await view.send()
+    expect(sent).toEqual([])
+    view.type('a'.repeat(MAX_TEXT_BYTES))
+    await view.send()
+    expect(sent).toHaveLength(1)
+  })
+
+  test('that failed puts the text back and says why; again, it is the same message', async () => {
+    const { view, sent, host } = scene()
+    host.failing = true
+    view.type('hi')
+    await view.send()
+    expect(view.text).toBe('hi')
+    expect(view.error).toBe('StorageFullError')
+
+    host.failing = false
+    await view.send()
+
+    expect(sent.map(({ intent }) => intent)).toEqual(['intent 1', 'intent 1'])
+    expect(view.error).toBeNull()
+  })
+
+  test('that failed and was changed is another message', async () => {
+    const { view, sent, host } = scene()
+    host.failing = true
+    view.type('hi')
+    await view.send()
+    host.failing = false
+    view.type('hello')
+    await view.send()
+    expect(sent.at(-1)).toEqual({ text: 'hello', intent: 'intent 2' })
+  })
+
+  test('that failed does not lose what was typed in the meantime', async () => {
+    const { view, host } = scene()
+    host.failing = true
+    view.type('first')
+    const sending = view.send()
+    view.type('second')
+    await sending
+    expect(view.text).toBe('first\nsecond')
+  })
+})
