@@ -1,6 +1,7 @@
 import type { Connection } from '@libp2p/interface'
 import type { Clock } from '../protocol/seams.ts'
 import { equalBytes } from '../protocol/codec.ts'
+import { endStream } from './end-stream.ts'
 import { NoAnswerError } from './errors.ts'
 
 /** https://github.com/libp2p/specs/blob/master/ping/ping.md: 32 bytes there and the same back. */
@@ -47,11 +48,13 @@ export async function pingConnection(
     try {
       stream.send(sent)
       await answer.promise
+    } catch (error) {
+      stream.abort(error instanceof Error ? error : new NoAnswerError('no answer'))
+      throw error
     } finally {
-      // The answer is all that was wanted; a graceful end would take another round trip.
       stream.removeEventListener('close', ended)
-      stream.abort(new NoAnswerError('done'))
     }
+    endStream(stream)
     return clock.now() - startMs
   } finally {
     cancel()

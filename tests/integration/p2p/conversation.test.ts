@@ -158,26 +158,6 @@ test.for([{ webrtc: false }, { webrtc: true }])(
   },
 )
 
-test('a stopped node leaves no timer, socket or handle', async () => {
-  const relay = await aRelay()
-  const before = process.getActiveResourcesInfo().toSorted()
-  const { ada, bob, adas } = await aPair(relay, { webrtc: false })
-  await adas.living()
-  await Promise.all([ada.node.stop(), bob.node.stop()])
-  expect(ada.node.network.links()).toEqual([])
-  expect(ada.node.peers.path(bob.peer)).toBe('offline')
-  await expectResources(before)
-})
-
-/** The sockets' other ends, which the relay closes, go a moment later. */
-async function expectResources(expected: string[]): Promise<void> {
-  for (let turn = 0; turn < 1_000; turn += 1) {
-    if (process.getActiveResourcesInfo().length <= expected.length) break
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-  expect(process.getActiveResourcesInfo().toSorted()).toEqual(expected)
-}
-
 test('serves a protocol again after a restart', async () => {
   const { ada, bob, adas, bobs } = await aPair(await aRelay(), { webrtc: false })
   await adas.living()

@@ -2,6 +2,7 @@ import type { Stream } from '@libp2p/interface'
 import { LimitExceededError } from '../../protocol/errors.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Channel } from '../api.ts'
+import { endStream } from '../end-stream.ts'
 import { ChannelClosedError, ChannelProtocolError } from '../errors.ts'
 import {
   encodeCredit,
@@ -14,9 +15,6 @@ import {
 
 /** What a peer may send ahead of our reading. Far below the 4 MiB at which libp2p resets a stream. */
 export const WINDOW_BYTES = 1024 * 1024
-
-/** How long what was sent last may take to leave when a channel is closed. */
-const CLOSE_TIMEOUT_MS = 5_000
 
 export interface StreamChannelInit {
   peer: PeerIdString
@@ -126,12 +124,7 @@ export class StreamChannel implements Channel {
   close(reason?: Error): void {
     if (this.closed.aborted) return
     if (reason === undefined) {
-      this.#stream
-        .close({ signal: AbortSignal.timeout(CLOSE_TIMEOUT_MS) })
-        .catch((error: unknown) => {
-          // What was sent last does not get through: then the peer is told the hard way.
-          this.#stream.abort(error instanceof Error ? error : new ChannelClosedError('not closed'))
-        })
+      endStream(this.#stream)
       this.#end(null)
     } else {
       this.#end(reason)

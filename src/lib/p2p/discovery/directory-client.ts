@@ -9,6 +9,7 @@ import {
   MAX_DIRECTORY_RESPONSE_BYTES,
 } from '../../protocol/directory.ts'
 import type { Clock } from '../../protocol/seams.ts'
+import { endStream } from '../end-stream.ts'
 import { NoAnswerError } from '../errors.ts'
 import { encodeLengthPrefixed, readLengthPrefixed } from './length-prefixed.ts'
 
@@ -36,6 +37,6 @@ export async function askDirectory(
     return directoryResponse.decode(await answer)
   } finally {
     cancel()
-    stream?.abort(new NoAnswerError('done'))
+    if (stream !== null) endStream(stream)
   }
 }

@@ -7,7 +7,7 @@ import { askDirectory } from './directory-client.ts'
 import type { PeerRecordStore } from './record-store.ts'
 
 /** An own DHT lookup ends after this: beyond it, dead servers are all that is left to ask. */
-export const DHT_TIMEOUT_MS = 15_000
+export const DHT_TIMEOUT_MS = 10_000
 
 /** The same peer is not looked for in the DHT again before this, unless somebody woke the node. */
 export const DHT_INTERVAL_MS = 5 * 60_000

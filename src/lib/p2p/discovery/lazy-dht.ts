@@ -56,6 +56,19 @@ export class LazyDht {
       selectors: { [PEER_RECORD_NAMESPACE]: selectPeerRecord },
     })(this.#init.components)
     await start(dht)
+    await this.#introduce()
     return dht
+  }
+
+  /** Whoever comes late is not told by libp2p who is connected already and speaks the protocol. */
+  async #introduce(): Promise<void> {
+    const { registrar, connectionManager, peerStore } = this.#init.components
+    const topologies = registrar.getTopologies(DHT_PROTOCOL)
+    for (const connection of connectionManager.getConnections()) {
+      if (!(await peerStore.has(connection.remotePeer))) continue
+      const { protocols } = await peerStore.get(connection.remotePeer)
+      if (!protocols.includes(DHT_PROTOCOL)) continue
+      for (const topology of topologies) topology.onConnect?.(connection.remotePeer, connection)
+    }
   }
 }

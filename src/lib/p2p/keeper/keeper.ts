@@ -167,7 +167,8 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
       if (detail.path === 'offline') this.#later(want)
       else {
         want.backoff.reset()
-        this.#rest(want)
+        want.cancelTimer?.()
+        want.cancelTimer = null
       }
     }
     this.safeDispatchEvent('path', { detail })

@@ -10,6 +10,7 @@ import { hostOf, parseRelayAddress, type RelayAddress, transportOf } from '../ad
 import type { NodeState, RelayCheck, RelaySource, RelayStatus } from '../api.ts'
 import { Backoff } from '../backoff.ts'
 import { askDirectory } from '../discovery/directory-client.ts'
+import { endStream } from '../end-stream.ts'
 import { AlreadyKnownError, NoAnswerError, NotRunningError } from '../errors.ts'
 import type { Node } from '../node.ts'
 import { pingConnection } from '../ping.ts'
@@ -501,7 +502,7 @@ async function offersRelay(connection: Connection): Promise<void> {
   const stream = await connection.newStream(RELAY_V2_HOP_CODEC, {
     signal: AbortSignal.timeout(RESERVE_TIMEOUT_MS),
   })
-  stream.abort(new NotRunningError('only asked'))
+  endStream(stream)
 }
 
 /** `promise`, or a rejection with the signal's reason; the work itself goes on for others. */
