@@ -201,10 +201,11 @@ export class Session {
       throw new InvalidDataError('holds what was never sent')
     }
     await intake.theyHold(channel.peer, chain, numbers)
-    if (numbers.received === undefined || chain !== this.#chain) return
-    const before = this.#received
+    if (numbers.received === undefined) return
+    const before = this.#chain === chain ? this.#received : null
+    this.#chain = chain
     this.#received = Math.max(before ?? 0, numbers.received)
-    this.#sent = Math.max(this.#sent, this.#received)
+    this.#sent = before === null ? this.#received : Math.max(this.#sent, this.#received)
     if (this.#received !== before) this.#progress()
   }
 

@@ -144,7 +144,8 @@ test('whatever happens on the way, nothing is lost, doubled or out of causal ord
       await revive()
       await settled()
       for (const each of both) await each.sendAgain()
-      network.connect(anna.host, ben.host)
+      // Where a channel is left, it must heal by itself.
+      if (anna.host.peers.path(BEN) === 'offline') network.connect(anna.host, ben.host)
       for (let minutes = 0; minutes < 12; minutes += 1) {
         await settled()
         clock.advance(60_000)
@@ -162,8 +163,10 @@ test('whatever happens on the way, nothing is lost, doubled or out of causal ord
           const effect = texts[0]!.indexOf(intent)
           for (const cause of seen) expect(place.get(cause)).toBeLessThan(effect)
         }
-        const { mine } = (await device.store.chains(device === anna ? BEN : ANNA))!
+        const other = device === anna ? BEN : ANNA
+        const { mine, theirs } = (await device.store.chains(other))!
         expect(mine.received).toBe(device.intents.length)
+        if (theirs !== null) expect(await device.store.early(other, theirs.chain)).toEqual([])
       }
       for (const each of both) await each.end()
       expect(clock.pending).toBe(0)

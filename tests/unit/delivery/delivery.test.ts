@@ -1,0 +1,423 @@
+import { beforeEach, expect, test } from 'vitest'
+import { MAX_CLOCK_JUMP, type Chains } from '#lib/delivery/chain.ts'
+import { Delivery, MAX_EARLY } from '#lib/delivery/delivery.ts'
+import {
+  encodeEnvelope,
+  MAX_PAYLOAD_BYTES,
+  messageId,
+  type Envelope,
+} from '#lib/delivery/envelope.ts'
+import { frameCodec, type Frame } from '#lib/delivery/frames.ts'
+import { plainSealer } from '#lib/delivery/seams.ts'
+import { WINDOW } from '#lib/delivery/session.ts'
+import { InvalidDataError, StarlingError, StorageFullError } from '#lib/protocol/errors.ts'
+import { chainIdOf, type MessageId, type PeerIdString } from '#lib/protocol/ids.ts'
+import {
+  FakeNetwork,
+  settled,
+  silentLogger,
+  type FakeChannel,
+  type FakeHost,
+} from '../../fixtures/fake-network.ts'
+import { ManualClock } from '../../fixtures/manual-clock.ts'
+import { MemoryDeliveryStore } from '../../fixtures/memory-delivery-store.ts'
+import { seededRandom } from '../../fixtures/seeded-random.ts'
+import { signerOf } from '../../fixtures/signers.ts'
+
+const ANNA = (await signerOf(1)).peer
+const BEN = (await signerOf(2)).peer
+const PROTOCOL = '/test/1.0.0'
+const BAD = 'not for this feature'
+
+interface Person {
+  host: FakeHost
+  store: MemoryDeliveryStore
+  delivery: Delivery
+  deposits: MessageId[]
+}
+
+let clock: ManualClock
+let network: FakeNetwork
+let anna: Person
+let ben: Person
+
+beforeEach(async () => {
+  clock = new ManualClock()
+  network = new FakeNetwork()
+  anna = await person(ANNA, 1)
+  ben = await person(BEN, 2)
+})
+
+async function person(peer: PeerIdString, seed: number): Promise<Person> {
+  const host = network.host(peer)
+  const store = new MemoryDeliveryStore()
+  const deposits: MessageId[] = []
+  const delivery = new Delivery(
+    {
+      identity: { peer },
+      channels: host.channels,
+      store,
+      sealer: plainSealer,
+      mailbox: { deposit: (_peer, id) => deposits.push(id) },
+      clock,
+      random: seededRandom(seed),
+      logger: silentLogger,
+    },
+    {
+      protocol: PROTOCOL,
+      accept: () => true,
+      check: (payload) => {
+        if (new TextDecoder().decode(payload) === BAD) throw new InvalidDataError('bad payload')
+      },
+    },
+  )
+  await delivery.start()
+  return { host, store, delivery, deposits }
+}
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+const texts = ({ store }: Person): string[] =>
+  store.shown().map(({ payload }) => new TextDecoder().decode(payload))
+const say = (from: Person, text: string): Promise<MessageId> =>
+  from.delivery.send(from === anna ? BEN : ANNA, bytes(text), text)
+const connect = async (): Promise<void> => {
+  network.connect(anna.host, ben.host)
+  await settled()
+}
+const standing = async (of: Person): Promise<Chains> =>
+  (await of.store.chains(of === anna ? BEN : ANNA))!
+
+test('what was written while apart arrives on connecting, without time passing', async () => {
+  await say(anna, 'one')
+  await say(anna, 'two')
+  await say(ben, 'drei')
+  expect((await standing(anna)).mine).toMatchObject({ sequence: 2, received: 0 })
+
+  await connect()
+
+  expect(texts(ben)).toEqual(texts(anna))
+  expect(texts(ben).toSorted()).toEqual(['drei', 'one', 'two'])
+  expect((await standing(anna)).mine).toMatchObject({ sequence: 2, received: 2, read: 0 })
+})
+
+test('after a break the rest is sent again, without time passing', async () => {
+  await connect()
+  network.loses = () => true
+  await say(anna, 'lost on the way')
+  await settled()
+  network.loses = () => false
+  network.renew(anna.host, ben.host)
+  await settled()
+  expect(texts(ben)).toEqual(['lost on the way'])
+})
+
+test('a peer that does not answer is told again after a while, and ever less often', async () => {
+  await connect()
+  network.loses = () => true
+  await say(anna, 'lost on the way')
+  await settled()
+  clock.advance(20_000)
+  await settled()
+  network.loses = () => false
+  expect(texts(ben)).toEqual([])
+  clock.advance(60_000)
+  await settled()
+  expect(texts(ben)).toEqual(['lost on the way'])
+})
+
+test('a message is delivered when the other side holds it, read when they read it', async () => {
+  await connect()
+  const id = await say(anna, 'hello')
+  await settled()
+  expect((await standing(anna)).mine).toMatchObject({ received: 1, read: 0 })
+  await ben.delivery.markRead(ANNA, id)
+  await settled()
+  expect((await standing(anna)).mine).toMatchObject({ received: 1, read: 1 })
+})
+
+test('what was read while apart is told on connecting', async () => {
+  await connect()
+  const id = await say(anna, 'hello')
+  await settled()
+  network.disconnect(anna.host, ben.host)
+  await ben.delivery.markRead(ANNA, id)
+  await connect()
+  expect((await standing(anna)).mine).toMatchObject({ read: 1 })
+})
+
+test('the same intent is the same message, also when asked at once', async () => {
+  const [one, two] = await Promise.all([
+    anna.delivery.send(BEN, bytes('hi'), 'intent'),
+    anna.delivery.send(BEN, bytes('hi'), 'intent'),
+  ])
+  expect(one).toBe(two)
+  expect(texts(anna)).toEqual(['hi'])
+})
+
+test('a retry is byte for byte the same', async () => {
+  const frames: string[] = []
+  await say(anna, 'again and again')
+  for (let round = 0; round < 2; round += 1) {
+    network.connect(anna.host, ben.host)
+    await settled()
+    const rows = await anna.store.outbox(BEN, (await standing(anna)).mine.chain, 0, 10)
+    frames.push(...rows.map(({ sealed }) => Buffer.from(sealed).toString('hex')))
+    clock.advance(1_000)
+  }
+  expect(frames[0]).toBe(frames[1])
+})
+
+test('more than a window waits for acknowledgements and then follows', async () => {
+  for (let index = 0; index < WINDOW * 2 + 5; index += 1) await say(anna, String(index))
+  let messages = 0
+  await connect()
+  messages = texts(ben).length
+  expect(messages).toBe(WINDOW * 2 + 5)
+  expect((await standing(anna)).mine.received).toBe(messages)
+})
+
+test('a full receiver loses nothing and acknowledges nothing', async () => {
+  await connect()
+  ben.store.failure = new StorageFullError('full')
+  await say(anna, 'one')
+  await say(anna, 'two')
+  await settled()
+  expect((await standing(anna)).mine.received).toBe(0)
+  ben.store.failure = null
+  clock.advance(30_000)
+  await settled()
+  clock.advance(30_000)
+  await settled()
+  expect(texts(ben)).toEqual(['one', 'two'])
+  expect((await standing(anna)).mine.received).toBe(2)
+})
+
+test('a full sender is told so, and goes on where it was', async () => {
+  await say(anna, 'one')
+  anna.store.failure = new StorageFullError('full')
+  await expect(say(anna, 'two')).rejects.toThrow(StorageFullError)
+  anna.store.failure = null
+  await say(anna, 'two')
+  await connect()
+  expect(texts(ben)).toEqual(['one', 'two'])
+})
+
+test('a deleted history starts a new chain, so that the other side waits for nothing', async () => {
+  await connect()
+  await say(anna, 'one')
+  await settled()
+  network.disconnect(anna.host, ben.host)
+  await say(anna, 'never delivered')
+  await anna.delivery.forget(BEN)
+  expect(texts(anna)).toEqual([])
+  await say(anna, 'anew')
+  await connect()
+  expect(texts(ben)).toEqual(['one', 'anew'])
+  const { mine } = await standing(anna)
+  expect(mine).toMatchObject({ sequence: 1, received: 1 })
+  expect((await standing(ben)).theirs?.chain).toBe(mine.chain)
+})
+
+test('deleting while connected goes on as well', async () => {
+  await connect()
+  await say(anna, 'one')
+  await settled()
+  await anna.delivery.forget(BEN)
+  await say(anna, 'anew')
+  await settled()
+  expect(texts(ben)).toEqual(['one', 'anew'])
+  expect((await standing(anna)).mine.received).toBe(1)
+})
+
+test('what they wrote does not come back after I deleted it', async () => {
+  await connect()
+  await say(ben, 'to be forgotten')
+  await settled()
+  await anna.delivery.forget(BEN)
+  network.renew(anna.host, ben.host)
+  await say(ben, 'new')
+  await settled()
+  expect(texts(anna)).toEqual(['new'])
+})
+
+test('a message for a sleeping peer goes to the mailbox, a note to self does not', async () => {
+  const id = await say(anna, 'sleeping?')
+  await anna.delivery.send(ANNA, bytes('note'), 'note')
+  expect(anna.deposits).toEqual([id])
+})
+
+test('stopping leaves no timer, and no channel', async () => {
+  await connect()
+  network.loses = () => true
+  await say(anna, 'unanswered')
+  await settled()
+  expect(clock.pending).toBeGreaterThan(0)
+  await anna.delivery.stop()
+  await ben.delivery.stop()
+  await settled()
+  expect(clock.pending).toBe(0)
+})
+
+test('a payload at the limit goes, one byte more does not', async () => {
+  await connect()
+  await anna.delivery.send(BEN, new Uint8Array(MAX_PAYLOAD_BYTES), 'fits')
+  await expect(
+    anna.delivery.send(BEN, new Uint8Array(MAX_PAYLOAD_BYTES + 1), 'too long'),
+  ).rejects.toThrow(StarlingError)
+  await settled()
+  expect(ben.store.messages).toHaveLength(1)
+})
+
+/** Ben, played by hand: says to Anna whatever a test wants. */
+class Puppet {
+  readonly heard: Frame[] = []
+  readonly chain = chainIdOf(new Uint8Array(16).fill(7))
+  readonly #channel: FakeChannel
+  #head: MessageId | null = null
+
+  constructor(channel: FakeChannel) {
+    this.#channel = channel
+    void this.#listen()
+  }
+
+  static async at(): Promise<Puppet> {
+    await ben.delivery.stop()
+    let channel: FakeChannel | null = null
+    await ben.host.channels.handle({
+      protocol: PROTOCOL,
+      maxFrameBytes: 1e6,
+      accept: () => true,
+      onChannel: (opened) => (channel = opened as FakeChannel),
+    })
+    network.connect(anna.host, ben.host)
+    await settled()
+    return new Puppet(channel!)
+  }
+
+  get closed(): boolean {
+    return this.#channel.closed.aborted
+  }
+
+  async say(frame: Frame | Uint8Array): Promise<void> {
+    await this.#channel.send(frame instanceof Uint8Array ? frame : frameCodec.encode(frame))
+    await settled()
+  }
+
+  /** A message that follows the last one, but for what is changed on it. */
+  next(sequence: number, changes: Partial<Envelope> = {}): Uint8Array {
+    const envelope = encodeEnvelope({
+      chain: this.chain,
+      sequence,
+      previous: this.#head,
+      parent: null,
+      clock: sequence,
+      sentAtMs: 0,
+      payload: bytes(`message ${sequence}`),
+      ...changes,
+    })
+    this.#head = messageId(BEN, ANNA, envelope)
+    return envelope
+  }
+
+  async #listen(): Promise<void> {
+    for await (const frame of this.#channel.frames()) this.heard.push(frameCodec.decode(frame))
+  }
+}
+
+const message = (sealed: Uint8Array): Frame => ({ type: 'message', sealed })
+
+test('a message without its predecessor waits, is asked for, and is shown once it can be', async () => {
+  const puppet = await Puppet.at()
+  const [one, two, three] = [puppet.next(1), puppet.next(2), puppet.next(3)]
+  await puppet.say(message(three))
+  expect(texts(anna)).toEqual([])
+  expect(await anna.store.early(BEN, puppet.chain)).toHaveLength(1)
+  expect(puppet.heard).toContainEqual({ type: 'want', chain: puppet.chain, first: 1, last: 2 })
+  expect(puppet.heard.filter(({ type }) => type === 'ack')).not.toContainEqual(
+    expect.objectContaining({ received: 3 }),
+  )
+  await puppet.say(message(one))
+  await puppet.say(message(two))
+  expect(texts(anna)).toEqual(['message 1', 'message 2', 'message 3'])
+  expect(puppet.heard.at(-1)).toEqual({ type: 'ack', chain: puppet.chain, received: 3 })
+  expect(await anna.store.early(BEN, puppet.chain)).toEqual([])
+})
+
+test('what is asked for is sent again at once', async () => {
+  await say(anna, 'one')
+  await say(anna, 'two')
+  const puppet = await Puppet.at()
+  const { chain } = (await standing(anna)).mine
+  await puppet.say({ type: 'hello', mine: { chain: puppet.chain, sequence: 0 }, yours: null })
+  const sent = puppet.heard.filter(({ type }) => type === 'message')
+  expect(sent).toHaveLength(2)
+  await puppet.say({ type: 'want', chain, first: 2, last: 2 })
+  const again = puppet.heard.filter(({ type }) => type === 'message')
+  expect(again).toHaveLength(3)
+  expect(again[2]).toEqual(sent[1])
+})
+
+test('the buffer before a gap is bounded', async () => {
+  const puppet = await Puppet.at()
+  await puppet.say(message(puppet.next(MAX_EARLY)))
+  await puppet.say(message(puppet.next(MAX_EARLY + 1)))
+  expect(await anna.store.early(BEN, puppet.chain)).toHaveLength(1)
+})
+
+test('what waits behind a gap is shown when its chain ends', async () => {
+  const puppet = await Puppet.at()
+  puppet.next(1)
+  await puppet.say(message(puppet.next(2)))
+  const chain = chainIdOf(new Uint8Array(16).fill(8))
+  await puppet.say({ type: 'hello', mine: { chain, sequence: 0 }, yours: null })
+  expect(texts(anna)).toEqual(['message 2'])
+  expect(await anna.store.early(BEN, puppet.chain)).toEqual([])
+  // The old chain cannot be taken up again.
+  await puppet.say(message(puppet.next(3)))
+  expect(texts(anna)).toEqual(['message 2'])
+})
+
+test.each<[string, (puppet: Puppet) => Frame | Uint8Array]>([
+  ['bytes that are no frame', () => bytes('hello')],
+  ['a fork', (puppet) => message(puppet.next(2, { previous: messageId(BEN, ANNA, bytes('')) }))],
+  ['a clock that stands still', (puppet) => message(puppet.next(2, { clock: 1 }))],
+  ['a clock that runs ahead', (puppet) => message(puppet.next(2, { clock: 3 }))],
+  ['a payload of another feature', (puppet) => message(puppet.next(2, { payload: bytes(BAD) }))],
+  [
+    'a payload of another feature behind a gap',
+    (puppet) => message(puppet.next(9, { payload: bytes(BAD) })),
+  ],
+])('%s ends the channel and changes nothing', async (_what, frame) => {
+  const puppet = await Puppet.at()
+  await puppet.say(message(puppet.next(1)))
+  await puppet.say(frame(puppet))
+  expect(puppet.closed).toBe(true)
+  expect(texts(anna)).toEqual(['message 1'])
+})
+
+test('a new chain may begin at a later clock, but not at any', async () => {
+  const puppet = await Puppet.at()
+  await puppet.say(message(puppet.next(1, { clock: MAX_CLOCK_JUMP + 1 })))
+  expect(puppet.closed).toBe(true)
+  expect(texts(anna)).toEqual([])
+  const again = await Puppet.at()
+  await again.say(message(again.next(1, { clock: MAX_CLOCK_JUMP })))
+  expect(texts(anna)).toEqual(['message 1'])
+})
+
+test('who says to hold what was never sent is cut off', async () => {
+  await say(anna, 'one')
+  const puppet = await Puppet.at()
+  const { chain } = (await standing(anna)).mine
+  await puppet.say({ type: 'ack', chain, received: 2 })
+  expect(puppet.closed).toBe(true)
+  expect((await standing(anna)).mine.received).toBe(0)
+})
+
+test('an acknowledgement of a chain that is not mine any more changes nothing', async () => {
+  await say(anna, 'one')
+  const puppet = await Puppet.at()
+  await puppet.say({ type: 'ack', chain: chainIdOf(new Uint8Array(16)), received: 1 })
+  expect(puppet.closed).toBe(false)
+  expect((await standing(anna)).mine.received).toBe(0)
+})
