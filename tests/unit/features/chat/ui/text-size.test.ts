@@ -1,11 +1,18 @@
 import { describe, expect, test } from 'vitest'
 import { MAX_TEXT_BYTES } from '../../../../../src/lib/features/chat/api.ts'
+import { EMOJI_GROUPS } from '../../../../../src/lib/features/chat/ui/emoji-list.ts'
 import { isEmojiOnly } from '../../../../../src/lib/features/chat/ui/emoji-only.ts'
 import {
   bytesLeft,
   COUNTER_FROM_BYTES,
   textBytes,
 } from '../../../../../src/lib/features/chat/ui/text-size.ts'
+
+test('the picker has each emoji once, and nothing else', () => {
+  const all = EMOJI_GROUPS.flatMap(({ emoji }) => emoji)
+  expect(new Set(all).size).toBe(all.length)
+  expect(all.filter((emoji) => !isEmojiOnly(emoji))).toEqual([])
+})
 
 describe('the length of a text', () => {
   test('is counted in bytes of UTF-8', () => {
