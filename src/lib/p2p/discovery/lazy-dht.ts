@@ -1,5 +1,11 @@
 import type { kadDHT, KadDHT } from '@libp2p/kad-dht'
-import { start, stop, type AbortOptions } from '@libp2p/interface'
+import {
+  type AbortOptions,
+  type PeerDiscoveryProvider,
+  peerDiscoverySymbol,
+  start,
+  stop,
+} from '@libp2p/interface'
 import type { Clock } from '../../protocol/seams.ts'
 import {
   PEER_RECORD_NAMESPACE,
@@ -55,6 +61,13 @@ export class LazyDht {
       validators: { [PEER_RECORD_NAMESPACE]: validatePeerRecord(this.#init.clock) },
       selectors: { [PEER_RECORD_NAMESPACE]: selectPeerRecord },
     })(this.#init.components)
+    // libp2p does this for services it was made with: whom the DHT names is dialled by the address it named.
+    const { peerStore } = this.#init.components
+    if (discovers(dht)) {
+      dht[peerDiscoverySymbol].addEventListener('peer', ({ detail: { id, multiaddrs } }) => {
+        void peerStore.merge(id, { multiaddrs })
+      })
+    }
     await start(dht)
     await this.#introduce()
     return dht
@@ -71,4 +84,8 @@ export class LazyDht {
       for (const topology of topologies) topology.onConnect?.(connection.remotePeer, connection)
     }
   }
+}
+
+function discovers(dht: KadDHT): dht is KadDHT & PeerDiscoveryProvider {
+  return peerDiscoverySymbol in dht
 }

@@ -1,20 +1,20 @@
 import type { Connection } from '@libp2p/interface'
-import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
 import { multiaddr } from '@multiformats/multiaddr'
 import { TypedEventEmitter } from 'main-event'
 import type { RelayRow } from '../../db/schema.ts'
 import { isPeerId, type PeerIdString } from '../../protocol/ids.ts'
-import { type ListedRelay, openRelayList } from '../../protocol/relay-list.ts'
+import type { ListedRelay } from '../../protocol/relay-list.ts'
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
-import { hostOf, parseRelayAddress, type RelayAddress, transportOf } from '../addresses.ts'
+import { parseRelayAddress, type RelayAddress, transportOf } from '../addresses.ts'
 import type { NodeState, RelayCheck, RelaySource, RelayStatus } from '../api.ts'
 import { Backoff } from '../backoff.ts'
-import { askDirectory } from '../discovery/directory-client.ts'
-import { endStream } from '../end-stream.ts'
 import { AlreadyKnownError, NoAnswerError, NotRunningError } from '../errors.ts'
 import type { Node } from '../node.ts'
 import { pingConnection } from '../ping.ts'
+import { checkRelay, RELAY_ANSWER_TIMEOUT_MS, requireRelay } from './check-relay.ts'
 import { operatorOf, rank } from './ranking.ts'
+import { Referrals } from './referrals.ts'
+import { RelayDialer } from './relay-dialer.ts'
 import type { RelayStore } from './store.ts'
 
 /** Relays that hold a reservation for me: one may go, and another may lie, without anybody noticing. */
@@ -26,20 +26,11 @@ export const MAX_LEARNED_RELAYS = 32
 /** A learned relay that failed this often in a row is forgotten. */
 export const MAX_LEARNED_FAILURES = 8
 
-/** Connecting to one relay, over all its addresses. */
-export const CONNECT_TIMEOUT_MS = 15_000
-
-/** A reservation, and a ping, on an open connection. */
-export const RESERVE_TIMEOUT_MS = 10_000
-
 /** The longest wait for a relay while others hold a reservation. */
 export const MAX_RETRY_MS = 5 * 60_000
 
 /** The longest wait while none does: without a relay nobody reaches me. */
 export const MAX_RETRY_ALONE_MS = 30_000
-
-/** A connection to somebody else's relay with nothing on it is closed after this. */
-export const VISIT_MS = 60_000
 
 export interface RelayBookEvents {
   /** A relay holds a reservation for me now. */
@@ -82,12 +73,8 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
   readonly #components: RelayBookComponents
   readonly #init: RelayBookInit
   readonly #entries = new Map<string, Entry>()
-  /** Connecting to a host, for all who want it. */
-  readonly #connecting = new Map<string, Promise<Connection>>()
-  /** Which peer answered at a host. */
-  readonly #peers = new Map<string, PeerIdString>()
-  /** Takes back the look at an idle connection, by its id. */
-  readonly #visits = new Map<string, () => void>()
+  readonly #dialer: RelayDialer
+  readonly #referrals: Referrals
   #node: Node | null = null
   #cancelTimer: (() => void) | null = null
   #settled = false
@@ -96,6 +83,13 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     super()
     this.#components = components
     this.#init = init
+    this.#dialer = new RelayDialer(components.clock)
+    this.#referrals = new Referrals({
+      ...components,
+      askable: () =>
+        this.#holders().length < TARGET_RESERVATIONS ? this.reservedConnections() : [],
+      learn: (relays) => this.#learnListed(relays),
+    })
   }
 
   get state(): NodeState {
@@ -107,6 +101,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
   async attach(node: Node): Promise<void> {
     for (const row of await this.#components.store.all()) this.#remember(row)
     this.#node = node
+    this.#dialer.attach(node)
     this.#settled = false
     node.reservations.addEventListener('relay:removed', () => {
       if (this.#node === node) this.#checkReservations(node)
@@ -119,10 +114,9 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     this.#node = null
     this.#cancelTimer?.()
     this.#cancelTimer = null
-    for (const cancel of this.#visits.values()) cancel()
-    this.#visits.clear()
+    this.#referrals.stop()
+    this.#dialer.detach()
     this.#entries.clear()
-    this.#peers.clear()
   }
 
   statuses(): RelayStatus[] {
@@ -141,8 +135,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
 
   /** `host[:port]` of this relay, when it is one of mine or I met it. */
   hostOf(peer: PeerIdString): string | null {
-    for (const [host, relay] of this.#peers) if (relay === peer) return host
-    return null
+    return this.#dialer.hostOf(peer)
   }
 
   reservedHosts(): string[] {
@@ -151,11 +144,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
 
   /** The connections over which I hold a reservation. */
   reservedConnections(): Connection[] {
-    const peers = new Set(this.#reserved().map(({ row }) => row.peer))
-    return [...peers].flatMap((peer) => {
-      const connection = peer === null ? undefined : this.#connectionTo(peer)
-      return connection === undefined ? [] : [connection]
-    })
+    return this.#holders().flatMap((peer) => this.#dialer.connectionTo(peer) ?? [])
   }
 
   /** @throws InvalidAddressError, AlreadyKnownError */
@@ -182,68 +171,28 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       await this.#components.store.put(entry.row)
     }
     const { peer } = entry.row
-    if (peer !== null && this.#reserved().every(({ row }) => row.peer !== peer)) {
-      this.#connectionTo(peer)?.abort(new NotRunningError('the relay was taken out of the book'))
+    if (peer !== null && !this.#holders().includes(peer)) {
+      this.#dialer
+        .connectionTo(peer)
+        ?.abort(new NotRunningError('the relay was taken out of the book'))
     }
     this.#changed()
   }
 
   /** @throws InvalidAddressError */
-  async check(text: string, signal?: AbortSignal): Promise<RelayCheck> {
-    const address = parseRelayAddress(text)
-    let connection: Connection
-    try {
-      connection = await this.connect(address.text, signal)
-    } catch (error) {
-      signal?.throwIfAborted()
-      const timeout = error instanceof Error && error.name === 'TimeoutError'
-      return {
-        ok: false,
-        peer: null,
-        latencyMs: null,
-        error: timeout || error instanceof NoAnswerError ? 'timeout' : 'unreachable',
-      }
-    }
-    const peer = connection.remotePeer.toString()
-    const known = isPeerId(peer) ? peer : null
-    try {
-      await offersRelay(connection)
-      const latencyMs = await pingConnection(connection, this.#components.clock, RESERVE_TIMEOUT_MS)
-      return { ok: true, peer: known, latencyMs, error: null }
-    } catch (error) {
-      const name = error instanceof Error ? error.name : ''
-      const unsupported = name === 'UnsupportedProtocolError'
-      return {
-        ok: false,
-        peer: known,
-        latencyMs: null,
-        error: unsupported ? 'not-a-relay' : 'refused',
-      }
-    }
+  check(text: string, signal?: AbortSignal): Promise<RelayCheck> {
+    return checkRelay(text, { dialer: this.#dialer, clock: this.#components.clock }, signal)
   }
 
-  /**
-   * A direct connection to the relay at this address, which may be nobody's in the book; made when there is none.
-   *
-   * @throws InvalidAddressError, NotRunningError, NoAnswerError, or the transport's error
-   */
-  async connect(text: string, signal?: AbortSignal): Promise<Connection> {
-    const address = parseRelayAddress(text)
-    const open = this.#openConnection(address)
-    if (open !== undefined) return open
-    const known = this.#connecting.get(address.text)
-    const connecting =
-      known ??
-      this.#dial(address).finally(() => {
-        this.#connecting.delete(address.text)
-      })
-    this.#connecting.set(address.text, connecting)
-    return signal === undefined ? connecting : abortable(connecting, signal)
+  /** A direct connection to the relay at this address, which may be nobody's in the book. See `RelayDialer`. */
+  connect(text: string, signal?: AbortSignal): Promise<Connection> {
+    return this.#dialer.connect(text, signal)
   }
 
   /** Tests what is reserved elsewhere (`Keeper.wake`); here, everything that waits is tried at once. */
   wake(): void {
     this.#wakeEntries()
+    this.#referrals.start()
   }
 
   #wakeEntries(): void {
@@ -262,7 +211,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     if (node === null) return
     const { clock } = this.#components
     const reserved = this.#reserved()
-    const taken = new Set(reserved.map(({ row }) => row.peer))
+    const taken = new Set(this.#holders())
     const all = [...this.#entries.values()].filter(({ row }) => !row.removed)
     const waiting = all.filter(
       ({ row, busy, state }) =>
@@ -303,7 +252,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       if (!isPeerId(peer)) throw new NoAnswerError('a peer id of another kind of key')
       entry.row = { ...entry.row, peer, lastConnectedAtMs: clock.now() }
       // libp2p never again asks a relay that did not offer the protocol once, as one that is starting may not.
-      await offersRelay(connection)
+      await requireRelay(connection)
       await node.reservations.addRelay(connection.remotePeer, 'configured')
       if (this.#node !== node) return
       entry.state = 'reserved'
@@ -311,7 +260,8 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       this.#settled = true
       log.info(`reserved at ${entry.address.host}`)
       this.safeDispatchEvent('reserved', { detail: peer })
-      void this.#getToKnow(entry, connection)
+      this.#referrals.start()
+      void this.#measure(entry, connection)
     } catch (error) {
       if (this.#node !== node) return
       entry.state = 'unreachable'
@@ -326,31 +276,25 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     this.#maintain()
   }
 
-  /** Measures a relay and asks it for others. */
-  async #getToKnow(entry: Entry, connection: Connection): Promise<void> {
+  async #measure(entry: Entry, connection: Connection): Promise<void> {
     const { clock, log, store } = this.#components
     try {
-      const latencyMs = await pingConnection(connection, clock, RESERVE_TIMEOUT_MS)
+      const latencyMs = await pingConnection(connection, clock, RELAY_ANSWER_TIMEOUT_MS)
       entry.row = { ...entry.row, latencyMs }
       if (this.#entries.get(entry.row.address) === entry) await store.put(entry.row)
       this.#changed()
-      const answer = await askDirectory(connection, { type: 'relays' }, clock)
-      if (answer.type !== 'relays') return
-      const list = await openRelayList(answer.list, clock.now())
-      if (list.issuer !== entry.row.peer) return
-      for (const relay of list.relays) await this.#learnListed(relay)
-      this.#maintain()
     } catch (error) {
-      log.debug(`${entry.address.host} told no other relays: ${String(error)}`)
+      log.debug(`${entry.address.host} was not measured: ${String(error)}`)
     }
   }
 
-  async #learnListed(relay: ListedRelay): Promise<void> {
-    const entries = [...this.#entries.values()]
-    if (relay.peer === this.#node?.libp2p.peerId.toString()) return
-    if (entries.some(({ row }) => row.peer === relay.peer)) return
-    const address = relay.addresses.find((text) => this.#dialsHere(text))
-    if (address !== undefined) await this.#learn(address, 'learned')
+  async #learnListed(relays: readonly ListedRelay[]): Promise<void> {
+    for (const relay of relays) {
+      const known = [...this.#entries.values()].some(({ row }) => row.peer === relay.peer)
+      const address = relay.addresses.find((text) => this.#dialsHere(text))
+      if (!known && address !== undefined) await this.#learn(address, 'learned')
+    }
+    this.#maintain()
   }
 
   /** Whether a page like this one may dial it: from https only encrypted sockets. */
@@ -416,10 +360,16 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     )
   }
 
+  /** Who holds a reservation for me. */
+  #holders(): PeerIdString[] {
+    const peers = this.#reserved().flatMap(({ row }) => row.peer ?? [])
+    return [...new Set(peers)]
+  }
+
   #checkReservations(node: Node): void {
     for (const entry of this.#reserved()) {
       const { peer } = entry.row
-      const connection = peer === null ? undefined : this.#connectionTo(peer)
+      const connection = peer === null ? undefined : this.#dialer.connectionTo(peer)
       if (connection !== undefined && node.reservations.hasReservation(connection.remotePeer))
         continue
       entry.state = 'idle'
@@ -430,90 +380,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     this.#maintain()
   }
 
-  #connectionTo(peer: PeerIdString): Connection | undefined {
-    return this.#node?.libp2p
-      .getConnections()
-      .find(
-        (connection) =>
-          connection.status === 'open' &&
-          connection.direct &&
-          connection.remotePeer.toString() === peer,
-      )
-  }
-
-  #openConnection(address: RelayAddress): Connection | undefined {
-    const peer = address.peer ?? this.#peers.get(address.host)
-    return peer === undefined ? undefined : this.#connectionTo(peer)
-  }
-
-  async #dial(address: RelayAddress): Promise<Connection> {
-    const node = this.#node
-    if (node === null) throw new NotRunningError('the node is not running')
-    const { clock } = this.#components
-    const limit = new AbortController()
-    const cancel = clock.after(CONNECT_TIMEOUT_MS, () => {
-      limit.abort(new NoAnswerError(`no answer from ${address.host}`))
-    })
-    try {
-      const { peer, multiaddrs } = address
-      const targets =
-        peer === null ? multiaddrs : multiaddrs.map((to) => to.encapsulate(`/p2p/${peer}`))
-      const connection = await node.libp2p.dial(targets, { signal: limit.signal })
-      const remote = connection.remotePeer.toString()
-      const host = hostOf(connection.remoteAddr) ?? address.host
-      if (isPeerId(remote)) {
-        this.#peers.set(address.host, remote)
-        this.#peers.set(host, remote)
-      }
-      this.#visit(node, connection)
-      return connection
-    } catch (error) {
-      limit.signal.throwIfAborted()
-      throw error
-    } finally {
-      cancel()
-    }
-  }
-
-  /** Looks after a while whether this connection still serves anything, and closes it when not. */
-  #visit(node: Node, connection: Connection): void {
-    this.#visits.get(connection.id)?.()
-    if (this.#node !== node) return
-    const cancel = this.#components.clock.after(VISIT_MS, () => {
-      this.#visits.delete(connection.id)
-      if (connection.status !== 'open') return
-      if (
-        node.reservations.hasReservation(connection.remotePeer) ||
-        connection.streams.length > 0
-      ) {
-        this.#visit(node, connection)
-      } else connection.abort(new NotRunningError('nothing left to do at this relay'))
-    })
-    this.#visits.set(connection.id, cancel)
-  }
-
   #changed(): void {
     this.safeDispatchEvent('changed')
   }
-}
-
-/** @throws the stream's error; its name is `UnsupportedProtocolError` when the peer is no circuit relay. */
-async function offersRelay(connection: Connection): Promise<void> {
-  const stream = await connection.newStream(RELAY_V2_HOP_CODEC, {
-    signal: AbortSignal.timeout(RESERVE_TIMEOUT_MS),
-  })
-  endStream(stream)
-}
-
-/** `promise`, or a rejection with the signal's reason; the work itself goes on for others. */
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>()
-  const onAbort = (): void => {
-    aborted.reject(signal.reason as Error)
-  }
-  if (signal.aborted) onAbort()
-  signal.addEventListener('abort', onAbort)
-  return Promise.race([promise, aborted.promise]).finally(() => {
-    signal.removeEventListener('abort', onAbort)
-  })
 }

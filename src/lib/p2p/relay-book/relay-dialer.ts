@@ -1,0 +1,136 @@
+import type { Connection } from '@libp2p/interface'
+import { isPeerId, type PeerIdString } from '../../protocol/ids.ts'
+import type { Clock } from '../../protocol/seams.ts'
+import { hostOf, parseRelayAddress, type RelayAddress } from '../addresses.ts'
+import { NoAnswerError, NotRunningError } from '../errors.ts'
+import type { Node } from '../node.ts'
+
+/** Connecting to one relay, over all its addresses. */
+export const CONNECT_TIMEOUT_MS = 15_000
+
+/** A connection to a relay that holds no reservation, with nothing on it, is closed after this. */
+export const VISIT_MS = 60_000
+
+/**
+ * Connections to relays, mine and others': one for each, whoever asks, and closed when it serves nothing.
+ */
+export class RelayDialer {
+  readonly #clock: Clock
+  /** Connecting to an address, for all who want it. */
+  readonly #connecting = new Map<string, Promise<Connection>>()
+  /** Which peer answered at a host. */
+  readonly #peers = new Map<string, PeerIdString>()
+  /** Takes back the look at an idle connection, by its id. */
+  readonly #visits = new Map<string, () => void>()
+  #node: Node | null = null
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  attach(node: Node): void {
+    this.#node = node
+  }
+
+  detach(): void {
+    this.#node = null
+    for (const cancel of this.#visits.values()) cancel()
+    this.#visits.clear()
+    this.#peers.clear()
+  }
+
+  /**
+   * A direct connection to the relay at this address; made when there is none.
+   *
+   * @throws InvalidAddressError, NotRunningError, NoAnswerError, or the transport's error
+   */
+  async connect(text: string, signal?: AbortSignal): Promise<Connection> {
+    const address = parseRelayAddress(text)
+    const peer = address.peer ?? this.#peers.get(address.host)
+    const open = peer === undefined ? undefined : this.connectionTo(peer)
+    if (open !== undefined) return open
+    const known = this.#connecting.get(address.text)
+    const connecting =
+      known ??
+      this.#dial(address).finally(() => {
+        this.#connecting.delete(address.text)
+      })
+    this.#connecting.set(address.text, connecting)
+    return signal === undefined ? connecting : abortable(connecting, signal)
+  }
+
+  /** The open direct connection to this relay. */
+  connectionTo(peer: PeerIdString): Connection | undefined {
+    return this.#node?.libp2p
+      .getConnections()
+      .find(
+        ({ status, direct, remotePeer }) =>
+          status === 'open' && direct && remotePeer.toString() === peer,
+      )
+  }
+
+  /** `host[:port]` where this relay answered. */
+  hostOf(peer: PeerIdString): string | null {
+    for (const [host, relay] of this.#peers) if (relay === peer) return host
+    return null
+  }
+
+  async #dial(address: RelayAddress): Promise<Connection> {
+    const node = this.#node
+    if (node === null) throw new NotRunningError('the node is not running')
+    const limit = new AbortController()
+    const cancel = this.#clock.after(CONNECT_TIMEOUT_MS, () => {
+      limit.abort(new NoAnswerError(`no answer from ${address.host}`))
+    })
+    try {
+      const { peer, multiaddrs } = address
+      const targets =
+        peer === null ? multiaddrs : multiaddrs.map((to) => to.encapsulate(`/p2p/${peer}`))
+      const connection = await node.libp2p.dial(targets, { signal: limit.signal })
+      this.#met(node, address, connection)
+      return connection
+    } catch (error) {
+      limit.signal.throwIfAborted()
+      throw error
+    } finally {
+      cancel()
+    }
+  }
+
+  #met(node: Node, address: RelayAddress, connection: Connection): void {
+    if (this.#node !== node) return
+    const peer = connection.remotePeer.toString()
+    if (isPeerId(peer)) {
+      this.#peers.set(address.host, peer)
+      this.#peers.set(hostOf(connection.remoteAddr) ?? address.host, peer)
+    }
+    this.#visit(node, connection)
+  }
+
+  /** Looks after a while whether this connection still serves anything, and closes it when not. */
+  #visit(node: Node, connection: Connection): void {
+    this.#visits.get(connection.id)?.()
+    const cancel = this.#clock.after(VISIT_MS, () => {
+      this.#visits.delete(connection.id)
+      if (connection.status !== 'open') return
+      const { remotePeer, streams } = connection
+      if (node.reservations.hasReservation(remotePeer) || streams.length > 0) {
+        this.#visit(node, connection)
+      } else connection.abort(new NotRunningError('nothing left to do at this relay'))
+    })
+    this.#visits.set(connection.id, cancel)
+  }
+}
+
+/** `promise`, or a rejection with the signal's reason; the work itself goes on for others. */
+function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = (): void => {
+    aborted.reject(signal.reason as Error)
+  }
+  if (signal.aborted) onAbort()
+  signal.addEventListener('abort', onAbort)
+  return Promise.race([promise, aborted.promise]).finally(() => {
+    signal.removeEventListener('abort', onAbort)
+  })
+}
