@@ -1,0 +1,69 @@
+import { multiaddr } from '@multiformats/multiaddr'
+import { expect, test } from 'vitest'
+import {
+  hostOf,
+  MAX_ADDRESS_CHARS,
+  parseRelayAddress,
+  relayPartOf,
+  transportOf,
+} from '../../../src/lib/p2p/addresses.ts'
+
+const PEER = '12D3KooWA7ir68NuhnTVjSGXymNP1fcHM2ibBW4UnSsyFTpKWmGp'
+
+test.for([
+  ['relay.example', 'relay.example', ['/dns/relay.example/tcp/443/tls/ws']],
+  [' relay.example:8443 ', 'relay.example:8443', ['/dns/relay.example/tcp/8443/tls/ws']],
+  ['https://relay.example/', 'relay.example', ['/dns/relay.example/tcp/443/tls/ws']],
+  ['wss://relay.example', 'relay.example', ['/dns/relay.example/tcp/443/tls/ws']],
+  ['http://relay.example', 'http://relay.example:80', ['/dns/relay.example/tcp/80/ws']],
+  [
+    'localhost:8787',
+    'localhost:8787',
+    ['/dns/localhost/tcp/8787/ws', '/dns/localhost/tcp/8787/tls/ws'],
+  ],
+  [
+    '192.168.1.7:8787',
+    '192.168.1.7:8787',
+    ['/ip4/192.168.1.7/tcp/8787/tls/ws', '/ip4/192.168.1.7/tcp/8787/ws'],
+  ],
+  ['[::1]:8787', '[::1]:8787', ['/ip6/::1/tcp/8787/ws', '/ip6/::1/tcp/8787/tls/ws']],
+] as const)('%s is understood', ([input, text, multiaddrs]) => {
+  const address = parseRelayAddress(input)
+  expect(address.text).toBe(text)
+  expect(address.multiaddrs.map(String)).toEqual(multiaddrs)
+})
+
+test('a multiaddr keeps the peer it names apart from what to dial', () => {
+  const address = parseRelayAddress(`/dns4/relay.example/tcp/443/tls/ws/p2p/${PEER}`)
+  expect(address).toMatchObject({ peer: PEER, host: 'relay.example' })
+  expect(address.multiaddrs.map(String)).toEqual(['/dns4/relay.example/tcp/443/tls/ws'])
+})
+
+test.for([
+  '',
+  ' ',
+  'not a host',
+  'relay.example/path',
+  'ftp://relay.example',
+  'https://user@relay.example',
+  '/ip4/1.2.3.4/tcp/4001',
+  `/dns4/relay.example/tcp/443/tls/ws/p2p/${PEER}/p2p-circuit`,
+  '/nonsense',
+  'a'.repeat(MAX_ADDRESS_CHARS + 1),
+])('"%s" is refused', (input) => {
+  expect(() => parseRelayAddress(input)).toThrow(
+    expect.objectContaining({ name: 'InvalidAddressError' }),
+  )
+})
+
+test('an address tells its relay, host and transport', () => {
+  const relay = `/ip4/127.0.0.1/tcp/8787/ws/p2p/${PEER}`
+  const circuit = multiaddr(`${relay}/p2p-circuit/p2p/${PEER}`)
+  expect(relayPartOf(circuit)?.toString()).toBe(relay)
+  expect(relayPartOf(multiaddr(relay))).toBeNull()
+  expect(relayPartOf(multiaddr(`/webrtc/p2p/${PEER}`))).toBeNull()
+  expect(hostOf(circuit)).toBe('127.0.0.1:8787')
+  expect(transportOf(circuit)).toBe('circuit')
+  expect(transportOf(multiaddr(relay))).toBe('websocket')
+  expect(transportOf(multiaddr(`${relay}/p2p-circuit/webrtc/p2p/${PEER}`))).toBe('webrtc')
+})
