@@ -35,6 +35,8 @@ export default defineConfig(({ command }) => ({
     }),
   ],
   worker: { format: 'es' },
+  // For `npm run dev`: the worker's packages are found with the page's, not at the first visit.
+  optimizeDeps: { entries: ['index.html', 'src/workers/node.worker.ts', 'src/lib/p2p/index.ts'] },
   build: {
     target: ['chrome120', 'firefox128', 'safari17'],
     sourcemap: true,

@@ -82,9 +82,9 @@ export class RpcClient {
     return kind === 'call' ? this.#call(target, signal) : this.#flow(kind, target, signal)
   }
 
-  #call(target: Target, signal: AbortSignal | undefined): Promise<unknown> {
+  async #call(target: Target, signal: AbortSignal | undefined): Promise<unknown> {
+    signal?.throwIfAborted()
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    if (signal?.aborted === true) return Promise.reject(signal.reason as Error)
     const id = this.#begin({
       opening: { type: 'call', id: this.#nextId(), ...target },
       resumable: false,
@@ -98,9 +98,11 @@ export class RpcClient {
       reject(signal?.reason as Error)
     }
     signal?.addEventListener('abort', abort, { once: true })
-    return promise.finally(() => {
+    try {
+      return await promise
+    } finally {
       signal?.removeEventListener('abort', abort)
-    })
+    }
   }
 
   #flow(
