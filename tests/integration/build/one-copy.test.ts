@@ -1,0 +1,39 @@
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { build } from 'vite'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '../../..')
+
+/** Packages that must be in the bundle once: two copies would be two registries and twice the bytes. */
+const ONCE = ['noise', 'yamux', 'libp2p', '@libp2p/interface', '@libp2p/webrtc', 'dexie'] as const
+
+let dist: string
+let sources: string[]
+
+beforeAll(async () => {
+  dist = mkdtempSync(join(tmpdir(), 'starling-build-'))
+  await build({ root: ROOT, logLevel: 'error', build: { outDir: dist, emptyOutDir: true } })
+  sources = globSync(join(dist, 'assets/*.map')).flatMap(
+    (file) => (JSON.parse(readFileSync(file, 'utf8')) as { sources: string[] }).sources,
+  )
+}, 120_000)
+
+afterAll(() => {
+  rmSync(dist, { recursive: true, force: true })
+})
+
+test.each(ONCE)('%s is in the bundle exactly once', (name) => {
+  expect([...foldersOf(name)]).toHaveLength(1)
+})
+
+/** The folders a package's sources come from, whatever name it was installed by. */
+function foldersOf(name: string): Set<string> {
+  const aliases: Partial<Record<string, string>> = {
+    noise: '(?:@libp2p/noise|@chainsafe/libp2p-noise)',
+    yamux: '(?:@libp2p/yamux|@chainsafe/libp2p-yamux)',
+  }
+  const pattern = new RegExp(`^(.*node_modules/${aliases[name] ?? name})/(?:src|dist)/`)
+  return new Set(sources.flatMap((source) => pattern.exec(source)?.[1] ?? []))
+}
