@@ -491,10 +491,10 @@ export class ContactsService implements ContactsApi, Startable {
   readonly #onPath = ({ detail: { peer, path } }: PeersEvents['path']): void => {
     if (!this.#contacts.has(peer)) return
     const { clock, logger, store } = this.#components
+    const lastSeenAtMs = clock.now()
     this.#alone(async () => {
       const row = this.#contacts.get(peer)
       if (row === undefined) return
-      const lastSeenAtMs = clock.now()
       this.#contacts.set(peer, { ...row, lastSeenAtMs })
       await store.setLastSeen(peer, lastSeenAtMs)
     }).catch((error: unknown) => {
