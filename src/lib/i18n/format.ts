@@ -53,7 +53,7 @@ export function formatAgo(atMs: number, nowMs: number): string {
 
 const BYTE_UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const
 
-/** `340 byte`, `1.2 MB`: three digits are enough to judge a size. Units are decimal, as browsers show them. */
+/** `340 bytes`, `1.2 MB`: three digits are enough to judge a size. Units are decimal, as browsers show them. */
 export function formatBytes(bytes: number): string {
   let unit = 0
   let value = bytes
@@ -64,7 +64,7 @@ export function formatBytes(bytes: number): string {
   return new Intl.NumberFormat(locale(), {
     style: 'unit',
     unit: BYTE_UNITS[unit]!,
-    unitDisplay: 'short',
+    unitDisplay: unit === 0 ? 'long' : 'short',
     maximumFractionDigits: value < 10 && unit > 0 ? 1 : 0,
   }).format(value)
 }

@@ -39,8 +39,8 @@ test('what was long ago is told roughly, and a clock that runs ahead is just now
 })
 
 test.each([
-  [0, '0 byte'],
-  [999, '999 byte'],
+  [0, '0 bytes'],
+  [999, '999 bytes'],
   [1000, '1 kB'],
   [1240, '1.2 kB'],
   [18_400_000, '18 MB'],

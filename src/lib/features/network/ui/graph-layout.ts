@@ -20,6 +20,8 @@ export interface GraphLink {
 }
 
 export interface Graph {
+  /** Less than the field's when there is nobody below me. */
+  height: number
   me: Point
   nodes: GraphNode[]
   links: GraphLink[]
@@ -61,7 +63,8 @@ export function layoutGraph(connections: readonly ConnectionInfo[], nameless: st
     const d = relay === undefined ? `M${me.x} ${me.y}L${x} ${y}` : aroundMe(me, relay, { x, y })
     return { id: connection.peer, path, d }
   })
-  return { me, nodes, links }
+  const height = others.length > 0 ? FIELD.height : me.y + 30
+  return { height, me, nodes, links }
 }
 
 /** A curve from a relay to a peer that keeps clear of the middle, where I stand. */
