@@ -117,10 +117,12 @@ export class Directory {
   }
 
   async #spread(peer: PeerIdString, record: Uint8Array): Promise<void> {
+    const { dht, log } = this.#components
     try {
-      await putIntoDht(this.#components.dht, peer, record, this.#within(LOOKUP_TIMEOUT_MS))
+      const relays = await putIntoDht(dht, peer, record, this.#within(LOOKUP_TIMEOUT_MS))
+      log.debug(`a record reached ${relays} other relays`)
     } catch (error) {
-      this.#components.log.debug(`a record did not reach the DHT: ${String(error)}`)
+      log.debug(`a record did not reach the DHT: ${String(error)}`)
     }
   }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer as createHttpServer, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { DEFAULT_PORT } from './config.ts'
@@ -77,10 +78,8 @@ async function tryListen(server: Server, port: number, host: string): Promise<bo
 
 /** Stops listening and ends every socket; resolves when none is left. */
 export async function close(server: Server): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  server.close(() => {
-    resolve()
-  })
+  const closed = once(server, 'close')
+  server.close()
   server.closeAllConnections()
-  await promise
+  await closed
 }

@@ -23,7 +23,6 @@ import type { Datastore } from 'interface-datastore'
 import { createLibp2p } from 'libp2p'
 import type { Registry } from 'prom-client'
 import { webSocketAddress } from './addresses.ts'
-import type { Admission } from './admission.ts'
 import type { DhtAsker } from './dht/asker.ts'
 import { relayDht } from './dht/index.ts'
 import type { PeerRecords } from './dht/peer-records.ts'
@@ -111,15 +110,13 @@ export async function relayNode(components: NodeComponents, init: NodeInit): Pro
     // The WebSocket's own ping notices dead peers; this one would decrypt a stream for each every time.
     connectionMonitor: { enabled: false },
     connectionGater: gater(() => node, components, init),
-    metrics: prometheusMetrics({
-      registry: components.registry,
-      preserveExistingMetrics: true,
-    }),
+    metrics: prometheusMetrics({ registry: components.registry }),
     ...(init.mdns ? { peerDiscovery: [mdns({ serviceTag: MDNS_SERVICE_TAG })] } : {}),
     services: {
       identify: identify(),
       keychain: keychain(),
-      ping: ping(),
+      // The mesh and the DHT may ping a relay at the same moment.
+      ping: ping({ maxInboundStreams: 8, maxOutboundStreams: 8 }),
       autonat: autoNAT(),
       relay: circuitRelayServer({
         hopTimeout: limits.CIRCUIT_TIMEOUT_MS,

@@ -1,11 +1,12 @@
 /**
- * The other relays this one knows: those of its settings and those found on the LAN. Each is dialled and pinged
- * every `RELAY_CHECK_MS`, for as long as the relay runs; being connected makes them one DHT. Those that work are named
- * to browsers in a signed list (src/lib/protocol/relay-list.ts).
+ * The other relays this one knows: those of its settings, those found on the LAN, and those that came by themselves.
+ * Each is dialled and pinged every `RELAY_CHECK_MS`; being connected makes them one DHT. Settings are tried for as
+ * long as the relay runs, the others until they fail. A relay that answered and said in identify that it offers circuit
+ * relay is named to browsers in a signed list (src/lib/protocol/relay-list.ts).
  */
 import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
-import type { PeerInfo } from '@libp2p/interface'
-import { multiaddr } from '@multiformats/multiaddr'
+import type { IdentifyResult, PeerId, PeerInfo } from '@libp2p/interface'
+import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { isPeerId, type PeerIdString } from '#lib/protocol/ids.ts'
 import {
   type ListedRelay,
@@ -18,6 +19,7 @@ import { addressSchema } from '#lib/protocol/schemas.ts'
 import type { Clock, Logger } from '#lib/protocol/seams.ts'
 import type { Signer } from '#lib/protocol/signed.ts'
 import * as v from 'valibot'
+import { DHT_PROTOCOL } from './dht/index.ts'
 import { operatorOf } from './user-agent.ts'
 import {
   MAX_KNOWN_RELAYS,
@@ -35,118 +37,148 @@ export interface RelayMeshComponents {
   log: Logger
 }
 
-/** A relay that answered: dialled, pinged, and offering circuit relay. */
-interface Working {
+/** What a relay says of itself in identify. */
+interface Described {
+  /** Multiaddrs with its peer id. */
   addresses: string[]
   operator: string | null
-  seenAtMs: number
 }
 
 export class RelayMesh {
   readonly #components: RelayMeshComponents
-  /** Multiaddrs to dial; with a peer id at the end once it is known. */
-  readonly #targets: Set<string>
-  readonly #working = new Map<PeerIdString, Working>()
+  readonly #settings: readonly string[]
+  /** Multiaddrs with a peer id, of relays that are in no setting. */
+  readonly #found = new Set<string>()
+  readonly #described = new Map<string, Described>()
+  /** When a relay last answered a dial and a ping of ours. */
+  readonly #answeredAtMs = new Map<string, number>()
   readonly #stopping = new AbortController()
   #cancelNext: (() => void) | null = null
   #checking: Promise<void> = Promise.resolve()
 
   constructor(components: RelayMeshComponents, init: { relays: readonly string[] }) {
     this.#components = components
-    this.#targets = new Set(init.relays)
+    this.#settings = init.relays
   }
 
   start(): void {
-    this.#components.node.addEventListener('peer:discovery', this.#onDiscovery)
+    const { node } = this.#components
+    node.addEventListener('peer:discovery', this.#onDiscovery)
+    node.addEventListener('peer:identify', this.#onIdentify)
+    node.addEventListener('peer:disconnect', this.#onDisconnect)
     this.#check()
   }
 
   async stop(): Promise<void> {
-    this.#components.node.removeEventListener('peer:discovery', this.#onDiscovery)
+    const { node } = this.#components
+    node.removeEventListener('peer:discovery', this.#onDiscovery)
+    node.removeEventListener('peer:identify', this.#onIdentify)
+    node.removeEventListener('peer:disconnect', this.#onDisconnect)
     this.#stopping.abort()
     this.#cancelNext?.()
     await this.#checking
     this.#cancelNext?.()
   }
 
-  /** Relays seen working since the start. */
+  /** Relays that work. */
   get size(): number {
-    return this.#working.size
+    return this.#working().length
   }
 
-  /** Whether this peer is a relay that was seen working. */
+  /** Whether this peer is a relay that was seen working of late. */
   knows(peer: string): boolean {
-    return isPeerId(peer) && this.#working.has(peer)
+    return this.#described.has(peer) && this.#isFresh(peer)
   }
 
   /** The relays seen working of late, signed. */
   async list(): Promise<Uint8Array> {
-    const nowMs = this.#components.clock.now()
-    const relays = [...this.#working]
-      .filter(([, { seenAtMs }]) => nowMs - seenAtMs <= RELAY_FRESH_MS)
-      .slice(0, MAX_LISTED_RELAYS)
-      .map(([peer, { addresses, operator, seenAtMs }]): ListedRelay => {
-        const named = operator === null ? {} : { operator }
-        return { peer, addresses, ...named, lastSeenWorkingAtMs: seenAtMs }
-      })
-    return await sealRelayList(
-      {
-        issuer: this.#components.self,
-        issuedAtMs: nowMs,
-        expiresAtMs: nowMs + RELAY_LIST_LIFE_MS,
-        relays,
-      },
-      this.#components.signer,
+    const { clock, self, signer } = this.#components
+    const issuedAtMs = clock.now()
+    const expiresAtMs = issuedAtMs + RELAY_LIST_LIFE_MS
+    const relays = this.#working().slice(0, MAX_LISTED_RELAYS)
+    return await sealRelayList({ issuer: self, issuedAtMs, expiresAtMs, relays }, signer)
+  }
+
+  #working(): ListedRelay[] {
+    const relays: ListedRelay[] = []
+    for (const [peer, { addresses, operator }] of this.#described) {
+      if (!isPeerId(peer) || !this.#isFresh(peer) || addresses.length === 0) continue
+      const lastSeenWorkingAtMs = this.#answeredAtMs.get(peer) ?? 0
+      const named = operator === null ? {} : { operator }
+      relays.push({ peer, addresses, lastSeenWorkingAtMs, ...named })
+    }
+    return relays
+  }
+
+  #isFresh(peer: string): boolean {
+    const answeredAtMs = this.#answeredAtMs.get(peer)
+    return (
+      answeredAtMs !== undefined && this.#components.clock.now() - answeredAtMs <= RELAY_FRESH_MS
     )
   }
 
-  readonly #onDiscovery = ({ detail }: CustomEvent<PeerInfo>): void => {
-    // What mDNS of the relays' own service tag found; the DHT tells of peers in the same event.
-    for (const address of detail.multiaddrs) {
-      if (this.#targets.size >= MAX_KNOWN_RELAYS) return
-      const text = address.toString()
-      if (text.includes('/ws')) this.#targets.add(withPeer(text, detail.id.toString()))
-    }
+  readonly #onDiscovery = ({ detail: { id, multiaddrs } }: CustomEvent<PeerInfo>): void => {
+    this.#find(multiaddrs.map((address) => withPeer(address, id)))
+  }
+
+  readonly #onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
+    const { peerId, protocols, agentVersion, listenAddrs, signedPeerRecord } = detail
+    if (!protocols.includes(RELAY_V2_HOP_CODEC) || !protocols.includes(DHT_PROTOCOL)) return
+    const addresses = (signedPeerRecord?.addresses ?? listenAddrs)
+      .map((address) => withPeer(address, peerId))
+      .filter((address) => v.is(addressSchema, address))
+      // Names reach further than the addresses of a LAN.
+      .toSorted((a, b) => Number(b.startsWith('/dns')) - Number(a.startsWith('/dns')))
+      .slice(0, MAX_LISTED_ADDRESSES)
+    this.#described.set(peerId.toString(), { addresses, operator: operatorOf(agentVersion) })
+    if (!this.#answeredAtMs.has(peerId.toString())) this.#find(addresses)
+  }
+
+  readonly #onDisconnect = ({ detail: peer }: CustomEvent<PeerId>): void => {
+    this.#described.delete(peer.toString())
+  }
+
+  /** Remembers a relay to visit, by the first WebSocket address there is. */
+  #find(addresses: readonly string[]): void {
+    const address = addresses.find((text) => text.includes('/ws/'))
+    if (address !== undefined && this.#found.size < MAX_KNOWN_RELAYS) this.#found.add(address)
   }
 
   #check(): void {
-    this.#checking = Promise.all([...this.#targets].map((target) => this.#visit(target))).then(
-      () => {
-        if (this.#stopping.signal.aborted) return
-        this.#cancelNext = this.#components.clock.after(RELAY_CHECK_MS, () => {
-          this.#check()
-        })
-      },
-    )
+    const visits = [
+      ...this.#settings.map((address) => this.#visit(address)),
+      ...[...this.#found].map(async (address) => {
+        if (!(await this.#visit(address))) this.#found.delete(address)
+      }),
+    ]
+    this.#checking = Promise.all(visits).then(() => {
+      if (this.#stopping.signal.aborted) return
+      this.#cancelNext = this.#components.clock.after(RELAY_CHECK_MS, () => {
+        this.#check()
+      })
+    })
   }
 
-  async #visit(target: string): Promise<void> {
-    const { node, log } = this.#components
+  /** Whether the relay at this address answers. */
+  async #visit(address: string): Promise<boolean> {
+    const { node, log, clock } = this.#components
     const signal = AbortSignal.any([
       this.#stopping.signal,
       AbortSignal.timeout(RELAY_CHECK_TIMEOUT_MS),
     ])
     try {
-      const connection = await node.dial(multiaddr(target), { signal })
-      const peer = connection.remotePeer
-      await node.services.ping.ping(peer, { signal })
-      const { protocols, addresses, metadata } = await node.peerStore.get(peer, { signal })
-      const id = peer.toString()
-      if (!protocols.includes(RELAY_V2_HOP_CODEC) || !isPeerId(id)) return
-      this.#working.set(id, {
-        addresses: addresses
-          .map(({ multiaddr: address }) => withPeer(address.toString(), id))
-          .filter((address) => v.is(addressSchema, address))
-          .slice(0, MAX_LISTED_ADDRESSES),
-        operator: operatorOf(metadata.get('AgentVersion')),
-        seenAtMs: this.#components.clock.now(),
-      })
+      const { remotePeer } = await node.dial(multiaddr(address), { signal })
+      await node.services.ping.ping(remotePeer, { signal })
+      this.#answeredAtMs.set(remotePeer.toString(), clock.now())
+      return true
     } catch (error) {
-      log.debug(`the relay at ${target} does not answer: ${String(error)}`)
+      log.debug(`the relay at ${address} does not answer: ${String(error)}`)
+      return false
     }
   }
 }
 
-function withPeer(address: string, peer: string): string {
-  return address.includes('/p2p/') ? address : `${address}/p2p/${peer}`
+function withPeer(address: Multiaddr, peer: PeerId): string {
+  const text = address.toString()
+  return text.includes('/p2p/') ? text : `${text}/p2p/${peer.toString()}`
 }

@@ -50,7 +50,7 @@ export async function createRelay(
   config: Config,
   { clock, loggers }: RelayComponents,
 ): Promise<Relay> {
-  const stops: Array<() => Promise<unknown> | void> = []
+  const stops: (() => PromiseLike<unknown>)[] = []
   const stop = async (): Promise<void> => {
     for (const end of stops.splice(0).reverse()) await end()
   }
@@ -124,7 +124,9 @@ export async function createRelay(
       },
       { ...config, port, secure: config.https },
     )
-    stops.push(() => node.stop())
+    stops.push(async () => {
+      await node.stop()
+    })
     const relays = new RelayMesh(
       { node, self: peerId, signer, clock, log: loggers('mesh') },
       { relays: config.relays },

@@ -9,9 +9,8 @@ export function userAgent(operator: string | null): string {
 }
 
 /** The operator in what another relay calls itself; `null` when it names none, or not as it should. */
-export function operatorOf(agent: Uint8Array | undefined): string | null {
-  const text = new TextDecoder().decode(agent)
-  if (!text.startsWith(`${PREFIX} `)) return null
-  const operator = v.safeParse(operatorSchema, text.slice(PREFIX.length + 1))
+export function operatorOf(agent: string | undefined): string | null {
+  if (agent?.startsWith(`${PREFIX} `) !== true) return null
+  const operator = v.safeParse(operatorSchema, agent.slice(PREFIX.length + 1))
   return operator.success ? operator.output : null
 }

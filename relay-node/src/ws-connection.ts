@@ -40,6 +40,7 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
   readonly #clock: Clock
   readonly #refusals: Refusals
   #authenticated = false
+  #refused = false
   #cancelPing: () => void
   #answered = true
   /** Takes back the cut of a slow reader; `null` while the socket has room. */
@@ -80,6 +81,11 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
   /** The peer has proven its id: longer messages are taken from now on. */
   authenticated(): void {
     this.#authenticated = true
+  }
+
+  /** Whether it was ended, and counted, because of what the peer did. */
+  get refused(): boolean {
+    return this.#refused
   }
 
   override sendData(data: Uint8ArrayList): SendResult {
@@ -134,6 +140,7 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
   }
 
   #refuse(refusal: Refusal, error: Error): void {
+    this.#refused = true
     this.#refusals.count(refusal)
     this.abort(error)
   }

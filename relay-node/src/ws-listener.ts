@@ -21,7 +21,7 @@ import { TypedEventEmitter } from 'main-event'
 import { WebSocketServer } from 'ws'
 import type { Clock } from '#lib/protocol/seams.ts'
 import type { Admission } from './admission.ts'
-import { MAX_FRAME_BYTES, MAX_FRAME_FRAGMENTS } from './limits.ts'
+import { HANDSHAKE_TIMEOUT_MS, MAX_FRAME_BYTES, MAX_FRAME_FRAGMENTS } from './limits.ts'
 import type { Refusals } from './refusals.ts'
 import type { UpgradeRoutes } from './upgrade-routes.ts'
 import { WebSocketConnection } from './ws-connection.ts'
@@ -119,28 +119,26 @@ class SharedWebSocketListener extends TypedEventEmitter<ListenerEvents> implemen
         remoteAddr: ipPortToMultiaddr(remote.address, remote.port).encapsulate('/ws'),
         log: logger.forComponent('starling:websocket'),
       })
+      const beganAtMs = this.#components.clock.now()
       this.#upgrader.upgradeInbound(connection, { signal: this.#stopping.signal }).then(
         () => {
           connection.authenticated()
         },
         (error: unknown) => {
-          this.#onRefused(connection, error)
+          this.#onRefused(connection, beganAtMs, error)
         },
       )
     })
   }
 
-  #onRefused(connection: WebSocketConnection, cause: unknown): void {
+  #onRefused(connection: WebSocketConnection, beganAtMs: number, cause: unknown): void {
     const error = cause instanceof Error ? cause : new Error('upgrade failed', { cause })
-    // What ended the connection itself was counted there.
-    if (connection.status === 'open') {
-      this.#components.refusals.count(
-        error.name === 'ConnectionDeniedError'
-          ? 'connection-rate'
-          : error.name === 'TimeoutError' || error.name === 'AbortError'
-            ? 'handshake-timeout'
-            : 'handshake-failed',
-      )
+    const { clock, refusals } = this.#components
+    if (!connection.refused && !this.#stopping.signal.aborted) {
+      // libp2p gives a handshake that ran out of time the same error as one that went wrong.
+      const late = clock.now() - beganAtMs >= HANDSHAKE_TIMEOUT_MS
+      if (error.name === 'ConnectionDeniedError') refusals.count('connection-rate')
+      else refusals.count(late ? 'handshake-timeout' : 'handshake-failed')
     }
     connection.abort(error)
   }

@@ -66,17 +66,18 @@ export class PeerRecords {
   }
 }
 
-/** Puts a record into the DHT: on the relays nearest to its key. Resolves when all were tried. */
+/** Puts a record on the relays nearest to its key. Resolves with how many answered. */
 export async function putIntoDht(
   dht: KadDHT,
   peer: PeerIdString,
   bytes: Uint8Array,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
+  let answers = 0
   for await (const event of dht.put(peerRecordKey(peer), bytes, { signal })) {
-    // Each relay's answer; which of them took it does not matter, the record is published again.
-    void event
+    if (event.name === 'PEER_RESPONSE' && event.messageName === 'PUT_VALUE') answers += 1
   }
+  return answers
 }
 
 /** The newest record of `peer` that the DHT has, or `null`. */

@@ -24,9 +24,9 @@ export interface QuotaDatastoreComponents {
   clock: Clock
   refusals: Refusals
   /** The peer that puts; `null`: the relay itself, which has no quota of its own. */
-  asker(): string | null
+  asker: () => string | null
   /** Whether this peer is a relay that puts the records of its clients. */
-  isRelay(peer: string): boolean
+  isRelay: (peer: string) => boolean
 }
 
 interface Entry {
@@ -66,9 +66,14 @@ export class QuotaDatastore extends WrappedDatastore {
     this.#sweepLater()
   }
 
+  /** Resolves when no sweep is under way. */
+  async settled(): Promise<void> {
+    await this.#sweeping
+  }
+
   async stop(): Promise<void> {
     this.#cancelSweep?.()
-    await this.#sweeping
+    await this.settled()
     this.#cancelSweep?.()
   }
 

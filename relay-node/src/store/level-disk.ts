@@ -16,6 +16,11 @@ export class LevelDisk extends LevelDatastore implements Disk {
     this.#folder = folder
   }
 
+  /** As LevelDatastore does it, but with the cause kept. */
+  override async open(): Promise<void> {
+    await this.db.open({ createIfMissing: true, compression: false })
+  }
+
   async recover(): Promise<void> {
     const probe = join(this.#folder, 'probe')
     try {
@@ -37,11 +42,23 @@ export async function openDataFolder(folder: string): Promise<LevelDisk> {
     await disk.open()
   } catch (cause) {
     throw new DataFolderError(
-      /lock/i.test(String(cause))
+      isLocked(cause)
         ? `another relay uses the data folder ${folder}: give this one its own with --data`
-        : `the data folder ${folder} cannot be used: ${String(cause)}`,
+        : `the data folder ${folder} cannot be used: ${reasonOf(cause)}`,
       { cause },
     )
   }
   return disk
+}
+
+/** Whether LevelDB says that another process holds the database. */
+function isLocked(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return (error as { code?: unknown }).code === 'LEVEL_LOCKED' || isLocked(error.cause)
+}
+
+/** The innermost text: what the system said. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause === undefined ? error.message : reasonOf(error.cause)
 }

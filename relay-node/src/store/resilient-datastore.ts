@@ -1,3 +1,4 @@
+import { NotFoundError } from '@libp2p/interface'
 import { type Datastore, Key, type KeyQuery, type Pair, type Query } from 'interface-datastore'
 import type { Clock, Logger } from '#lib/protocol/seams.ts'
 import { DISK_RETRY_MS, MAX_UNWRITTEN_ENTRIES } from '../limits.ts'
@@ -41,10 +42,15 @@ export class ResilientDatastore extends WrappedDatastore {
     return this.#unwritten.size
   }
 
-  /** Gives up what is not written; waits for a retry under way. */
+  /** Resolves when no retry is under way. */
+  async settled(): Promise<void> {
+    await this.#retry
+  }
+
+  /** Gives up what is not written. */
   async stop(): Promise<void> {
     this.#cancelRetry?.()
-    await this.#retry
+    await this.settled()
     this.#cancelRetry?.()
   }
 
@@ -58,7 +64,9 @@ export class ResilientDatastore extends WrappedDatastore {
   }
 
   override async get(...[key, options]: Parameters<Datastore['get']>): Promise<Uint8Array> {
-    return this.#unwritten.get(key.toString()) ?? (await super.get(key, options))
+    const unwritten = this.#unwritten.get(key.toString())
+    if (unwritten === null) throw new NotFoundError()
+    return unwritten ?? (await super.get(key, options))
   }
 
   override async has(...[key, options]: Parameters<Datastore['has']>): Promise<boolean> {

@@ -5,7 +5,7 @@ import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { identify } from '@libp2p/identify'
-import type { Libp2p } from '@libp2p/interface'
+import type { Libp2p, PrivateKey } from '@libp2p/interface'
 import { kadDHT, type KadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { ping, type Ping } from '@libp2p/ping'
 import { webSockets } from '@libp2p/websockets'
@@ -61,8 +61,10 @@ export type StockClient = Libp2p<{ ping: Ping; dht: KadDHT }>
 /** A js-libp2p client with no code of ours, stopped after the test. */
 export async function stockClient({
   listen = [],
-}: { listen?: string[] } = {}): Promise<StockClient> {
+  privateKey,
+}: { listen?: string[]; privateKey?: PrivateKey } = {}): Promise<StockClient> {
   const client = await createLibp2p({
+    ...(privateKey === undefined ? {} : { privateKey }),
     addresses: { listen },
     transports: [webSockets(), circuitRelayTransport()],
     connectionEncrypters: [noise()],
@@ -72,7 +74,8 @@ export async function stockClient({
     connectionMonitor: { enabled: false },
     services: {
       identify: identify(),
-      ping: ping(),
+      // The DHT pings the relay it met: just when a test does.
+      ping: ping({ maxOutboundStreams: 2 }),
       dht: kadDHT({
         protocol: '/starling/kad/1.0.0',
         clientMode: true,
@@ -82,6 +85,19 @@ export async function stockClient({
   })
   onTestFinished(() => client.stop())
   return client
+}
+
+/** Puts a value into the DHT; resolves with how many relays answered. */
+export async function dhtPut(
+  client: StockClient,
+  key: Uint8Array,
+  value: Uint8Array,
+): Promise<number> {
+  let answers = 0
+  for await (const event of client.services.dht.put(key, value)) {
+    if (event.name === 'PEER_RESPONSE' && event.messageName === 'PUT_VALUE') answers += 1
+  }
+  return answers
 }
 
 const silent: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore }

@@ -1,6 +1,6 @@
 import { generateKeyPair, publicKeyToProtobuf } from '@libp2p/crypto/keys'
 import { expect, test } from 'vitest'
-import { startRelay, stockClient, webSocketOf } from './harness.ts'
+import { dhtPut, startRelay, stockClient, webSocketOf } from './harness.ts'
 
 test('a js-libp2p client without code of ours dials, pings and reserves', async () => {
   const relay = await startRelay()
@@ -8,9 +8,9 @@ test('a js-libp2p client without code of ours dials, pings and reserves', async 
   const connection = await client.dial(webSocketOf(relay))
   expect(connection.remotePeer.toString()).toBe(relay.peerId)
   expect(await client.services.ping.ping(connection.remotePeer)).toBeGreaterThanOrEqual(0)
-  expect(client.getMultiaddrs().map(String)).toEqual([
-    expect.stringContaining(`/p2p/${relay.peerId}/p2p-circuit/p2p/${client.peerId.toString()}`),
-  ])
+  expect(client.getMultiaddrs().map(String)).toContain(
+    `${webSocketOf(relay).toString()}/p2p-circuit/p2p/${client.peerId.toString()}`,
+  )
 })
 
 test('two of them talk through the relay', async () => {
@@ -30,7 +30,7 @@ test('it puts a value into the DHT, and another gets it', async () => {
   const { publicKey } = await generateKeyPair('Ed25519')
   const key = new Uint8Array([...Buffer.from('/pk/'), ...publicKey.toMultihash().bytes])
   const value = publicKeyToProtobuf(publicKey)
-  for await (const event of ada.services.dht.put(key, value)) void event
+  expect(await dhtPut(ada, key, value)).toBe(1)
   const found: Uint8Array[] = []
   for await (const event of bob.services.dht.get(key)) {
     if (event.name === 'VALUE') found.push(event.value)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ExpiredError, InvalidDataError } from '#lib/protocol/errors.ts'
 import {
+  type ListedRelay,
   MAX_LISTED_ADDRESSES,
   MAX_LISTED_RELAYS,
   MAX_OPERATOR_CHARS,
@@ -27,7 +28,7 @@ describe('a relay list', async () => {
     issuer: issuer.peer,
     issuedAtMs: NOW,
     expiresAtMs: NOW + 1,
-    relays: Array(MAX_LISTED_RELAYS).fill(listed),
+    relays: Array<ListedRelay>(MAX_LISTED_RELAYS).fill(listed),
   }
 
   test('of full size opens until it expires', async () => {
@@ -47,7 +48,8 @@ describe('a relay list', async () => {
   })
 
   test('without an operator is fine', async () => {
-    const { operator: _operator, ...anonymous } = listed
+    const { peer, addresses, lastSeenWorkingAtMs } = listed
+    const anonymous = { peer, addresses, lastSeenWorkingAtMs }
     const bytes = await sealRelayList({ ...list, relays: [anonymous] }, issuer)
     expect((await openRelayList(bytes, NOW)).relays).toEqual([anonymous])
   })

@@ -1,0 +1,188 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { WebSocket } from 'ws'
+import {
+  MAX_FRAME_BEFORE_AUTHENTICATION_BYTES,
+  MAX_FRAME_BYTES,
+  MAX_FRAME_FRAGMENTS,
+  MAX_STREAMS_PER_CONNECTION,
+} from '#relay/limits.ts'
+import type { Relay } from '#relay/relay.ts'
+import { refused, startRelay, stockClient, webSocketOf } from './harness.ts'
+
+/** Opens a WebSocket; resolves with whether the relay let it in. */
+async function openSocket(relay: Relay, path = '/'): Promise<{ socket: WebSocket; open: boolean }> {
+  const socket = new WebSocket(`ws://127.0.0.1:${relay.port}${path}`)
+  onTestFinished(() => {
+    socket.terminate()
+  })
+  const refusal = new Promise<boolean>((resolve) => {
+    socket.on('error', () => {
+      resolve(false)
+    })
+  })
+  const opened = once(socket, 'open').then(
+    () => true,
+    () => false,
+  )
+  return { socket, open: await Promise.race([opened, refusal]) }
+}
+
+/** A socket after its upgrade, for bytes that no WebSocket client sends. */
+async function rawSocket(relay: Relay): Promise<Socket> {
+  const socket = connect(relay.port, '127.0.0.1')
+  onTestFinished(() => {
+    socket.destroy()
+  })
+  socket.write(
+    'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+      'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+  )
+  await once(socket, 'data')
+  return socket
+}
+
+async function stillServes(relay: Relay): Promise<void> {
+  const client = await stockClient()
+  const { remotePeer } = await client.dial(webSocketOf(relay))
+  expect(await client.services.ping.ping(remotePeer)).toBeGreaterThanOrEqual(0)
+}
+
+test('as many connections of one address as allowed, and the next is refused', async () => {
+  const relay = await startRelay(['--max-connections-per-address', '3'])
+  for (let n = 0; n < 3; n += 1) expect((await openSocket(relay)).open).toBe(true)
+  expect((await openSocket(relay)).open).toBe(false)
+  expect(await refused(relay, 'connections-per-address')).toBe(1)
+})
+
+test('as many connections in all as allowed, and the next is refused', async () => {
+  const relay = await startRelay(['--max-connections', '3'])
+  const sockets = [await openSocket(relay), await openSocket(relay), await openSocket(relay)]
+  expect((await openSocket(relay)).open).toBe(false)
+  expect(await refused(relay, 'connections-total')).toBe(1)
+  const [first] = sockets
+  first?.socket.terminate()
+  await once(first!.socket, 'close')
+  await stillServes(relay)
+})
+
+test('a malformed frame before any handshake ends only its connection', async () => {
+  const relay = await startRelay()
+  const socket = await rawSocket(relay)
+  const closed = once(socket, 'close')
+  // A reserved bit and an unmasked frame: RFC 6455, 5.2 and 5.1.
+  socket.resume().write(Buffer.from([0xff, 0x05, 1, 2, 3, 4, 5]))
+  await closed
+  expect(await refused(relay, 'frame-malformed')).toBe(1)
+  await stillServes(relay)
+})
+
+test('a frame that announces 100 MiB is refused by its header', async () => {
+  const relay = await startRelay()
+  const socket = await rawSocket(relay)
+  const closed = once(socket, 'close')
+  const header = Buffer.from([0x82, 0xff, 0, 0, 0, 0, 6, 0x40, 0, 0, 0, 0, 0, 0])
+  socket.resume().write(header)
+  await closed
+  expect(await refused(relay, 'frame-too-large')).toBe(1)
+  await stillServes(relay)
+})
+
+test.each([
+  ['longer than allowed before authentication', MAX_FRAME_BEFORE_AUTHENTICATION_BYTES + 1],
+  ['longer than allowed at all', MAX_FRAME_BYTES + 1],
+])('a message %s is refused', async (_what, bytes) => {
+  const relay = await startRelay()
+  const { socket } = await openSocket(relay)
+  const closed = once(socket, 'close')
+  socket.send(new Uint8Array(bytes))
+  await closed
+  expect(await refused(relay, 'frame-too-large')).toBe(1)
+  await stillServes(relay)
+})
+
+test('a message in more fragments than allowed is refused', async () => {
+  const relay = await startRelay()
+  const { socket } = await openSocket(relay)
+  const closed = once(socket, 'close')
+  for (let n = 0; n <= MAX_FRAME_FRAGMENTS; n += 1) {
+    socket.send(Uint8Array.of(1), { fin: false, binary: true })
+  }
+  await closed
+  expect(await refused(relay, 'frame-too-large')).toBe(1)
+})
+
+test('a text message is refused', async () => {
+  const relay = await startRelay()
+  const { socket } = await openSocket(relay)
+  const closed = once(socket, 'close')
+  socket.send('hello')
+  await closed
+  expect(await refused(relay, 'frame-text')).toBe(1)
+})
+
+test('an upgrade anywhere else is not found', async () => {
+  const relay = await startRelay()
+  expect((await openSocket(relay, '/elsewhere')).open).toBe(false)
+  expect(await refused(relay, 'path')).toBe(1)
+})
+
+test('bytes that are no handshake are counted', async () => {
+  const relay = await startRelay()
+  const { socket } = await openSocket(relay)
+  const closed = once(socket, 'close')
+  socket.send(Buffer.from('\x13/multistream/1.0.0\n\x04/x\n'))
+  socket.close()
+  await closed
+  await expect.poll(() => refused(relay, 'handshake-failed')).toBe(1)
+})
+
+test('whoever says nothing is cut when the handshake should be over', async () => {
+  const relay = await startRelay()
+  const { socket } = await openSocket(relay)
+  await once(socket, 'close')
+  await expect.poll(() => refused(relay, 'handshake-timeout')).toBe(1)
+})
+
+test('streams of one connection beyond the limit are reset', async () => {
+  const relay = await startRelay()
+  const client = await stockClient()
+  const connection = await client.dial(webSocketOf(relay))
+  const open = (): Promise<unknown> =>
+    connection.newStream('/starling/directory/1.0.0', {
+      maxOutboundStreams: MAX_STREAMS_PER_CONNECTION * 2,
+      signal: AbortSignal.timeout(5_000),
+    })
+  const results = await Promise.allSettled(
+    Array.from({ length: MAX_STREAMS_PER_CONNECTION + 1 }, open),
+  )
+  expect(results.some(({ status }) => status === 'rejected')).toBe(true)
+  await stillServes(relay)
+})
+
+test('when a peer connects too often its oldest connection goes', async () => {
+  const relay = await startRelay()
+  const client = await stockClient()
+  const connections = []
+  for (let n = 0; n <= 4; n += 1) {
+    connections.push(await client.dial(webSocketOf(relay), { force: true }))
+  }
+  const [oldest, ...others] = connections
+  await expect.poll(() => oldest!.status).not.toBe('open')
+  expect(others.map(({ status }) => status)).toEqual(['open', 'open', 'open', 'open'])
+  expect(await refused(relay, 'connections-per-peer')).toBe(1)
+})
+
+test('reservations as many as allowed, freed when their peer goes', async () => {
+  const relay = await startRelay(['--max-reservations', '1'])
+  const listen = [`${webSocketOf(relay).toString()}/p2p-circuit`]
+  const first = await stockClient({ listen })
+  await expect(stockClient({ listen })).rejects.toThrow()
+  expect(await refused(relay, 'reservations')).toBe(1)
+  await first.stop()
+  await expect
+    .poll(async () => await relay.registry.getSingleMetricAsString('starling_relay_reservations'))
+    .toContain('starling_relay_reservations 0')
+  await stockClient({ listen })
+})

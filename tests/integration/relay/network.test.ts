@@ -1,0 +1,184 @@
+import { lpStream } from '@libp2p/utils'
+import { describe, expect, test } from 'vitest'
+import {
+  DIRECTORY_PROTOCOL,
+  type DirectoryRequest,
+  directoryRequest,
+  type DirectoryResponse,
+  directoryResponse,
+} from '#lib/protocol/directory.ts'
+import { parsePeerId, type PeerIdString } from '#lib/protocol/ids.ts'
+import { openPeerRecord, peerRecordKey, sealPeerRecord } from '#lib/protocol/peer-record.ts'
+import { openRelayList } from '#lib/protocol/relay-list.ts'
+import { signedBytes, type Signer } from '#lib/protocol/signed.ts'
+import { generateKeyPair, publicKeyToProtobuf } from '@libp2p/crypto/keys'
+import type { Ed25519PrivateKey } from '@libp2p/interface'
+import { MAX_DHT_RECORDS_PER_PEER } from '#relay/limits.ts'
+import type { Relay } from '#relay/relay.ts'
+import { signerOf } from '../../fixtures/signers.ts'
+import {
+  dhtPut,
+  refused,
+  startRelay,
+  stockClient,
+  type StockClient,
+  webSocketOf,
+} from './harness.ts'
+
+interface Person {
+  client: StockClient
+  peer: PeerIdString
+  signer: Signer
+}
+
+async function person(): Promise<Person> {
+  const key: Ed25519PrivateKey = await generateKeyPair('Ed25519')
+  const client = await stockClient({ privateKey: key })
+  return {
+    client,
+    peer: parsePeerId(client.peerId.toString()),
+    signer: {
+      publicKey: key.publicKey.raw,
+      sign: async (context, body) => key.sign(signedBytes(context, body)),
+    },
+  }
+}
+
+async function ask(
+  { client }: Person,
+  relay: Relay,
+  request: DirectoryRequest,
+): Promise<DirectoryResponse> {
+  const stream = await client.dialProtocol(webSocketOf(relay), DIRECTORY_PROTOCOL)
+  const frames = lpStream(stream)
+  await frames.write(directoryRequest.encode(request))
+  const response = directoryResponse.decode((await frames.read()).subarray())
+  await stream.close()
+  return response
+}
+
+/** Waits until these two answer each other's lookups. */
+async function connected(a: Relay, b: Relay): Promise<void> {
+  for (const relay of [a, b]) {
+    await expect
+      .poll(
+        async () => relay.registry.getSingleMetricAsString('libp2p_kad_dht_routing_table_size'),
+        {
+          timeout: 20_000,
+        },
+      )
+      .toMatch(/ [1-9]/)
+  }
+}
+
+async function recordOf({ peer, signer }: Person, sequence = Date.now()): Promise<Uint8Array> {
+  const relays = ['/dns/relay.example.org/tcp/443/tls/ws']
+  return sealPeerRecord({ peer, relays, sequence, expiresAtMs: sequence + 60_000 }, signer)
+}
+
+describe('the directory', () => {
+  test('finds who published at the same relay', async () => {
+    const relay = await startRelay()
+    const [ada, bob] = [await person(), await person()]
+    const record = await recordOf(ada)
+    expect(await ask(bob, relay, { type: 'lookup', peer: ada.peer })).toEqual({ type: 'unknown' })
+    expect(await ask(ada, relay, { type: 'publish', record })).toEqual({ type: 'stored' })
+    const found = await ask(bob, relay, { type: 'lookup', peer: ada.peer })
+    if (found.type !== 'found') throw new Error(found.type)
+    expect((await openPeerRecord(found.record, Date.now())).peer).toBe(ada.peer)
+  })
+
+  test('takes only the own record, and none older than the one it has', async () => {
+    const relay = await startRelay()
+    const [ada, bob] = [await person(), await person()]
+    const nowMs = Date.now()
+    const stolen = { type: 'publish', record: await recordOf(ada) } as const
+    expect(await ask(bob, relay, stolen)).toEqual({ type: 'refused', reason: 'invalid' })
+    expect(await refused(relay, 'directory-invalid')).toBe(1)
+    await ask(ada, relay, { type: 'publish', record: await recordOf(ada, nowMs) })
+    const old = { type: 'publish', record: await recordOf(ada, nowMs - 1) } as const
+    expect(await ask(ada, relay, old)).toEqual({ type: 'refused', reason: 'stale' })
+  })
+
+  test('resets a stream with bytes that are no request', async () => {
+    const relay = await startRelay()
+    const { client } = await person()
+    const stream = await client.dialProtocol(webSocketOf(relay), DIRECTORY_PROTOCOL)
+    const frames = lpStream(stream)
+    await frames.write(Uint8Array.of(0xff))
+    await expect(frames.read()).rejects.toThrow()
+    expect(await refused(relay, 'directory-invalid')).toBe(1)
+  })
+
+  test('answers so many requests a minute', async () => {
+    const relay = await startRelay()
+    const ada = await person()
+    const stream = await ada.client.dialProtocol(webSocketOf(relay), DIRECTORY_PROTOCOL)
+    const frames = lpStream(stream)
+    const types = new Set<string>()
+    for (let n = 0; n <= 240; n += 1) {
+      await frames.write(directoryRequest.encode({ type: 'relays' }))
+      types.add(directoryResponse.decode((await frames.read()).subarray()).type)
+    }
+    expect(types).toEqual(new Set(['relays', 'refused']))
+    expect(await refused(relay, 'directory-requests')).toBeGreaterThan(0)
+  })
+})
+
+describe('two relays', () => {
+  test('are one DHT: who published at one is found at the other', async () => {
+    const a = await startRelay()
+    const b = await startRelay(['--relay', webSocketOf(a).toString()])
+    await connected(a, b)
+    const [ada, bob] = [await person(), await person()]
+    await ask(ada, a, { type: 'publish', record: await recordOf(ada) })
+    await expect
+      .poll(async () => (await ask(bob, b, { type: 'lookup', peer: ada.peer })).type)
+      .toBe('found')
+  })
+
+  test('name each other, signed, once they have seen the other work', async () => {
+    const a = await startRelay(['--operator', 'Ada'])
+    const b = await startRelay(['--relay', webSocketOf(a).toString()])
+    const bob = await person()
+    const list = async () => {
+      const response = await ask(bob, b, { type: 'relays' })
+      if (response.type !== 'relays') throw new Error(response.type)
+      return openRelayList(response.list, Date.now())
+    }
+    await expect.poll(async () => (await list()).relays.length).toBe(1)
+    const { issuer, relays } = await list()
+    expect(issuer).toBe(b.peerId)
+    expect(relays[0]).toMatchObject({ peer: a.peerId, operator: 'Ada' })
+    expect(relays[0]?.addresses).toContain(webSocketOf(a).toString())
+  })
+})
+
+describe('the DHT', () => {
+  test('keeps of one peer as many records as allowed', async () => {
+    const relay = await startRelay()
+    const { client } = await person()
+    await client.dial(webSocketOf(relay))
+    for (let n = 0; n <= MAX_DHT_RECORDS_PER_PEER; n += 1) {
+      const { publicKey } = await generateKeyPair('Ed25519')
+      const key = new Uint8Array([...Buffer.from('/pk/'), ...publicKey.toMultihash().bytes])
+      await dhtPut(client, key, publicKeyToProtobuf(publicKey))
+    }
+    expect(await refused(relay, 'dht-records-per-peer')).toBe(1)
+    expect(await relay.registry.getSingleMetricAsString('starling_relay_dht_records')).toContain(
+      `starling_relay_dht_records ${MAX_DHT_RECORDS_PER_PEER}`,
+    )
+  })
+
+  test('refuses a record under a foreign key', async () => {
+    const relay = await startRelay()
+    const ada = await person()
+    await ada.client.dial(webSocketOf(relay))
+    const { peer } = await signerOf(9)
+    const record = await recordOf(ada)
+    expect(await dhtPut(ada.client, peerRecordKey(peer), record)).toBe(0)
+    expect(await relay.registry.getSingleMetricAsString('starling_relay_dht_records')).toContain(
+      'starling_relay_dht_records 0',
+    )
+  })
+})
