@@ -1,0 +1,29 @@
+# A Starling relay that also serves the app.
+#
+#   docker build -t starling .
+#   docker run -p 8787:8787/tcp -p 8787:8787/udp -v starling:/data starling
+#
+# Settings are environment variables: `docker run starling --help` lists them.
+
+FROM node:24-bookworm-slim AS build
+WORKDIR /starling
+COPY package.json package-lock.json ./
+RUN npm ci
+COPY . .
+RUN npm run build && npm prune --omit=dev
+
+FROM node:24-bookworm-slim
+WORKDIR /starling
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=8787 STARLING_DATA=/data
+COPY --from=build /starling/package.json ./
+COPY --from=build /starling/node_modules node_modules
+COPY --from=build /starling/dist dist
+COPY --from=build /starling/src/lib/protocol src/lib/protocol
+COPY --from=build /starling/relay-node relay-node
+RUN mkdir /data && chown node /data
+USER node
+VOLUME /data
+EXPOSE 8787/tcp 8787/udp
+HEALTHCHECK --interval=30s --timeout=3s --start-period=10s CMD \
+  ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["node", "relay-node/src/main.ts"]
