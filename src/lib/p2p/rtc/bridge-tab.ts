@@ -2,7 +2,6 @@ import { check } from '../../protocol/codec.ts'
 import {
   fromBridgeSchema,
   MAX_CHANNELS,
-  MAX_CONNECTIONS,
   type BridgeMethod,
   type ConnectionConfig,
   type Description,
@@ -78,9 +77,6 @@ export class BridgeTab implements ChannelLine {
 
   /** Makes the tab's half of a new connection and gives its number. */
   adopt(connection: BridgedPeerConnection, config: ConnectionConfig): number {
-    if (this.#connections.size >= MAX_CONNECTIONS) {
-      throw new DOMException(`more than ${MAX_CONNECTIONS} connections`, 'InvalidStateError')
-    }
     const pc = this.#next()
     this.#connections.set(pc, connection)
     const { iceServers, iceTransportPolicy } = config

@@ -112,8 +112,11 @@ export class BridgedDataChannel extends EventAttributes {
   /** The real channel is closed, or its connection is. */
   ended(): void {
     if (this.#readyState === 'closed') return
+    const opened = this.#readyState !== 'connecting'
     this.#readyState = 'closed'
     this.#outgoing = []
+    // libp2p waits for `open`, which only an error ends.
+    if (!opened) this.dispatchEvent(new ChannelErrorEvent())
     this.dispatchEvent(new Event('close'))
   }
 
@@ -152,6 +155,14 @@ export class BridgedDataChannel extends EventAttributes {
     const chunks = this.#outgoing
     this.#outgoing = []
     if (chunks.length > 0) this.#line.send(this.number, chunks)
+  }
+}
+
+class ChannelErrorEvent extends Event {
+  readonly error = new DOMException('the channel never opened', 'NetworkError')
+
+  constructor() {
+    super('error')
   }
 }
 

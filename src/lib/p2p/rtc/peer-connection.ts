@@ -5,7 +5,7 @@ import type {
   Description,
   FromBridge,
 } from '../../rpc/rtc-messages.ts'
-import { BridgedDataChannel, INIT_LABEL } from './data-channel.ts'
+import { BridgedDataChannel, INIT_LABEL, type ChannelLine } from './data-channel.ts'
 import { EventAttributes } from './event-attributes.ts'
 import type { BridgeTab } from './bridge-tab.ts'
 
@@ -48,7 +48,15 @@ export class BridgedIceCandidate implements Candidate {
   }
 }
 
-/** The worker's half of an RTCPeerConnection (https://www.w3.org/TR/webrtc/#rtcpeerconnection-interface). */
+/** Of a connection that no tab holds: nothing is ever sent. */
+const NO_LINE: ChannelLine = { send: () => undefined, close: () => undefined }
+
+/**
+ * The worker's half of an RTCPeerConnection (https://www.w3.org/TR/webrtc/#rtcpeerconnection-interface).
+ *
+ * Without a tab it is made all the same and its calls fail: libp2p tells the peer when a call fails, but when the
+ * constructor throws it leaves the signalling stream open and the peer waiting.
+ */
 export class BridgedPeerConnection extends EventAttributes {
   connectionState: State['connection'] = 'new'
   iceConnectionState: State['ice'] = 'new'
@@ -56,15 +64,14 @@ export class BridgedPeerConnection extends EventAttributes {
   signalingState: State['signaling'] = 'stable'
   localDescription: BridgedSessionDescription | null = null
   remoteDescription: BridgedSessionDescription | null = null
-  readonly #tab: BridgeTab
+  readonly #tab: BridgeTab | null
   readonly #number: number
   readonly #channels = new Map<number, BridgedDataChannel>()
 
-  /** @throws DOMException (InvalidStateError) when the tab has its most connections. */
-  constructor(tab: BridgeTab, config: ConnectionConfig = {}) {
+  constructor(tab: BridgeTab | null, config: ConnectionConfig = {}) {
     super()
     this.#tab = tab
-    this.#number = tab.adopt(this, config)
+    this.#number = tab?.adopt(this, config) ?? 0
   }
 
   async createOffer(): Promise<BridgedSessionDescription> {
@@ -95,14 +102,16 @@ export class BridgedPeerConnection extends EventAttributes {
   /** @throws DOMException (InvalidStateError) when the connection is closed. */
   createDataChannel(label: string): BridgedDataChannel {
     if (this.connectionState === 'closed') throw closedError()
-    const channel = this.#tab.openChannel(this.#number, label)
+    const channel =
+      this.#tab?.openChannel(this.#number, label) ??
+      new BridgedDataChannel(NO_LINE, { number: 0, label, id: null, readyState: 'connecting' })
     this.#channels.set(channel.number, channel)
     return channel
   }
 
   close(): void {
     if (this.connectionState === 'closed') return
-    this.#tab.release(this.#number)
+    this.#tab?.release(this.#number)
     this.#end()
   }
 
@@ -120,6 +129,7 @@ export class BridgedPeerConnection extends EventAttributes {
     this.connectionState = connection
     if (was === connection) return
     if (connection === 'connected') this.#openInit()
+    if (connection === 'failed') this.#endChannels()
     this.dispatchEvent(new Event('connectionstatechange'))
   }
 
@@ -145,7 +155,7 @@ export class BridgedPeerConnection extends EventAttributes {
   /** The other side, or the tab that held the connection, is gone. */
   lost(): void {
     if (this.connectionState === 'closed') return
-    this.#tab.release(this.#number)
+    this.#tab?.release(this.#number)
     this.#end()
     this.dispatchEvent(new Event('connectionstatechange'))
   }
@@ -178,6 +188,10 @@ export class BridgedPeerConnection extends EventAttributes {
   #end(): void {
     this.connectionState = 'closed'
     this.signalingState = 'closed'
+    this.#endChannels()
+  }
+
+  #endChannels(): void {
     const channels = [...this.#channels.values()]
     this.#channels.clear()
     for (const channel of channels) channel.ended()
@@ -198,6 +212,7 @@ export class BridgedPeerConnection extends EventAttributes {
 
   async #call(request: BridgeMethod): Promise<Description | null> {
     if (this.connectionState === 'closed') throw closedError()
+    if (this.#tab === null) throw new DOMException('no tab has WebRTC', 'InvalidStateError')
     return await this.#tab.call(this.#number, request)
   }
 }

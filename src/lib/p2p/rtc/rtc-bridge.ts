@@ -1,5 +1,5 @@
 import { TypedEventEmitter } from 'main-event'
-import type { ConnectionConfig } from '../../rpc/rtc-messages.ts'
+import { MAX_CONNECTIONS, type ConnectionConfig } from '../../rpc/rtc-messages.ts'
 import { BridgeTab } from './bridge-tab.ts'
 import {
   BridgedIceCandidate,
@@ -37,7 +37,7 @@ export class RtcBridge extends TypedEventEmitter<RtcBridgeEvents> {
 
   /** Puts the stand-ins where @libp2p/webrtc looks for the platform's. To be called before it is imported. */
   install(scope: object): void {
-    const choose = (): BridgeTab => this.#choose()
+    const choose = (): BridgeTab | null => this.#choose()
     Object.assign(scope, {
       RTCPeerConnection: class extends BridgedPeerConnection {
         constructor(config?: ConnectionConfig) {
@@ -72,15 +72,16 @@ export class RtcBridge extends TypedEventEmitter<RtcBridgeEvents> {
     if (held || this.#tabs.size === 0) this.#changed()
   }
 
-  /** @throws DOMException (InvalidStateError) when no tab is there. */
-  #choose(): BridgeTab {
-    const entries = [...this.#tabs.values()]
+  /** Null when no tab has WebRTC and room for one more. */
+  #choose(): BridgeTab | null {
+    const roomy = [...this.#tabs.values()].filter(
+      ({ bridge }) => bridge.connectionCount < MAX_CONNECTIONS,
+    )
     const chosen =
-      entries.find(({ bridge }) => bridge.connectionCount > 0) ??
-      entries.find(({ tab }) => tab.visible) ??
-      entries[0]
-    if (chosen === undefined) throw new DOMException('no tab has WebRTC', 'InvalidStateError')
-    return chosen.bridge
+      roomy.find(({ bridge }) => bridge.connectionCount > 0) ??
+      roomy.find(({ tab }) => tab.visible) ??
+      roomy[0]
+    return chosen?.bridge ?? null
   }
 
   #changed(): void {

@@ -1,0 +1,153 @@
+import { expect, test } from 'vitest'
+import type { BridgedDataChannel } from '../../../../src/lib/p2p/rtc/data-channel.ts'
+import type { BridgedPeerConnection } from '../../../../src/lib/p2p/rtc/peer-connection.ts'
+import { RtcBridge, type RtcTab } from '../../../../src/lib/p2p/rtc/rtc-bridge.ts'
+import { InvalidDataError } from '../../../../src/lib/protocol/errors.ts'
+import type { FromBridge, ToBridge } from '../../../../src/lib/rpc/rtc-messages.ts'
+
+class FakeTab implements RtcTab {
+  readonly id: string
+  readonly webrtc: boolean
+  visible = false
+  readonly told: ToBridge[] = []
+
+  constructor(id: string, webrtc = true) {
+    this.id = id
+    this.webrtc = webrtc
+  }
+
+  post(message: unknown): void {
+    this.told.push(message as ToBridge)
+  }
+
+  last<T extends ToBridge['type']>(type: T): Extract<ToBridge, { type: T }> {
+    const found = this.told.findLast((message) => message.type === type)
+    if (found === undefined) throw new Error(`the tab was not told to ${type}`)
+    return found as Extract<ToBridge, { type: T }>
+  }
+}
+
+function bridge(...tabs: FakeTab[]) {
+  const bridge = new RtcBridge()
+  const scope: { RTCPeerConnection?: new () => BridgedPeerConnection } = {}
+  bridge.install(scope)
+  for (const tab of tabs) bridge.add(tab)
+  let changes = 0
+  bridge.addEventListener('changed', () => {
+    changes += 1
+  })
+  const say = (tab: FakeTab, message: FromBridge): void => {
+    bridge.receive(tab, message)
+  }
+  return { bridge, say, changes: () => changes, make: () => new scope.RTCPeerConnection!() }
+}
+
+const state = (pc: number, connection: 'connected' | 'failed'): FromBridge => ({
+  type: 'state',
+  pc,
+  connection,
+  ice: connection === 'connected' ? 'connected' : 'failed',
+  gathering: 'complete',
+  signaling: 'stable',
+})
+
+function eventsOf(
+  target: BridgedDataChannel | BridgedPeerConnection,
+  ...types: string[]
+): string[] {
+  const seen: string[] = []
+  for (const type of types) target.addEventListener(type, () => seen.push(type))
+  return seen
+}
+
+test('without a tab that has WebRTC every call of a connection fails', async () => {
+  const { bridge: node, make } = bridge(new FakeTab('a', false))
+  expect(node.available).toBe(false)
+  const connection = make()
+  connection.createDataChannel('init')
+  await expect(connection.createOffer()).rejects.toMatchObject({ name: 'InvalidStateError' })
+})
+
+test('a visible tab is preferred', () => {
+  const hidden = new FakeTab('a')
+  const visible = new FakeTab('b')
+  visible.visible = true
+  bridge(hidden, visible).make()
+  expect(hidden.told).toHaveLength(0)
+  expect(visible.last('create').pc).toBe(1)
+})
+
+test('when the tab goes its connections close at once and the next is made in another', () => {
+  const first = new FakeTab('a')
+  const second = new FakeTab('b')
+  const { bridge: node, make, changes } = bridge(first, second)
+  const connection = make()
+  const events = eventsOf(connection, 'connectionstatechange')
+
+  node.remove(first)
+
+  expect(connection.connectionState).toBe('closed')
+  expect(events).toEqual(['connectionstatechange'])
+  expect(changes()).toBe(1)
+  expect(node.available).toBe(true)
+  make()
+  expect(second.last('create').pc).toBe(1)
+})
+
+test('a call under way fails when its tab goes', async () => {
+  const tab = new FakeTab('a')
+  const { bridge: node, make } = bridge(tab)
+  const offer = make().createOffer()
+  node.remove(tab)
+  await expect(offer).rejects.toMatchObject({ name: 'AbortError' })
+})
+
+test('the init channel counts as open once connected, and as closed once closed here', async () => {
+  const tab = new FakeTab('a')
+  const { say, make } = bridge(tab)
+  const channel = make().createDataChannel('init')
+  const events = eventsOf(channel, 'open', 'close', 'error')
+  say(tab, state(tab.last('create').pc, 'connected'))
+  channel.close()
+  await Promise.resolve()
+  expect(events).toEqual(['open', 'close'])
+  // The real one stays, so that neither side waits for the other's closing.
+  expect(tab.told.some(({ type }) => type === 'closeChannel')).toBe(false)
+})
+
+test('a channel that never opens ends with an error, for those who wait for it', () => {
+  const tab = new FakeTab('a')
+  const { say, make } = bridge(tab)
+  const events = eventsOf(make().createDataChannel('init'), 'open', 'error', 'close')
+  say(tab, state(tab.last('create').pc, 'failed'))
+  expect(events).toEqual(['error', 'close'])
+})
+
+test('buffered bytes are those the tab has not reported as sent', async () => {
+  const tab = new FakeTab('a')
+  const { say, make } = bridge(tab)
+  const channel = make().createDataChannel('')
+  const number = tab.last('channel').channel
+  say(tab, { type: 'open', channel: number, id: 1 })
+  const events = eventsOf(channel, 'bufferedamountlow')
+  channel.send(new Uint8Array(300 * 1024))
+  channel.send(new Uint8Array(100))
+  await Promise.resolve()
+
+  expect(tab.last('data').chunks.map(({ byteLength }) => byteLength)).toEqual([300 * 1024, 100])
+  expect(channel.bufferedAmount).toBe(300 * 1024 + 100)
+  say(tab, { type: 'sent', channel: number, bytes: 300 * 1024 })
+  expect(channel.bufferedAmount).toBe(100)
+  expect(events).toHaveLength(1)
+})
+
+test.each([null, { type: 'nonsense' }, { type: 'state', pc: -1 }])(
+  'a message out of shape is refused: %j',
+  (message) => {
+    const tab = new FakeTab('a')
+    const { bridge: node } = bridge(tab)
+    expect(() => {
+      node.receive(tab, message)
+    }).toThrow(InvalidDataError)
+  },
+)
