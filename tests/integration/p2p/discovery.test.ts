@@ -31,7 +31,7 @@ test('learns other relays from its own, and reserves there too', async () => {
   const { network } = ada.node
   const learned = (): boolean =>
     network.relays().some(({ source, state }) => source === 'learned' && state === 'reserved')
-  await until(network as unknown as EventTarget, 'changed', learned)
+  await until(network, 'changed', learned)
   expect(ada.node.peers.myRelays()).toHaveLength(2)
 })
 

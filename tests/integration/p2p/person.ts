@@ -130,11 +130,11 @@ export function until(
 }
 
 export function onState({ network }: P2P, state: NodeState): Promise<void> {
-  return until(network as unknown as EventTarget, 'changed', () => network.state === state)
+  return until(network, 'changed', () => network.state === state)
 }
 
 export function onPath({ peers }: P2P, peer: PeerIdString, path: PeerPath): Promise<void> {
-  return until(peers as unknown as EventTarget, 'path', () => peers.path(peer) === path)
+  return until(peers, 'path', () => peers.path(peer) === path)
 }
 
 /** The channels somebody is handed with one peer. */

@@ -81,7 +81,9 @@ export class LazyDht {
       if (!(await peerStore.has(connection.remotePeer))) continue
       const { protocols } = await peerStore.get(connection.remotePeer)
       if (!protocols.includes(DHT_PROTOCOL)) continue
-      for (const topology of topologies) topology.onConnect?.(connection.remotePeer, connection)
+      for (const topology of topologies) {
+        await topology.onConnect?.(connection.remotePeer, connection)
+      }
     }
   }
 }

@@ -9,9 +9,9 @@ export interface ReferralsComponents {
   random: Random
   log: Logger
   /** The relays to ask; none when enough are known. */
-  askable(): Connection[]
+  askable: () => Connection[]
   /** Takes what a relay named. */
-  learn(relays: readonly ListedRelay[]): Promise<void>
+  learn: (relays: readonly ListedRelay[]) => Promise<void>
 }
 
 /** Asks my relays for others until there are enough: a relay that has just started names none yet. */

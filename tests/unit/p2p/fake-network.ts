@@ -1,0 +1,127 @@
+import type { Connection, Libp2p, Stream } from '@libp2p/interface'
+import { streamPair } from '@libp2p/utils'
+import { Links } from '../../../src/lib/p2p/keeper/links.ts'
+import { LinkChannels } from '../../../src/lib/p2p/channels/channels.ts'
+import type { Node } from '../../../src/lib/p2p/node.ts'
+import { type PeerIdString, peerIdOf } from '../../../src/lib/protocol/ids.ts'
+import { type Clock, type Logger, systemRandom } from '../../../src/lib/protocol/seams.ts'
+
+export const silent: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+}
+
+const [first, second] = [1, 2].map((byte) => peerIdOf(new Uint8Array(32).fill(byte))).toSorted()
+
+/** Two peers, the smaller id first. */
+export const SMALLER = first!
+export const LARGER = second!
+
+type Handler = (stream: Stream, connection: Connection) => void
+
+/** One side of a network that tests move by hand: libp2p as far as links and channels use it. */
+export class FakeSide {
+  readonly self: PeerIdString
+  readonly links: Links
+  readonly channels: LinkChannels
+  readonly doubted: string[] = []
+  readonly #events = new EventTarget()
+  readonly #handlers = new Map<string, Handler>()
+
+  constructor(self: PeerIdString, clock: Clock) {
+    this.self = self
+    this.links = new Links({ self, clock, log: silent })
+    this.links.attach(this.#events as unknown as Libp2p)
+    this.channels = new LinkChannels({
+      self,
+      links: this.links,
+      clock,
+      random: systemRandom,
+      log: silent,
+      doubt: ({ id }) => this.doubted.push(id),
+    })
+  }
+
+  async start(): Promise<void> {
+    const libp2p = {
+      handle: (protocol: string, handler: Handler) => {
+        this.#handlers.set(protocol, handler)
+        return Promise.resolve()
+      },
+      unhandle: (protocol: string) => {
+        this.#handlers.delete(protocol)
+        return Promise.resolve()
+      },
+    }
+    await this.channels.attach({ libp2p } as unknown as Node)
+  }
+
+  tell(type: 'connection:open' | 'connection:close', connection: FakeConnection): void {
+    this.#events.dispatchEvent(new CustomEvent(type, { detail: connection }))
+  }
+
+  incoming(protocol: string, stream: Stream, connection: FakeConnection): void {
+    this.#handlers.get(protocol)?.(stream, connection as unknown as Connection)
+  }
+}
+
+export class FakeConnection {
+  readonly id: string
+  readonly direct: boolean
+  readonly direction: 'inbound' | 'outbound'
+  readonly remotePeer: { toString(): string }
+  status: 'open' | 'closed' = 'open'
+  other: FakeConnection | null = null
+  readonly #side: FakeSide
+  readonly #streams: Stream[] = []
+
+  constructor(
+    side: FakeSide,
+    remote: PeerIdString,
+    init: { id: string; direct: boolean; direction: 'inbound' | 'outbound' },
+  ) {
+    this.#side = side
+    this.remotePeer = { toString: () => remote }
+    this.id = init.id
+    this.direct = init.direct
+    this.direction = init.direction
+  }
+
+  async newStream(protocol: string, options: { signal: AbortSignal }): Promise<Stream> {
+    const [here, there] = await streamPair({ protocol })
+    options.signal.throwIfAborted()
+    this.#streams.push(here)
+    this.other?.arrive(protocol, there)
+    return here
+  }
+
+  arrive(protocol: string, stream: Stream): void {
+    this.#streams.push(stream)
+    this.#side.incoming(protocol, stream, this)
+  }
+
+  abort(reason: Error): void {
+    if (this.status === 'closed') return
+    this.status = 'closed'
+    for (const stream of this.#streams) stream.abort(reason)
+    this.#side.tell('connection:close', this)
+    this.other?.abort(reason)
+  }
+}
+
+let connections = 0
+
+/** A connection that `from` opened to `to`; both sides are told. */
+export function connect(from: FakeSide, to: FakeSide, path: 'direct' | 'relayed'): FakeConnection {
+  connections += 1
+  const init = { id: `c${connections}`, direct: path === 'direct' }
+  const near = new FakeConnection(from, to.self, { ...init, direction: 'outbound' })
+  const far = new FakeConnection(to, from.self, { ...init, direction: 'inbound' })
+  near.other = far
+  far.other = near
+  from.tell('connection:open', near)
+  to.tell('connection:open', far)
+  return near
+}

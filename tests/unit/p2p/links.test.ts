@@ -1,0 +1,72 @@
+import { expect, test } from 'vitest'
+import { CROSSING_MS, RELAYED_SPARE_MS } from '../../../src/lib/p2p/keeper/links.ts'
+import { ManualClock } from '../../fixtures/manual-clock.ts'
+import { connect, FakeSide, LARGER, SMALLER } from './fake-network.ts'
+
+function sides() {
+  const clock = new ManualClock()
+  return { clock, small: new FakeSide(SMALLER, clock), large: new FakeSide(LARGER, clock) }
+}
+
+test('of two direct connections one side opened, the newer stays', () => {
+  const { small, large } = sides()
+  const older = connect(large, small, 'direct')
+  const newer = connect(large, small, 'direct')
+  expect(older.status).toBe('closed')
+  expect(small.links.of(LARGER).map(({ id }) => id)).toEqual([newer.id])
+  expect(large.links.of(SMALLER).map(({ id }) => id)).toEqual([newer.id])
+})
+
+test.for(['small first', 'large first'])(
+  "of two that crossed, the smaller peer id's stays (%s)",
+  (order) => {
+    const { small, large } = sides()
+    const open = {
+      small: () => connect(small, large, 'direct'),
+      large: () => connect(large, small, 'direct'),
+    }
+    const own = order === 'small first' ? open.small() : (open.large(), open.small())
+    if (order === 'small first') open.large()
+    expect(small.links.of(LARGER).map(({ id }) => id)).toEqual([own.id])
+    expect(large.links.of(SMALLER).map(({ id }) => id)).toEqual([own.id])
+  },
+)
+
+test('of two opened far apart by different sides, the newer stays', () => {
+  const { clock, small, large } = sides()
+  connect(small, large, 'direct')
+  clock.advance(CROSSING_MS + 1)
+  const newer = connect(large, small, 'direct')
+  expect(small.links.of(LARGER).map(({ id }) => id)).toEqual([newer.id])
+})
+
+test('a relayed connection stays beside a direct one and counts again without it', () => {
+  const { small, large } = sides()
+  const paths: string[] = []
+  small.links.addEventListener('path', ({ detail }) => paths.push(detail.path))
+  connect(small, large, 'relayed')
+  const direct = connect(large, small, 'direct')
+  direct.abort(new Error('gone'))
+  expect(paths).toEqual(['relayed', 'direct', 'relayed'])
+})
+
+test('a second relayed connection is closed only after an upgrade had its time', () => {
+  const { clock, small, large } = sides()
+  connect(small, large, 'relayed')
+  connect(large, small, 'relayed')
+  clock.advance(RELAYED_SPARE_MS - 1)
+  expect(small.links.of(LARGER)).toHaveLength(2)
+  clock.advance(1)
+  expect(small.links.of(LARGER)).toHaveLength(1)
+  expect(clock.pending).toBe(0)
+})
+
+test('detached, it holds nothing and says that everybody is offline', () => {
+  const { clock, small, large } = sides()
+  connect(small, large, 'relayed')
+  connect(large, small, 'relayed')
+  small.links.detach()
+  large.links.detach()
+  expect(small.links.path(LARGER)).toBe('offline')
+  expect(clock.pending).toBe(0)
+})
