@@ -39,7 +39,9 @@ export class Person {
   /** On a phone an open conversation hides the way to other screens: then back first. */
   async goTo(screen: 'Chats' | 'Contacts' | 'Network' | 'Settings'): Promise<void> {
     const link = this.navigation.getByRole('link', { name: screen })
-    if (!(await link.isVisible())) await this.page.getByRole('link', { name: /^Back/ }).click()
+    const back = this.page.getByRole('link', { name: /^Back/ })
+    await link.or(back).first().waitFor()
+    if (!(await link.isVisible())) await back.click()
     await link.click()
     await this.navigation.locator('[aria-current=page]', { hasText: screen }).waitFor()
   }
@@ -60,7 +62,7 @@ export class Person {
   async myLink(): Promise<string> {
     await this.openMyCode()
     await this.page.getByText('More', { exact: true }).click()
-    const link = await this.page.locator('[data-my-link]').textContent()
+    const link = await this.page.getByLabel('Link', { exact: true }).textContent()
     return (link ?? '').trim()
   }
 
@@ -111,7 +113,7 @@ export class Person {
     await other.accept(names.mine)
     await this.goTo('Contacts')
     await this.contact(names.theirs)
-      .getByText(/^Online/)
+      .getByText(/^(Direct|Through a relay)$/)
       .waitFor()
   }
 

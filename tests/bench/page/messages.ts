@@ -1,0 +1,20 @@
+/** What the bench's tab and its worker say to each other. */
+export type ToWorker =
+  | { type: 'rtc'; message: unknown }
+  | { type: 'start'; relay: string }
+  | { type: 'meet'; peer: string; relay: string }
+  | { type: 'echo'; rounds: number; bytes: number }
+  | { type: 'bulk'; bytes: number }
+
+export type ToTab =
+  | { type: 'rtc'; message: unknown }
+  | { type: 'answer'; value: unknown }
+  | { type: 'failure'; text: string }
+
+/** First byte of a frame: send it back, count it, or count it and say when all are there. */
+export const ECHO = 1
+export const BULK = 2
+export const LAST = 3
+
+/** Bytes of a frame, and of a raw channel's message, when much is sent. */
+export const CHUNK_BYTES = 16 * 1024

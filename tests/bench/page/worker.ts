@@ -1,0 +1,141 @@
+/// <reference lib="webworker" />
+import { createSecrets, openIdentity } from '../../../src/lib/crypto/identity.ts'
+import { StarlingDatabase } from '../../../src/lib/db/schema.ts'
+import type { Channel, P2P } from '../../../src/lib/p2p/api.ts'
+import { DexiePeerRecordStore } from '../../../src/lib/p2p/discovery/record-store.ts'
+import { LogRing } from '../../../src/lib/p2p/log-ring.ts'
+import { DexieRelayStore } from '../../../src/lib/p2p/relay-book/store.ts'
+import { RtcBridge, type RtcTab } from '../../../src/lib/p2p/rtc/rtc-bridge.ts'
+import { parsePeerId } from '../../../src/lib/protocol/ids.ts'
+import { systemClock, systemRandom } from '../../../src/lib/protocol/seams.ts'
+import { BULK, CHUNK_BYTES, ECHO, LAST, type ToTab, type ToWorker } from './messages.ts'
+
+declare const self: SharedWorkerGlobalScope
+
+const PROTOCOL = '/starling/bench/1.0.0'
+
+const bridge = new RtcBridge()
+bridge.install(globalThis)
+
+let node: P2P | null = null
+let direct = Promise.withResolvers<Channel>()
+let answered = Promise.withResolvers<Uint8Array>()
+
+self.onconnect = ({ ports }) => {
+  const port = ports[0]!
+  const post = (message: ToTab, transfer: Transferable[] = []): void => {
+    port.postMessage(message, transfer)
+  }
+  const tab: RtcTab = {
+    id: 'bench',
+    webrtc: true,
+    visible: true,
+    post: (message, transfer) => {
+      post({ type: 'rtc', message }, transfer)
+    },
+  }
+  bridge.add(tab)
+  port.onmessage = ({ data }: MessageEvent<ToWorker>) => {
+    if (data.type === 'rtc') {
+      bridge.receive(tab, data.message)
+      return
+    }
+    run(data).then(
+      (value) => {
+        post({ type: 'answer', value })
+      },
+      (error: unknown) => {
+        post({ type: 'failure', text: String(error) })
+      },
+    )
+  }
+}
+
+async function run(order: Exclude<ToWorker, { type: 'rtc' }>): Promise<unknown> {
+  switch (order.type) {
+    case 'start':
+      return start(order.relay)
+    case 'meet':
+      node?.peers.want(parsePeerId(order.peer), [order.relay])
+      await direct.promise
+      return null
+    case 'echo':
+      return echo(order.rounds, order.bytes)
+    case 'bulk':
+      return bulk(order.bytes)
+  }
+}
+
+/** Starts a node with keys of its own; resolves with its peer id once a relay holds a place for it. */
+async function start(relay: string): Promise<string> {
+  const { p2p } = await import('../../../src/lib/p2p/index.ts')
+  const identity = await openIdentity(createSecrets(systemRandom))
+  const db = new StarlingDatabase()
+  const { loggers } = new LogRing(systemClock)
+  node = p2p({ origin: relay })({
+    identity,
+    clock: systemClock,
+    random: systemRandom,
+    loggers,
+    bridge,
+    relays: new DexieRelayStore(db),
+    records: new DexiePeerRecordStore(db),
+  })
+  await node.channels.handle({
+    protocol: PROTOCOL,
+    maxFrameBytes: CHUNK_BYTES,
+    accept: () => true,
+    onChannel: (channel) => {
+      void serve(channel)
+    },
+  })
+  await node.start()
+  const { network } = node
+  await new Promise<void>((resolve) => {
+    const look = (): void => {
+      if (network.state === 'online') resolve()
+    }
+    network.addEventListener('changed', look)
+    look()
+  })
+  return identity.peer
+}
+
+async function serve(channel: Channel): Promise<void> {
+  if (channel.path === 'direct') direct.resolve(channel)
+  for await (const frame of channel.frames()) {
+    if (frame[0] === ECHO) await channel.send(Uint8Array.of(0, ...frame.subarray(1)))
+    else if (frame[0] === LAST) await channel.send(Uint8Array.of(0))
+    else if (frame[0] !== BULK) answered.resolve(frame)
+  }
+  direct = Promise.withResolvers()
+}
+
+/** Milliseconds of each round trip. */
+async function echo(rounds: number, bytes: number): Promise<number[]> {
+  const channel = await direct.promise
+  const frame = new Uint8Array(bytes)
+  frame[0] = ECHO
+  const times: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    answered = Promise.withResolvers()
+    const startMs = performance.now()
+    await channel.send(frame)
+    await answered.promise
+    times.push(performance.now() - startMs)
+  }
+  return times
+}
+
+/** Milliseconds until the other side has said that all is there. */
+async function bulk(bytes: number): Promise<number> {
+  const channel = await direct.promise
+  const frame = new Uint8Array(CHUNK_BYTES)
+  frame[0] = BULK
+  answered = Promise.withResolvers()
+  const startMs = performance.now()
+  for (let sent = 0; sent < bytes; sent += CHUNK_BYTES) await channel.send(frame)
+  await channel.send(Uint8Array.of(LAST))
+  await answered.promise
+  return performance.now() - startMs
+}

@@ -1,0 +1,43 @@
+import { noise } from '@chainsafe/libp2p-noise'
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { identify } from '@libp2p/identify'
+import { webSockets } from '@libp2p/websockets'
+import { multiaddr } from '@multiformats/multiaddr'
+import { createLibp2p } from 'libp2p'
+import { readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Relay } from '../support/relay.ts'
+
+/** Bytes of resident memory a relay spends on each idle connection: the growth by many, divided. */
+export async function idleConnectionBytes(connections: number): Promise<number> {
+  await using relay = await Relay.start('--max-connections-per-address', String(connections * 2))
+  await using stack = new AsyncDisposableStack()
+  const address = multiaddr(`/dns4/localhost/tcp/${relay.port}/ws`)
+  const connect = async (): Promise<void> => {
+    const client = await createLibp2p({
+      transports: [webSockets()],
+      connectionEncrypters: [noise()],
+      streamMuxers: [yamux()],
+      connectionGater: { denyDialMultiaddr: () => false },
+      services: { identify: identify() },
+    })
+    stack.defer(() => client.stop())
+    await client.dial(address)
+  }
+  // The first ones load code and fill pools.
+  for (let warmUp = 0; warmUp < 5; warmUp++) await connect()
+  const before = await residentBytes(relay.pid)
+  for (let connection = 0; connection < connections; connection++) await connect()
+  return ((await residentBytes(relay.pid)) - before) / connections
+}
+
+/** Resident memory once it has come to rest: the smallest of some looks. */
+async function residentBytes(pid: number): Promise<number> {
+  const looks: number[] = []
+  for (let look = 0; look < 6; look++) {
+    await delay(500)
+    const [, pages] = (await readFile(`/proc/${pid}/statm`, 'utf8')).split(' ')
+    looks.push(Number(pages) * 4096)
+  }
+  return Math.min(...looks)
+}
