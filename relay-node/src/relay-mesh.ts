@@ -6,6 +6,7 @@
  */
 import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
 import type { IdentifyResult, PeerId, PeerInfo } from '@libp2p/interface'
+import { isPrivate } from '@libp2p/utils'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { isPeerId, type PeerIdString } from '#lib/protocol/ids.ts'
 import {
@@ -122,9 +123,12 @@ export class RelayMesh {
   }
 
   readonly #onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
-    const { peerId, protocols, agentVersion, listenAddrs, signedPeerRecord } = detail
+    const { peerId, protocols, agentVersion, listenAddrs, signedPeerRecord, connection } = detail
     if (!protocols.includes(RELAY_V2_HOP_CODEC) || !protocols.includes(DHT_PROTOCOL)) return
+    // Whoever comes from outside does not choose what is dialled inside.
+    const mayBePrivate = isPrivate(connection.remoteAddr)
     const addresses = (signedPeerRecord?.addresses ?? listenAddrs)
+      .filter((address) => mayBePrivate || !isPrivate(address))
       .map((address) => withPeer(address, peerId))
       .filter((address) => v.is(addressSchema, address))
       // Names reach further than the addresses of a LAN.
@@ -136,6 +140,7 @@ export class RelayMesh {
 
   readonly #onDisconnect = ({ detail: peer }: CustomEvent<PeerId>): void => {
     this.#described.delete(peer.toString())
+    this.#answeredAtMs.delete(peer.toString())
   }
 
   /** Remembers a relay to visit, by the first WebSocket address there is. */
