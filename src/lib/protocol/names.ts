@@ -20,7 +20,8 @@ const VISIBLE = /[\p{L}\p{N}\p{P}\p{S}]/u
 /** The name as it is shown: composed (NFC), without what cannot be seen, single blanks. May be empty. */
 export function cleanName(text: string): string {
   const cleaned = text
-    .replace(/\s/gu, ' ')
+    // U+FEFF counts as a blank in a regular expression and nowhere else.
+    .replace(/[^\S\uFEFF]/gu, ' ')
     .replace(UNWANTED, '')
     .normalize('NFC')
     .replace(/ +/g, ' ')

@@ -9,16 +9,11 @@ import {
 } from '#lib/delivery/envelope.ts'
 import { frameCodec, type Frame } from '#lib/delivery/frames.ts'
 import { plainSealer } from '#lib/delivery/seams.ts'
+import type { Channel } from '#lib/p2p/api.ts'
 import { WINDOW } from '#lib/delivery/session.ts'
 import { InvalidDataError, StarlingError, StorageFullError } from '#lib/protocol/errors.ts'
 import { chainIdOf, type MessageId, type PeerIdString } from '#lib/protocol/ids.ts'
-import {
-  FakeNetwork,
-  settled,
-  silentLogger,
-  type FakeChannel,
-  type FakeHost,
-} from '../../fixtures/fake-network.ts'
+import { FakeNetwork, settled, silentLogger, type FakeHost } from '../../fixtures/fake-network.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { MemoryDeliveryStore } from '../../fixtures/memory-delivery-store.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
@@ -169,9 +164,8 @@ test('a retry is byte for byte the same', async () => {
 
 test('more than a window waits for acknowledgements and then follows', async () => {
   for (let index = 0; index < WINDOW * 2 + 5; index += 1) await say(anna, String(index))
-  let messages = 0
   await connect()
-  messages = texts(ben).length
+  const messages = texts(ben).length
   expect(messages).toBe(WINDOW * 2 + 5)
   expect((await standing(anna)).mine.received).toBe(messages)
 })
@@ -272,22 +266,22 @@ test('a payload at the limit goes, one byte more does not', async () => {
 class Puppet {
   readonly heard: Frame[] = []
   readonly chain = chainIdOf(new Uint8Array(16).fill(7))
-  readonly #channel: FakeChannel
+  readonly #channel: Channel
   #head: MessageId | null = null
 
-  constructor(channel: FakeChannel) {
+  constructor(channel: Channel) {
     this.#channel = channel
     void this.#listen()
   }
 
   static async at(): Promise<Puppet> {
     await ben.delivery.stop()
-    let channel: FakeChannel | null = null
+    let channel: Channel | null = null
     await ben.host.channels.handle({
       protocol: PROTOCOL,
       maxFrameBytes: 1e6,
       accept: () => true,
-      onChannel: (opened) => (channel = opened as FakeChannel),
+      onChannel: (opened) => (channel = opened),
     })
     network.connect(anna.host, ben.host)
     await settled()

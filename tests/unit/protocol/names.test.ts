@@ -24,13 +24,17 @@ test.each([
   expect(cleanName(text)).toBe(name)
 })
 
+/** Of any UTF-16 units, also halves of pairs. */
+const anyText = fc
+  .array(fc.oneof(fc.nat(0xffff), fc.constantFrom(0x20, 0x301, 0x200d, 0x202e, 0xfeff)))
+  .map((units) => String.fromCharCode(...units))
+
 test('cleaning twice is cleaning once', () => {
   fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), (text) => {
+    fc.property(anyText, (text) => {
       const once = cleanName(text)
       expect(cleanName(once)).toBe(once)
     }),
-    { numRuns: 1_000 },
   )
 })
 

@@ -153,10 +153,9 @@ describe('a text', () => {
 
   test('is not lost from the composer when there is no room for it', async () => {
     await anna.chat.saveDraft(anna.peer, 'precious')
-    const add = anna.db.messages.hook('creating', () => {
+    anna.db.messages.hook('creating', () => {
       throw new DOMException('full', 'QuotaExceededError')
     })
-    expect(add).toBeDefined()
     await expect(say(anna, anna.peer, 'precious')).rejects.toThrow(StorageFullError)
     expect((await conversation(anna, anna.peer)).draft).toBe('precious')
     expect(await timeline(anna, anna.peer)).toMatchObject({ items: [] })

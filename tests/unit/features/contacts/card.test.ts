@@ -152,7 +152,7 @@ describe('a code that does not work says why', () => {
     '#/c/AAAA',
     '#/c/%E0%A4%A',
     'web+starling:',
-    `${anna.peer.slice(0, -1)}`,
+    anna.peer.slice(0, -1),
     `${anna.peer}@nowhere`,
     `${anna.peer}@/ip4/1.2.3.4/tcp/1/p2p/${ben.peer}`,
     `${anna.peer}@/ip4/1.2.3.4@/ip4/1.2.3.4`,

@@ -10,7 +10,8 @@ import {
 } from '#lib/features/contacts/protocol.ts'
 import { MAX_NEW_REQUESTS_PER_MINUTE, MAX_REQUESTS } from '#lib/features/contacts/service.ts'
 import { DexieContactsStore } from '#lib/features/contacts/store.ts'
-import { FakeNetwork, settled, type FakeChannel } from '../../../fixtures/fake-network.ts'
+import type { Channel } from '#lib/p2p/api.ts'
+import { FakeNetwork, settled } from '../../../fixtures/fake-network.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { memoryDatabase } from '../../../fixtures/memory-database.ts'
 import { befriend, person, reopened, type Person } from '../../../fixtures/person.ts'
@@ -54,12 +55,12 @@ const requested = (of: Person): Promise<ContactRequest[]> =>
 async function stranger(seed: number, name = 'Stranger', sinceMs = 1) {
   const signer = await signerOf(seed)
   const host = network.host(signer.peer)
-  let channel: FakeChannel | null = null
+  let channel: Channel | null = null
   await host.channels.handle({
     protocol: CONTACTS_PROTOCOL,
     maxFrameBytes: 1e6,
     accept: () => true,
-    onChannel: (opened) => (channel = opened as FakeChannel),
+    onChannel: (opened) => (channel = opened),
   })
   network.connect(host, ben.host)
   await settled()

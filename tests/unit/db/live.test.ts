@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest'
+import { live } from '#lib/db/live.ts'
+import { orStorageFull } from '#lib/db/storage-full.ts'
+import { StorageFullError } from '#lib/protocol/errors.ts'
+import { settled } from '../../fixtures/fake-network.ts'
+import { memoryDatabase } from '../../fixtures/memory-database.ts'
+
+const named = (name: string) => ({ key: 'me' as const, name, createdAtMs: 0 })
+
+test('a watch shows what is and then each change', async () => {
+  const db = memoryDatabase()
+  const names: (string | undefined)[] = []
+  for await (const row of live(() => db.profile.get('me'))) {
+    names.push(row?.name)
+    if (names.length === 3) break
+    await db.profile.put(named(`name ${names.length}`))
+  }
+  expect(names).toEqual([undefined, 'name 1', 'name 2'])
+})
+
+test('a slow reader gets the latest, not each', async () => {
+  const db = memoryDatabase()
+  const names: (string | undefined)[] = []
+  for await (const row of live(() => db.profile.get('me'))) {
+    names.push(row?.name)
+    if (row?.name === 'last') break
+    for (let index = 0; index < 5; index += 1) await db.profile.put(named(String(index)))
+    await db.profile.put(named('last'))
+    await settled(10)
+  }
+  expect(names).toEqual([undefined, 'last'])
+})
+
+test('what changes beside the database is shown, too', async () => {
+  let outside = 'before'
+  let tell: (() => void) | null = null
+  const seen: string[] = []
+  const watch = live(() => Promise.resolve(outside), {
+    changes: (again) => {
+      tell = again
+      return () => (tell = null)
+    },
+  })
+  for await (const state of watch) {
+    seen.push(state)
+    if (state === 'after') break
+    outside = 'after'
+    tell!()
+  }
+  expect(seen).toEqual(['before', 'after'])
+  expect(tell).toBeNull()
+})
+
+test('an abort ends a watch, also one that waits', async () => {
+  const db = memoryDatabase()
+  const abort = new AbortController()
+  let states = 0
+  for await (const row of live(() => db.profile.get('me'), { signal: abort.signal })) {
+    expect(row).toBeUndefined()
+    states += 1
+    setImmediate(() => {
+      abort.abort()
+    })
+  }
+  const again = live(() => db.profile.get('me'), { signal: abort.signal })
+  expect(await again[Symbol.asyncIterator]().next()).toMatchObject({ done: true })
+  expect(states).toBe(1)
+})
+
+test('a failing query fails its reader', async () => {
+  const watch = live(() => Promise.reject(new TypeError('broken')))
+  await expect(watch[Symbol.asyncIterator]().next()).rejects.toThrow(TypeError)
+})
+
+test('a full disk has an error of its own, however deep it lies', async () => {
+  const full = new DOMException('full', 'QuotaExceededError')
+  const wrapped = Object.assign(new Error('aborted'), { name: 'AbortError', inner: full })
+  for (const error of [full, wrapped, new Error('x', { cause: full })]) {
+    await expect(orStorageFull(Promise.reject(error))).rejects.toThrow(StorageFullError)
+  }
+  await expect(orStorageFull(Promise.reject(new TypeError('other')))).rejects.toThrow(TypeError)
+  expect(await orStorageFull(Promise.resolve(7))).toBe(7)
+})

@@ -1,0 +1,137 @@
+import { readFile } from 'node:fs/promises'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import {
+  decodeEnvelope,
+  encodeEnvelope,
+  MAX_PAYLOAD_BYTES,
+  messageId,
+  type Envelope,
+} from '#lib/delivery/envelope.ts'
+import { frameCodec, MAX_FRAME_BYTES, type Frame } from '#lib/delivery/frames.ts'
+import { payloadCodec } from '#lib/features/chat/protocol.ts'
+import { MAX_TEXT_BYTES } from '#lib/features/chat/api.ts'
+import { helloCodec } from '#lib/features/contacts/protocol.ts'
+import { StarlingError } from '#lib/protocol/errors.ts'
+import { chainIdOf, messageIdOf } from '#lib/protocol/ids.ts'
+import { signerOf } from '../../fixtures/signers.ts'
+
+const ANNA = (await signerOf(1)).peer
+const BEN = (await signerOf(2)).peer
+const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })
+const chain = bytes(16).map(chainIdOf)
+const hash = fc.option(bytes(32).map(messageIdOf), { nil: null })
+const count = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })
+const number = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER })
+
+const envelopes: fc.Arbitrary<Envelope> = fc.record({
+  chain,
+  sequence: count,
+  previous: hash,
+  parent: hash,
+  clock: count,
+  sentAtMs: number,
+  payload: fc.uint8Array({ maxLength: 200 }),
+})
+const frames: fc.Arbitrary<Frame> = fc.oneof(
+  fc.record({
+    type: fc.constant('hello' as const),
+    mine: fc.record({ chain, sequence: number }),
+    yours: fc.option(fc.record({ chain, received: number, read: number }), { nil: null }),
+  }),
+  fc.record({ type: fc.constant('message' as const), sealed: fc.uint8Array({ maxLength: 200 }) }),
+  fc.record({ type: fc.constant('ack' as const), chain, received: number }),
+  fc.record({ type: fc.constant('read' as const), chain, read: number }),
+  fc.record({ type: fc.constant('want' as const), chain, first: number, last: number }),
+)
+
+test('envelopes and frames come back as they were', () => {
+  fc.assert(
+    fc.property(envelopes, frames, (envelope, frame) => {
+      expect(decodeEnvelope(encodeEnvelope(envelope))).toEqual(envelope)
+      expect(frameCodec.decode(frameCodec.encode(frame))).toEqual(frame)
+    }),
+  )
+})
+
+test('any bytes are a frame, or refused', () => {
+  const flipped = fc
+    .tuple(frames, fc.nat(), fc.integer({ min: 1, max: 255 }))
+    .map(([frame, at, change]) => {
+      const good = frameCodec.encode(frame)
+      const place = at % good.byteLength
+      return good.with(place, good[place]! ^ change)
+    })
+  fc.assert(
+    fc.property(fc.oneof(fc.uint8Array({ maxLength: 300 }), flipped), (hostile) => {
+      for (const decode of [
+        decodeEnvelope,
+        frameCodec.decode,
+        payloadCodec.decode,
+        helloCodec.decode,
+      ]) {
+        try {
+          decode(hostile)
+        } catch (error) {
+          expect(error).toBeInstanceOf(StarlingError)
+        }
+      }
+    }),
+    { numRuns: 1_000 },
+  )
+})
+
+test('the longest message fits a frame', () => {
+  const envelope = encodeEnvelope({
+    chain: chainIdOf(new Uint8Array(16)),
+    sequence: Number.MAX_SAFE_INTEGER,
+    previous: messageIdOf(new Uint8Array(32)),
+    parent: messageIdOf(new Uint8Array(32)),
+    clock: Number.MAX_SAFE_INTEGER,
+    sentAtMs: Number.MAX_SAFE_INTEGER,
+    payload: new Uint8Array(MAX_PAYLOAD_BYTES),
+  })
+  const frame = frameCodec.encode({ type: 'message', sealed: envelope })
+  expect(frame.byteLength).toBeLessThanOrEqual(MAX_FRAME_BYTES)
+  const payload = payloadCodec.encode({ type: 'text', text: 'x'.repeat(MAX_TEXT_BYTES) })
+  expect(payload.byteLength).toBeLessThanOrEqual(MAX_PAYLOAD_BYTES)
+})
+
+test('a text has between one byte and 16 KiB, and whole characters', () => {
+  const text = (value: string) => payloadCodec.encode({ type: 'text', text: value })
+  expect(payloadCodec.decode(text('я'.repeat(MAX_TEXT_BYTES / 2))).text).toHaveLength(8_192)
+  expect(() => text(`${'я'.repeat(MAX_TEXT_BYTES / 2)}x`)).toThrow(StarlingError)
+  expect(() => text('')).toThrow(StarlingError)
+  expect(() => text('\uD800')).toThrow(StarlingError)
+})
+
+test('an id is of one conversation and one direction', () => {
+  const envelope = Uint8Array.of(1)
+  expect(messageId(ANNA, BEN, envelope)).not.toBe(messageId(BEN, ANNA, envelope))
+  expect(messageId(ANNA, BEN, envelope)).not.toBe(messageId(ANNA, ANNA, envelope))
+})
+
+test('bytes of before are still read, and written the same', async () => {
+  const read = async (name: string) =>
+    JSON.parse(await readFile(`tests/fixtures/vectors/${name}.json`, 'utf8')) as Record<
+      string,
+      string
+    >
+  const { payload, envelope, first, id, ...frameVectors } = await read('chat-1.0.0')
+  const hex = (text: string | undefined) => Uint8Array.from(Buffer.from(text!, 'hex'))
+  expect(payloadCodec.decode(hex(payload))).toEqual({ type: 'text', text: 'Привет, hello 👋' })
+  expect(decodeEnvelope(hex(envelope))).toMatchObject({ sequence: 7, clock: 12 })
+  expect(decodeEnvelope(hex(first))).toMatchObject({ sequence: 1, previous: null, parent: null })
+  for (const each of [envelope, first]) {
+    expect(encodeEnvelope(decodeEnvelope(hex(each)))).toEqual(hex(each))
+  }
+  expect(messageId(ANNA, BEN, hex(envelope))).toBe(id)
+  for (const [name, vector] of Object.entries(frameVectors)) {
+    const frame = frameCodec.decode(hex(vector))
+    expect(frame.type).toBe(name === 'greeting' ? 'hello' : name)
+    expect(frameCodec.encode(frame)).toEqual(hex(vector))
+  }
+  const { hello } = await read('contacts-1.0.0')
+  expect(helloCodec.decode(hex(hello))).toMatchObject({ sinceMs: 1767225600000, mutual: true })
+  expect(helloCodec.encode(helloCodec.decode(hex(hello)))).toEqual(hex(hello))
+})

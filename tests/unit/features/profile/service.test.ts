@@ -1,0 +1,72 @@
+import { beforeEach, expect, test } from 'vitest'
+import type { StarlingDatabase } from '#lib/db/schema.ts'
+import { AlreadyCreatedError, InvalidNameError } from '#lib/features/profile/errors.ts'
+import { profile } from '#lib/features/profile/index.ts'
+import type { PeerIdString } from '#lib/protocol/ids.ts'
+import { systemRandom } from '#lib/protocol/seams.ts'
+import { ManualClock } from '../../../fixtures/manual-clock.ts'
+import { memoryDatabase } from '../../../fixtures/memory-database.ts'
+import { until } from '../../../fixtures/until.ts'
+
+let db: StarlingDatabase
+let created: PeerIdString[]
+
+beforeEach(() => {
+  db = memoryDatabase()
+  created = []
+})
+
+const clock = new ManualClock()
+const open = () =>
+  profile({ onCreated: ({ peer }) => void created.push(peer) })({
+    db,
+    clock,
+    random: systemRandom,
+  })
+
+test('nobody is there before a name was given', async () => {
+  const service = open()
+  expect(await service.identity()).toBeNull()
+  expect(await until(service.watchProfile())).toBeNull()
+})
+
+test('a name makes an identity, which is kept and restored', async () => {
+  const service = open()
+  await service.identity()
+  const { peer } = await service.create('  Anna ')
+  expect(await until(service.watchProfile())).toEqual({
+    peer,
+    name: 'Anna',
+    createdAtMs: clock.now(),
+  })
+  expect((await service.identity())?.peer).toBe(peer)
+  const restored = await open().identity()
+  expect(restored?.peer).toBe(peer)
+  expect(restored?.keyCommitment).toEqual((await service.identity())?.keyCommitment)
+  expect(created).toEqual([peer])
+})
+
+test('an identity is made once, also by two tabs at the same time', async () => {
+  const service = open()
+  const both = await Promise.allSettled([service.create('Anna'), service.create('Ben')])
+  const [winner] = both.filter((each) => each.status === 'fulfilled')
+  expect(both.filter((each) => each.status === 'fulfilled')).toHaveLength(1)
+  expect((await service.identity())?.peer).toBe(winner!.value.peer)
+  expect(created).toEqual([winner!.value.peer])
+  await expect(service.create('Again')).rejects.toThrow(AlreadyCreatedError)
+  expect((await service.identity())?.peer).toBe(winner!.value.peer)
+})
+
+test.each(['', '  ', '\u200B', 'x'.repeat(41)])('%j is no name', async (name) => {
+  const service = open()
+  await expect(service.create(name)).rejects.toThrow(InvalidNameError)
+  await service.create('Anna')
+  await expect(service.rename(name)).rejects.toThrow(InvalidNameError)
+})
+
+test('a new name keeps the identity', async () => {
+  const service = open()
+  const { peer } = await service.create('Anna')
+  await service.rename('Аня')
+  expect(await until(service.watchProfile())).toMatchObject({ peer, name: 'Аня' })
+})

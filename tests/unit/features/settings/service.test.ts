@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest'
+import { UnknownChoiceError } from '#lib/features/settings/errors.ts'
+import { settings } from '#lib/features/settings/index.ts'
+import type { Language, Theme } from '#lib/features/settings/api.ts'
+import { silentLogger } from '../../../fixtures/fake-network.ts'
+import { memoryDatabase } from '../../../fixtures/memory-database.ts'
+import { until } from '../../../fixtures/until.ts'
+
+function open(
+  estimate: () => Promise<{ usage?: number; quota?: number }> = () => Promise.resolve({}),
+) {
+  const db = memoryDatabase()
+  const events: string[] = []
+  const service = settings()({
+    db,
+    host: {
+      stop: async () => {
+        // Nothing may be deleted under what still runs.
+        events.push(`stopped, ${await db.settings.count()} rows`)
+      },
+      erased: () => void events.push('erased'),
+    },
+    storage: { estimate },
+    loggers: () => silentLogger,
+  })
+  return { db, service, events }
+}
+
+test("until something is chosen, the browser's own holds", async () => {
+  expect(await until(open().service.watchSettings())).toEqual({ language: null, theme: 'system' })
+})
+
+test('choices are kept and do not touch each other', async () => {
+  const { service } = open()
+  await service.setLanguage('ru')
+  await service.setTheme('dark')
+  expect(await until(service.watchSettings())).toEqual({ language: 'ru', theme: 'dark' })
+  await service.setLanguage(null)
+  expect(await until(service.watchSettings())).toEqual({ language: null, theme: 'dark' })
+})
+
+test('what there is not cannot be chosen', async () => {
+  const { service } = open()
+  await expect(service.setLanguage('tlh' as Language)).rejects.toThrow(UnknownChoiceError)
+  await expect(service.setTheme('pink' as Theme)).rejects.toThrow(UnknownChoiceError)
+})
+
+test('storage is told as far as the browser does', async () => {
+  const full = open(() => Promise.resolve({ usage: 5, quota: 10 }))
+  expect(await full.service.storage()).toEqual({ usedBytes: 5, quotaBytes: 10 })
+  expect(await open().service.storage()).toEqual({ usedBytes: null, quotaBytes: null })
+  const none = open(() => Promise.reject(new TypeError('not here')))
+  expect(await none.service.storage()).toEqual({ usedBytes: null, quotaBytes: null })
+})
+
+test('erasing first stops, then deletes, then says so', async () => {
+  const { db, service, events } = open()
+  await service.setTheme('dark')
+  await service.erase()
+  expect(events).toEqual(['stopped, 1 rows', 'erased'])
+  await db.open()
+  expect(await db.settings.count()).toBe(0)
+})
