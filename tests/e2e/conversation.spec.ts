@@ -89,6 +89,8 @@ test('what both wrote while they never met arrives when both are there', async (
 
 test('someone blocked is not heard, and heard again when unblocked', async ({ person }) => {
   const [anna, boris] = await friends(person)
+  await boris.write('hello')
+  await expect(anna.message('hello')).toBeVisible()
   await anna.chooseInChatMenu('Block…')
   await anna.page.getByRole('dialog').getByRole('button', { name: 'Block' }).click()
   await expect(anna.page.getByText('You blocked Boris.')).toBeVisible()

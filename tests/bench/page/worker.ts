@@ -108,7 +108,7 @@ async function serve(channel: Channel): Promise<void> {
     else if (frame[0] === LAST) await channel.send(Uint8Array.of(0))
     else if (frame[0] !== BULK) answered.resolve(frame)
   }
-  direct = Promise.withResolvers()
+  if (channel.path === 'direct') direct = Promise.withResolvers()
 }
 
 /** Milliseconds of each round trip. */
