@@ -31,7 +31,7 @@ export function ownWords(): Plugin {
       handler: (id) => ({ id: `\0${id}`, moduleSideEffects: false }),
     },
     load: {
-      filter: { id: new RegExp(`${WORDS}`) },
+      filter: { id: new RegExp(WORDS) },
       handler: (id) =>
         id
           .slice(id.indexOf(WORDS) + WORDS.length)
