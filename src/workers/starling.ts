@@ -29,7 +29,7 @@ export interface StarlingInit {
   /** When this host may open the database. */
   begin: Promise<void>
   /** Everything was deleted. */
-  onErased(): void
+  onErased: () => void
 }
 
 /** All components of a host. */

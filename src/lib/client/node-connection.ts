@@ -2,7 +2,6 @@ import { check } from '../protocol/codec.ts'
 import { RpcClient } from '../rpc/client.ts'
 import { HostGoneError, VersionMismatchError, type ErrorClasses } from '../rpc/errors.ts'
 import { holdLock, lockReleased } from '../rpc/life-lock.ts'
-import type { Port } from '../rpc/port.ts'
 import {
   fromHostSchema,
   hostLock,

@@ -9,7 +9,7 @@ export class Flow {
   #credit = 0
   #waiting: { item: unknown } | null = null
   #stopped = false
-  #room = Promise.withResolvers<void>()
+  #room = Promise.withResolvers<undefined>()
 
   constructor(keep: 'latest' | 'every', send: (item: unknown) => void) {
     this.#keep = keep
@@ -26,7 +26,7 @@ export class Flow {
   stop(): void {
     this.#stopped = true
     this.#waiting = null
-    this.#room.resolve()
+    this.#room.resolve(undefined)
   }
 
   /** Sends what the source gives, and resolves when its last item is sent or `stop` was called. */
@@ -51,7 +51,7 @@ export class Flow {
     this.#credit -= 1
     this.#waiting = null
     this.#send(item)
-    this.#room.resolve()
+    this.#room.resolve(undefined)
     this.#room = Promise.withResolvers()
   }
 }

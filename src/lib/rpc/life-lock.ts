@@ -19,7 +19,7 @@ export async function holdLock(
   { wanted, held, steal = false, onLost }: HoldOptions,
 ): Promise<void> {
   wanted.throwIfAborted()
-  const acquired = Promise.withResolvers<void>()
+  const acquired = Promise.withResolvers<undefined>()
   let ours = false
   const released = new Promise<void>((resolve) => {
     held.addEventListener('abort', () => {
@@ -30,14 +30,14 @@ export async function holdLock(
     // A stolen lock is given at once: the platform allows no signal with it.
     .request(name, steal ? { steal } : { signal: wanted }, () => {
       ours = true
-      acquired.resolve()
+      acquired.resolve(undefined)
       return released
     })
     .catch((error: unknown) => {
       if (ours) onLost?.()
       else acquired.reject(error)
     })
-  return acquired.promise
+  await acquired.promise
 }
 
 /** Resolves when nobody holds this Web Lock any more. @throws the reason of `signal` when aborted before. */

@@ -15,7 +15,7 @@ export interface RpcServerInit<Api> {
   /** Each component, once it can be asked. */
   api: Promised<Api>
   methods: MethodTable<Api>
-  post(message: ToTab): void
+  post: (message: ToTab) => void
   log: Logger
 }
 
@@ -29,7 +29,7 @@ export class RpcServer<Api extends object> {
 
   constructor({ api, methods, post, log }: RpcServerInit<Api>) {
     this.#api = api
-    this.#methods = methods as AnyMethodTable
+    this.#methods = methods
     this.#post = post
     this.#log = log
   }
