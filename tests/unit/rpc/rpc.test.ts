@@ -242,10 +242,10 @@ test('what is asked while there is no host waits for one', async () => {
 
 test('a method the table does not have is refused', async () => {
   const { client } = connected()
-  const other = client.api({ numbers: { constructor: 'call' } } as unknown as MethodTable<{
-    numbers: { constructor(): Promise<unknown> }
+  const other = client.api({ numbers: { toString: 'call' } } as unknown as MethodTable<{
+    numbers: { toString(): Promise<unknown> }
   }>)
-  await expect(other.numbers.constructor()).rejects.toThrow(UnknownMethodError)
+  await expect(other.numbers.toString()).rejects.toThrow(UnknownMethodError)
 })
 
 test(`a tab has at most ${MAX_OPEN} calls under way`, async () => {

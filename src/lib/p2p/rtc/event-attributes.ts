@@ -8,7 +8,7 @@ export class EventAttributes extends EventTarget {
   readonly #handlers = new Map<string, EventListener>()
 
   protected handler<E extends Event>(type: string): Handler<E> {
-    return (this.#handlers.get(type) ?? null)
+    return this.#handlers.get(type) ?? null
   }
 
   protected setHandler<E extends Event>(type: string, handler: Handler<E>): void {
