@@ -71,7 +71,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
       { origin: init.origin },
     )
     const links = new Links({ self, clock, log: loggers('links') })
-    const discovery = new Discovery({ relays, records, clock, log: loggers('discovery') })
+    const discovery = new Discovery({ relays, records, clock, random, log: loggers('discovery') })
     const log = loggers('keeper')
     this.#relays = relays
     this.#links = links

@@ -20,6 +20,8 @@ test('finds a peer in the DHT itself when its relay has no directory', async () 
   const ada = await somebody({ origin: stockOrigin(stock) })
   const bob = await somebody({ origin: relay.origin })
   await Promise.all([onState(ada.node, 'online'), onState(bob.node, 'online')])
+  const published = 'my record is at 1 of 1 relays'
+  await until(bob.log, 'line', () => bob.log.lines('debug').some(({ text }) => text === published))
   ada.node.peers.want(bob.peer)
   await onPath(ada.node, bob.peer, 'relayed')
 })

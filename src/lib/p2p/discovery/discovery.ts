@@ -1,6 +1,7 @@
 import type { PeerIdString } from '../../protocol/ids.ts'
 import { openPeerRecord, sequenceOf, type PeerRecord } from '../../protocol/peer-record.ts'
-import type { Clock, Logger } from '../../protocol/seams.ts'
+import type { Clock, Logger, Random } from '../../protocol/seams.ts'
+import { Backoff } from '../backoff.ts'
 import type { RelayBook } from '../relay-book/relay-book.ts'
 import type { Node } from '../node.ts'
 import { askDirectory } from './directory-client.ts'
@@ -9,13 +10,14 @@ import type { PeerRecordStore } from './record-store.ts'
 /** An own DHT lookup ends after this: beyond it, dead servers are all that is left to ask. */
 export const DHT_TIMEOUT_MS = 10_000
 
-/** The same peer is not looked for in the DHT again before this, unless somebody woke the node. */
-export const DHT_INTERVAL_MS = 5 * 60_000
+/** The same peer is looked for in the DHT again after 5 s, then ever more rarely, down to every 10 min. */
+const DHT_PACE = { firstMs: 5_000, maxMs: 10 * 60_000 }
 
 export interface DiscoveryComponents {
   relays: RelayBook
   records: PeerRecordStore
   clock: Clock
+  random: Random
   log: Logger
 }
 
@@ -25,7 +27,8 @@ export interface DiscoveryComponents {
  */
 export class Discovery {
   readonly #components: DiscoveryComponents
-  readonly #dhtLookups = new Map<PeerIdString, number>()
+  /** When the DHT may be asked for a peer again. */
+  readonly #dhtLookups = new Map<PeerIdString, { backoff: Backoff; nextAtMs: number }>()
   #node: Node | null = null
 
   constructor(components: DiscoveryComponents) {
@@ -111,10 +114,14 @@ export class Discovery {
   }
 
   async #fromDht(peer: PeerIdString, signal: AbortSignal): Promise<Uint8Array[]> {
-    const { clock, log } = this.#components
-    const last = this.#dhtLookups.get(peer) ?? -Infinity
-    if (this.#node === null || clock.now() - last < DHT_INTERVAL_MS) return []
-    this.#dhtLookups.set(peer, clock.now())
+    const { clock, random, log } = this.#components
+    const pace = this.#dhtLookups.get(peer) ?? {
+      backoff: new Backoff(random, DHT_PACE),
+      nextAtMs: 0,
+    }
+    if (this.#node === null || clock.now() < pace.nextAtMs) return []
+    pace.nextAtMs = clock.now() + pace.backoff.next()
+    this.#dhtLookups.set(peer, pace)
     const limit = new AbortController()
     const cancel = clock.after(DHT_TIMEOUT_MS, () => {
       limit.abort(new DOMException('the DHT took too long', 'TimeoutError'))
