@@ -86,8 +86,9 @@ export function requireFresh(expiresAtMs: number, nowMs: number): void {
 }
 
 async function verify(key: Uint8Array, bytes: Uint8Array, signature: Uint8Array): Promise<void> {
-  // libp2p's own verifier takes Web Crypto where it knows Ed25519 and @noble/curves elsewhere.
-  if (!(await publicKeyFromRaw(key).verify(bytes, signature))) {
+  // libp2p's own verifier takes Web Crypto where it knows Ed25519 and @noble/curves elsewhere. In browsers it reads
+  // the whole buffer behind the key, so the key must be all there is in it.
+  if (!(await publicKeyFromRaw(Uint8Array.from(key)).verify(bytes, signature))) {
     throw new InvalidSignatureError('the signature does not fit')
   }
 }
