@@ -13,7 +13,8 @@ export interface SelfInfo {
   webrtc: boolean
 }
 
-export type Transport = 'websocket' | 'webtransport' | 'webrtc' | 'webrtc-direct' | 'circuit' | 'other'
+export type Transport =
+  'websocket' | 'webtransport' | 'webrtc' | 'webrtc-direct' | 'circuit' | 'other'
 
 export interface ConnectionInfo {
   id: string
