@@ -1,6 +1,6 @@
 import { CONTRACT_VERSION, NODE_METHODS, type NodeApi } from '../lib/client/contract.ts'
 import type { RtcBridge, RtcTab } from '../lib/p2p/rtc/rtc-bridge.ts'
-import { check } from '../lib/protocol/codec.ts'
+import { check } from '../lib/protocol/check.ts'
 import type { Logger } from '../lib/protocol/seams.ts'
 import { lockReleased } from '../lib/rpc/life-lock.ts'
 import type { Port } from '../lib/rpc/port.ts'

@@ -1,4 +1,4 @@
-import { check } from '../protocol/codec.ts'
+import { check } from '../protocol/check.ts'
 import { RpcClient } from '../rpc/client.ts'
 import { HostGoneError, VersionMismatchError, type ErrorClasses } from '../rpc/errors.ts'
 import { holdLock, lockReleased } from '../rpc/life-lock.ts'

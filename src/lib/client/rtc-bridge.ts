@@ -1,4 +1,4 @@
-import { check } from '../protocol/codec.ts'
+import { check } from '../protocol/check.ts'
 import {
   toBridgeSchema,
   type BridgeMethod,

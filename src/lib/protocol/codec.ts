@@ -1,6 +1,7 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import { decode as decodeCbor, Tokenizer, Type } from 'cborg'
-import * as v from 'valibot'
+import type { GenericSchema } from 'valibot'
+import { check } from './check.ts'
 import { InvalidDataError, LimitExceededError, StarlingError } from './errors.ts'
 
 /** Arrays, maps and tags nested deeper than this are refused: nothing of ours comes near it. */
@@ -26,7 +27,7 @@ export interface Codec<T> {
  * @param schema shape of the value; it bounds every string, array and number in it
  * @param maxBytes upper limit of the encoded length, checked before anything is decoded
  */
-export function codec<T>(schema: v.GenericSchema<unknown, T>, maxBytes: number): Codec<T> {
+export function codec<T>(schema: GenericSchema<unknown, T>, maxBytes: number): Codec<T> {
   const bound = (byteLength: number): void => {
     if (byteLength > maxBytes) {
       throw new LimitExceededError(`${byteLength} bytes where at most ${maxBytes} are allowed`)
@@ -45,14 +46,6 @@ export function codec<T>(schema: v.GenericSchema<unknown, T>, maxBytes: number):
       return check(schema, value)
     },
   }
-}
-
-/** `value` as the schema has it. @throws InvalidDataError */
-export function check<T>(schema: v.GenericSchema<unknown, T>, value: unknown): T {
-  const result = v.safeParse(schema, value, { abortEarly: true })
-  if (result.success) return result.output
-  const [issue] = result.issues
-  throw new InvalidDataError(`${v.getDotPath(issue) ?? 'value'}: ${issue.message}`)
 }
 
 /** Whether two byte strings are the same. Not for secrets: it stops at the first difference. */

@@ -1,4 +1,4 @@
-import { check } from '../protocol/codec.ts'
+import { check } from '../protocol/check.ts'
 import { LimitExceededError } from '../protocol/errors.ts'
 import type { AbortOptions } from './api.ts'
 import type { ErrorClasses } from './errors.ts'

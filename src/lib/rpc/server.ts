@@ -1,4 +1,4 @@
-import { check } from '../protocol/codec.ts'
+import { check } from '../protocol/check.ts'
 import { LimitExceededError } from '../protocol/errors.ts'
 import type { Logger } from '../protocol/seams.ts'
 import { encodeError, UnknownMethodError } from './errors.ts'
