@@ -5,7 +5,7 @@ import {
   type Description,
   type FromBridge,
   type ToBridge,
-} from '../rpc/rtc-messages.ts'
+} from '../protocol/rtc-messages.ts'
 import type { TabBridge } from './node-connection.ts'
 
 type Post = (message: FromBridge, transfer?: Transferable[]) => void

@@ -6,7 +6,7 @@ import {
   type ConnectionConfig,
   type Description,
   type ToBridge,
-} from '../../rpc/rtc-messages.ts'
+} from '../../protocol/rtc-messages.ts'
 import { BridgedDataChannel, type ChannelLine } from './data-channel.ts'
 import type { BridgedPeerConnection } from './peer-connection.ts'
 

@@ -4,7 +4,7 @@ import type {
   ConnectionConfig,
   Description,
   FromBridge,
-} from '../../rpc/rtc-messages.ts'
+} from '../../protocol/rtc-messages.ts'
 import { BridgedDataChannel, INIT_LABEL, type ChannelLine } from './data-channel.ts'
 import { EventAttributes } from './event-attributes.ts'
 import type { BridgeTab } from './bridge-tab.ts'

@@ -1,5 +1,5 @@
 import { TypedEventEmitter } from 'main-event'
-import { MAX_CONNECTIONS, type ConnectionConfig } from '../../rpc/rtc-messages.ts'
+import { MAX_CONNECTIONS, type ConnectionConfig } from '../../protocol/rtc-messages.ts'
 import { BridgeTab } from './bridge-tab.ts'
 import {
   BridgedIceCandidate,

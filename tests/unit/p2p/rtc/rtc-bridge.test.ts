@@ -3,7 +3,7 @@ import type { BridgedDataChannel } from '../../../../src/lib/p2p/rtc/data-channe
 import type { BridgedPeerConnection } from '../../../../src/lib/p2p/rtc/peer-connection.ts'
 import { RtcBridge, type RtcTab } from '../../../../src/lib/p2p/rtc/rtc-bridge.ts'
 import { InvalidDataError } from '../../../../src/lib/protocol/errors.ts'
-import type { FromBridge, ToBridge } from '../../../../src/lib/rpc/rtc-messages.ts'
+import type { FromBridge, ToBridge } from '../../../../src/lib/protocol/rtc-messages.ts'
 
 class FakeTab implements RtcTab {
   readonly id: string
