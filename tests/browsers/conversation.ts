@@ -24,8 +24,6 @@ export async function converse(anna: Person, visitor: Visitor): Promise<void> {
   await anna.accept('Wanda')
 
   await anna.openChat('Wanda')
-  await visitor.press('link', 'Chats')
-  await visitor.press('link', 'Anna')
   await anna.write('from Chromium')
   await visitor.sees('from Chromium')
   await visitor.write('and back')

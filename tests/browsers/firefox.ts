@@ -20,6 +20,7 @@ export class Firefox extends Visitor {
       browser: 'firefox',
       executablePath,
       headless: true,
+      defaultViewport: { width: 1280, height: 800 },
       extraPrefsFirefox: {
         'intl.locale.requested': 'en-GB',
         'intl.accept_languages': 'en-GB',
@@ -51,8 +52,8 @@ export class Firefox extends Visitor {
     return true
   }
 
-  override async shows(text: string): Promise<boolean> {
-    return (await this.#find('text', text)) !== null
+  override async text(): Promise<string> {
+    return this.#page.evaluate(() => document.body.innerText)
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {

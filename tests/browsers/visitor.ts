@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 const PATIENCE_MS = 40_000
 
 /** What a person looks for on a page. */
-export type Kind = 'button' | 'link' | 'field' | 'text'
+export type Kind = 'button' | 'link' | 'field'
 
 /** Someone who uses Starling in a browser that Playwright does not drive. */
 export abstract class Visitor implements AsyncDisposable {
@@ -13,19 +13,20 @@ export abstract class Visitor implements AsyncDisposable {
   abstract click(kind: Kind, name: string): Promise<boolean>
   /** Types into a field; false when it is not there (yet). */
   abstract type(field: string, text: string): Promise<boolean>
-  abstract shows(text: string): Promise<boolean>
+  /** What the page shows, as text. */
+  abstract text(): Promise<string>
   abstract [Symbol.asyncDispose](): Promise<void>
 
   async press(kind: 'button' | 'link', name: string): Promise<void> {
-    await until(`${kind} “${name}”`, () => this.click(kind, name))
+    await this.#until(`${kind} “${name}”`, () => this.click(kind, name))
   }
 
   async fill(field: string, text: string): Promise<void> {
-    await until(`field “${field}”`, () => this.type(field, text))
+    await this.#until(`field “${field}”`, () => this.type(field, text))
   }
 
   async sees(text: string): Promise<void> {
-    await until(`“${text}”`, () => this.shows(text))
+    await this.#until(`“${text}”`, async () => (await this.text()).includes(text))
   }
 
   async start(name: string): Promise<void> {
@@ -39,14 +40,16 @@ export abstract class Visitor implements AsyncDisposable {
     await this.press('button', 'Send')
     await this.sees(text)
   }
-}
 
-/** Asks again until it is so. @throws Error that names what did not come. */
-async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-  const deadlineMs = performance.now() + PATIENCE_MS
-  while (!(await isSo())) {
-    if (performance.now() > deadlineMs) throw new Error(`${what} did not come`)
-    await delay(100)
+  /** Asks again until it is so. @throws Error that names what did not come, and what is there instead. */
+  async #until(what: string, isSo: () => Promise<boolean>): Promise<void> {
+    const deadlineMs = performance.now() + PATIENCE_MS
+    while (!(await isSo())) {
+      if (performance.now() > deadlineMs) {
+        throw new Error(`${what} did not come; the page shows:\n${await this.text()}`)
+      }
+      await delay(100)
+    }
   }
 }
 
@@ -59,7 +62,6 @@ export function findByName(kind: Kind, name: string): Element | null {
     button: 'button, [role=button]',
     link: 'a[href]',
     field: 'input, textarea',
-    text: 'body',
   }
   const nameOf = (element: Element): string => {
     const label = element.getAttribute('aria-label')
@@ -69,9 +71,6 @@ export function findByName(kind: Kind, name: string): Element | null {
   const visible = [...document.querySelectorAll(selectors[kind])].filter((element) =>
     element.checkVisibility(),
   )
-  if (kind === 'text') {
-    return visible.find((element) => (element as HTMLElement).innerText.includes(name)) ?? null
-  }
   return (
     visible.find((element) => nameOf(element) === name) ??
     visible.find((element) => nameOf(element).startsWith(name)) ??

@@ -82,8 +82,9 @@ export class WebKit extends Visitor {
     return true
   }
 
-  override async shows(text: string): Promise<boolean> {
-    return (await this.#find('text', text)) !== null
+  override async text(): Promise<string> {
+    const script = 'return document.body.innerText'
+    return call<string>('POST', `${this.#session}/execute/sync`, { script, args: [] })
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {

@@ -50,7 +50,7 @@ test('when the tab that holds the connections reloads, no message is lost', asyn
   await expect(boris.page.getByRole('article')).toHaveCount(2)
 })
 
-test('after a deploy a stale tab is told and loads the new version', async ({ relay, person }) => {
+test('after a deploy a stale tab loads the new version by itself', async ({ relay, person }) => {
   await using front = await Front.before(relay)
   // Without a service worker, so that each tab loads what is served at that moment.
   const anna = await person('Anna', { relay: front, serviceWorkers: 'block' })
@@ -61,12 +61,29 @@ test('after a deploy a stale tab is told and loads the new version', async ({ re
   await anna.openTab()
 
   expect(await servedUnder(anna.page)).toBe('next')
+  await expect.poll(() => servedUnder(stale)).toBe('next')
+  await expect(stale.getByRole('navigation', { name: 'Screens' })).toBeVisible()
+})
+
+test('after a deploy a stale tab in which something is typed asks first', async ({
+  relay,
+  person,
+}) => {
+  await using front = await Front.before(relay)
+  const anna = await person('Anna', { relay: front, serviceWorkers: 'block' })
+  await anna.openChat('Notes to self')
+  await anna.composer.fill('half a thought')
+  const stale = anna.page
+
+  front.deploy()
+  await anna.openTab()
+
   await expect(
     stale.getByText('A newer version of Starling is running in another tab.'),
   ).toBeVisible()
+  await expect(stale.getByRole('textbox', { name: /^Message/ })).toHaveValue('half a thought')
   await stale.getByRole('button', { name: 'Reload' }).click()
-  await expect(stale.getByRole('navigation', { name: 'Screens' })).toBeVisible()
-  expect(await servedUnder(stale)).toBe('next')
+  await expect.poll(() => servedUnder(stale)).toBe('next')
 })
 
 /** The folder of a page's script, which says which build it is. */

@@ -64,6 +64,9 @@ export class Front implements AsyncDisposable {
   #forward(asked: IncomingMessage, answer: ServerResponse): void {
     const path = (asked.url ?? '/').replace('/next/', '/assets/')
     const headers = { ...asked.headers, 'accept-encoding': 'identity' }
+    // What the relay says is unchanged would be what another build has left in the browser's cache.
+    if (this.#deployed) delete headers['if-none-match']
+    if (this.#deployed) delete headers['if-modified-since']
     const upstream = request(
       { port: this.#relay.port, host: '127.0.0.1', method: asked.method, path, headers },
       (response) => {
