@@ -52,7 +52,10 @@ export interface RequestRow {
   dismissed: boolean
 }
 
-/** Flags of a conversation. */
+/**
+ * A conversation's flags, and what the list tells about its messages: `last` and `unread` always agree with these,
+ * for they are written in the same transactions.
+ */
 export interface ConversationRow {
   id: PeerIdString
   /** Their name when it was last known, for when they are no contact any more. */
@@ -60,6 +63,10 @@ export interface ConversationRow {
   draft: string
   pinned: boolean
   archived: boolean
+  /** The newest message, its text cut; null when there is none. */
+  last: Pick<MessageRow, 'id' | 'clock' | 'sequence' | 'mine' | 'text' | 'sentAtMs'> | null
+  /** Messages of theirs not read yet. */
+  unread: number
 }
 
 export interface MessageRow {
@@ -179,7 +186,7 @@ export class StarlingDatabase extends Dexie {
       contacts: 'peer',
       requests: 'peer, receivedAtMs',
       conversations: 'id',
-      messages: 'id, [conversation+clock+id], [conversation+unread], sentAtMs',
+      messages: 'id, [conversation+clock+id], [conversation+unread+clock+id], [sentAtMs+id]',
       chains: 'peer',
       outbox: '[peer+chain+sequence], &[peer+intent]',
       early: '[peer+chain+sequence]',

@@ -21,6 +21,8 @@ export interface Message {
   receivedAtMs: number
   /** Of my own messages; null for theirs. */
   state: DeliveryState | null
+  /** Theirs, and not yet on my screen. */
+  unread: boolean
 }
 
 /** Messages known to exist before this place but not here yet; they have been asked for. */
@@ -32,11 +34,15 @@ export interface Gap {
 
 export type TimelineItem = Message | Gap
 
+/** How much of a conversation's last message is told in the list, in UTF-16 units. */
+export const MAX_PREVIEW_CHARS = 200
+
 export interface Conversation {
   id: ConversationId
   /** Their display name; empty for notes to self, which the interface names. */
   name: string
   kind: 'contact' | 'notes'
+  /** Its text is cut to `MAX_PREVIEW_CHARS`. */
   last: Pick<Message, 'id' | 'text' | 'mine' | 'sentAtMs' | 'state'> | null
   unread: number
   draft: string
@@ -44,12 +50,26 @@ export interface Conversation {
   archived: boolean
 }
 
-/** A window on a timeline, oldest first. */
+/** Most messages on either side of the place a window stands at. */
+export const MAX_WINDOW_SIDE = 200
+
+/** A piece of a timeline to watch, however long the timeline is. */
+export interface TimelineWindow {
+  /**
+   * `end` moves along with every new message. `unread` is the first message unread when the watch begins, and stays
+   * there. Both a message that is not here and `unread` where nothing is are `end`.
+   */
+  around: 'end' | 'unread' | MessageId
+  /** Messages before that place, and after it: each at most `MAX_WINDOW_SIDE`. */
+  before: number
+  after: number
+}
+
+/** What is in a window, oldest first. */
 export interface TimelinePage {
   items: TimelineItem[]
   hasOlder: boolean
-  /** The first one unread when the watch began. */
-  firstUnread: MessageId | null
+  hasNewer: boolean
 }
 
 export interface SearchHit {
@@ -61,10 +81,10 @@ export interface SearchHit {
 
 export interface ChatApi {
   watchConversations(options?: AbortOptions): AsyncIterable<Conversation[]>
-  /** The newest `limit` items (at most 1,000); watch again with more to see older ones. */
+  /** The window now and after each change in it; watch another one to see more. */
   watchTimeline(
     conversation: ConversationId,
-    limit: number,
+    window: TimelineWindow,
     options?: AbortOptions,
   ): AsyncIterable<TimelinePage>
   /**
@@ -87,6 +107,6 @@ export interface ChatApi {
     archived: boolean,
     options?: AbortOptions,
   ): Promise<void>
-  /** Newest first, at most 50. Case is ignored. */
+  /** Newest first, at most 50. Case is ignored. Ends early, with the signal's reason, when that is aborted. */
   search(query: string, options?: AbortOptions): Promise<SearchHit[]>
 }

@@ -6,11 +6,13 @@ import type { AbortOptions } from '../../rpc/api.ts'
 import type { Contact, ContactsApi } from '../contacts/api.ts'
 import {
   MAX_TEXT_BYTES,
+  MAX_WINDOW_SIDE,
   type ChatApi,
   type Conversation,
   type ConversationId,
   type SearchHit,
   type TimelinePage,
+  type TimelineWindow,
 } from './api.ts'
 import {
   BlockedError,
@@ -23,9 +25,6 @@ import type { ChatStore, StoredConversation } from './store.ts'
 
 /** Hits of one search: more are not looked through. */
 export const MAX_HITS = 50
-
-/** Longest window on a timeline. */
-export const MAX_TIMELINE_ITEMS = 1_000
 
 /** Longest intent and longest query, in UTF-16 units. */
 export const MAX_INTENT_CHARS = 200
@@ -104,15 +103,17 @@ export class ChatService implements ChatApi, Startable {
 
   async *watchTimeline(
     conversation: ConversationId,
-    limit: number,
+    window: TimelineWindow,
     options?: AbortOptions,
   ): AsyncIterable<TimelinePage> {
     const { store } = this.#components
-    const bounded = Math.min(Math.max(Math.trunc(limit) || 1, 1), MAX_TIMELINE_ITEMS)
-    const firstUnread = await store.firstUnread(conversation)
-    for await (const timeline of store.watchTimeline(conversation, bounded, options)) {
-      yield { ...timeline, firstUnread }
-    }
+    const around =
+      window.around === 'unread'
+        ? ((await store.firstUnread(conversation)) ?? 'end')
+        : window.around
+    const before = bounded(window.before)
+    const after = bounded(window.after)
+    yield* store.watchTimeline(conversation, { around, before, after }, options)
   }
 
   async send(
@@ -177,6 +178,7 @@ export class ChatService implements ChatApi, Startable {
     const rows = await this.#components.store.search(
       (text) => fold(text).includes(wanted),
       MAX_HITS,
+      options,
     )
     return rows.map(({ conversation, id, text, sentAtMs }) => ({
       conversation,
@@ -203,7 +205,7 @@ export class ChatService implements ChatApi, Startable {
   }
 
   #conversation(stored: StoredConversation): Conversation {
-    const { id, name, last, unread, draft, pinned, archived } = stored
+    const { id, name, last, lastState, unread, draft, pinned, archived } = stored
     const contact = this.#contacts.get(id)
     return {
       id,
@@ -214,7 +216,7 @@ export class ChatService implements ChatApi, Startable {
         text: last.text,
         mine: last.mine,
         sentAtMs: last.sentAtMs,
-        state: last.state,
+        state: lastState,
       },
       unread,
       draft,
@@ -262,6 +264,11 @@ export class ChatService implements ChatApi, Startable {
 
 function nameOf({ alias, name }: Contact): string {
   return alias ?? name
+}
+
+/** What a tab asks for, as a number of messages on one side of a window. */
+function bounded(count: number): number {
+  return Math.min(Math.max(Math.trunc(count) || 0, 0), MAX_WINDOW_SIDE)
 }
 
 /** So that letters of any case are the same, also Cyrillic ones. */

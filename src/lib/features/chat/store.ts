@@ -6,21 +6,23 @@ import type { Delivered } from '../../delivery/chain.ts'
 import { decodeEnvelope } from '../../delivery/envelope.ts'
 import type { Journal } from '../../delivery/store.ts'
 import type { ChainId, MessageId, PeerIdString } from '../../protocol/ids.ts'
-import type { DeliveryState, Message, TimelineItem } from './api.ts'
+import type { AbortOptions } from '../../rpc/api.ts'
+import {
+  MAX_PREVIEW_CHARS,
+  type DeliveryState,
+  type Message,
+  type TimelineItem,
+  type TimelinePage,
+  type TimelineWindow,
+} from './api.ts'
 import { payloadCodec } from './protocol.ts'
 
-/** Messages looked through at a time by a search. */
+/** Messages looked through at a time by a search; other work gets its turn in between. */
 const SEARCH_BATCH = 500
 
-/** A conversation as it is stored. */
+/** A conversation as it is stored, and how far its last message has come. */
 export interface StoredConversation extends ConversationRow {
-  last: Message | null
-  unread: number
-}
-
-export interface StoredTimeline {
-  items: TimelineItem[]
-  hasOlder: boolean
+  lastState: DeliveryState | null
 }
 
 /** Remembers conversations and their messages. All writes @throws StorageFullError. */
@@ -31,20 +33,32 @@ export interface ChatStore {
     shape: (conversations: StoredConversation[]) => T,
     options?: LiveOptions,
   ): AsyncIterable<T>
-  /** The newest `limit` messages, oldest first, and what waits behind gaps. */
+  /** The window, and what waits behind gaps when it reaches the end. */
   watchTimeline(
     conversation: PeerIdString,
-    limit: number,
+    window: StoredWindow,
     options?: LiveOptions,
-  ): AsyncIterable<StoredTimeline>
+  ): AsyncIterable<TimelinePage>
   firstUnread(conversation: PeerIdString): Promise<MessageId | null>
   /** Newest first. */
-  search(matches: (text: string) => boolean, limit: number): Promise<MessageRow[]>
+  search(
+    matches: (text: string) => boolean,
+    limit: number,
+    options?: AbortOptions,
+  ): Promise<MessageRow[]>
   /** Changes flags of a conversation, which need not have a row yet. */
-  update(conversation: PeerIdString, changes: Partial<Omit<ConversationRow, 'id'>>): Promise<void>
+  update(conversation: PeerIdString, changes: Partial<Flags>): Promise<void>
   /** Forgets a conversation without messages. */
   dropEmpty(conversation: PeerIdString): Promise<void>
 }
+
+/** A `TimelineWindow` that stands somewhere. */
+export interface StoredWindow extends TimelineWindow {
+  around: 'end' | MessageId
+}
+
+/** What may be changed of a conversation by itself. */
+export type Flags = Pick<ConversationRow, 'name' | 'draft' | 'pinned' | 'archived'>
 
 export class DexieChatStore implements ChatStore, Journal {
   readonly tables: readonly Table[]
@@ -59,28 +73,38 @@ export class DexieChatStore implements ChatStore, Journal {
   }
 
   async sent(message: Delivered): Promise<void> {
-    await this.#db.messages.add(messageRow(message))
-    await this.#upsert(message.peer, { draft: '', archived: false })
+    const row = messageRow(message)
+    await this.#db.messages.add(row)
+    await this.#upsert(row.conversation, (before) => ({
+      last: later(before.last, row),
+      draft: '',
+      archived: false,
+    }))
   }
 
   async received(message: Delivered): Promise<void> {
-    await this.#db.messages.add({ ...messageRow(message), unread: 1 })
-    await this.#upsert(message.peer, { archived: false })
+    const row: MessageRow = { ...messageRow(message), unread: 1 }
+    await this.#db.messages.add(row)
+    await this.#upsert(row.conversation, (before) => ({
+      last: later(before.last, row),
+      unread: before.unread + 1,
+      archived: false,
+    }))
   }
 
   async read(peer: PeerIdString, upTo: MessageId, chain: ChainId): Promise<number> {
     const { messages } = this.#db
     const last = await messages.get(upTo)
     if (last?.conversation !== peer) return 0
-    await messages
-      .where({ conversation: peer, unread: 1 })
-      .filter((each) => compare(each, last) <= 0)
+    const { clock, id } = last
+    const read = await messages
+      .where('[conversation+unread+clock+id]')
+      .between([peer, 1, Dexie.minKey, Dexie.minKey], [peer, 1, clock, id], true, true)
       .modify((each) => {
         delete each.unread
       })
-    const newest = await messages
-      .where('[conversation+clock+id]')
-      .between([peer, Dexie.minKey, Dexie.minKey], [peer, last.clock, last.id], true, true)
+    if (read > 0) await this.#upsert(peer, ({ unread }) => ({ unread: unread - read }))
+    const newest = await this.#upTo(last)
       .reverse()
       .filter((each) => !each.mine && each.chain === chain)
       .first()
@@ -97,16 +121,19 @@ export class DexieChatStore implements ChatStore, Journal {
     shape: (conversations: StoredConversation[]) => T,
     options?: LiveOptions,
   ): AsyncIterable<T> {
-    const { chains, conversations, messages } = this.#db
+    const { chains, conversations } = this.#db
     return live(
       () =>
-        this.#db.transaction('r', conversations, messages, chains, async () => {
+        this.#db.transaction('r', conversations, chains, async () => {
           const rows = new Map((await conversations.toArray()).map((row) => [row.id, row]))
+          const standing = new Map((await chains.toArray()).map((each) => [each.peer, each]))
           const all = [...new Set([...ids(), ...rows.keys()])]
           return shape(
-            await Promise.all(
-              all.map((id) => this.#summary(rows.get(id) ?? emptyConversation(id))),
-            ),
+            all.map((id) => {
+              const row = rows.get(id) ?? emptyConversation(id)
+              const lastState = row.last && this.#state(id, row.last, standing.get(id))
+              return { ...row, lastState }
+            }),
           )
         }),
       options,
@@ -115,60 +142,98 @@ export class DexieChatStore implements ChatStore, Journal {
 
   watchTimeline(
     conversation: PeerIdString,
-    limit: number,
+    window: StoredWindow,
     options?: LiveOptions,
-  ): AsyncIterable<StoredTimeline> {
+  ): AsyncIterable<TimelinePage> {
     const { chains, early, messages } = this.#db
     return live(
       () =>
         this.#db.transaction('r', messages, chains, early, async () => {
-          const rows = await this.#all(conversation)
-            .reverse()
-            .limit(limit + 1)
-            .toArray()
-          const hasOlder = rows.length > limit
+          const { rows, hasOlder, hasNewer } = await this.#window(conversation, window)
           const standing = await chains.get(conversation)
-          const items: TimelineItem[] = rows
-            .slice(0, limit)
-            .reverse()
-            .map((row) => this.#message(row, standing))
-          return { items: [...items, ...(await this.#waiting(conversation, standing))], hasOlder }
+          const items: TimelineItem[] = rows.map((row) => this.#message(row, standing))
+          if (!hasNewer) items.push(...(await this.#waiting(conversation, standing)))
+          return { items, hasOlder, hasNewer }
         }),
       options,
     )
   }
 
   async firstUnread(conversation: PeerIdString): Promise<MessageId | null> {
-    const unread = await this.#db.messages.where({ conversation, unread: 1 }).toArray()
-    return unread.sort(compare)[0]?.id ?? null
+    const first = await this.#db.messages
+      .where('[conversation+unread+clock+id]')
+      .between(
+        [conversation, 1, Dexie.minKey, Dexie.minKey],
+        [conversation, 1, Dexie.maxKey, Dexie.maxKey],
+      )
+      .first()
+    return first?.id ?? null
   }
 
-  async search(matches: (text: string) => boolean, limit: number): Promise<MessageRow[]> {
+  async search(
+    matches: (text: string) => boolean,
+    limit: number,
+    options?: AbortOptions,
+  ): Promise<MessageRow[]> {
     const found: MessageRow[] = []
-    for (let offset = 0; ; offset += SEARCH_BATCH) {
+    let before: readonly unknown[] = [Dexie.maxKey, Dexie.maxKey]
+    for (;;) {
       const batch = await this.#db.messages
-        .orderBy('sentAtMs')
+        .where('[sentAtMs+id]')
+        .between([Dexie.minKey, Dexie.minKey], before, true, false)
         .reverse()
-        .offset(offset)
         .limit(SEARCH_BATCH)
         .toArray()
+      options?.signal?.throwIfAborted()
       found.push(...batch.filter(({ text }) => matches(text)))
-      if (found.length >= limit || batch.length < SEARCH_BATCH) return found.slice(0, limit)
+      const last = batch.at(-1)
+      if (found.length >= limit || last === undefined) return found.slice(0, limit)
+      before = [last.sentAtMs, last.id]
     }
   }
 
-  update(conversation: PeerIdString, changes: Partial<Omit<ConversationRow, 'id'>>): Promise<void> {
+  update(conversation: PeerIdString, changes: Partial<Flags>): Promise<void> {
     const { conversations } = this.#db
     return orStorageFull(
-      this.#db.transaction('rw', conversations, () => this.#upsert(conversation, changes)),
+      this.#db.transaction('rw', conversations, () => this.#upsert(conversation, () => changes)),
     )
   }
 
   async dropEmpty(conversation: PeerIdString): Promise<void> {
-    const { conversations, messages } = this.#db
-    await this.#db.transaction('rw', conversations, messages, async () => {
-      if ((await this.#all(conversation).count()) === 0) await conversations.delete(conversation)
+    const { conversations } = this.#db
+    await this.#db.transaction('rw', conversations, async () => {
+      const row = await conversations.get(conversation)
+      if (row?.last === null) await conversations.delete(conversation)
     })
+  }
+
+  /** The messages of a window, oldest first. */
+  async #window(
+    conversation: PeerIdString,
+    { around, before, after }: StoredWindow,
+  ): Promise<{ rows: MessageRow[]; hasOlder: boolean; hasNewer: boolean }> {
+    const found = around === 'end' ? undefined : await this.#db.messages.get(around)
+    const middle = found?.conversation === conversation ? found : null
+    // One more on each side tells whether there are more.
+    const older = await (middle === null ? this.#all(conversation) : this.#upTo(middle, false))
+      .reverse()
+      .limit(before + 1)
+      .toArray()
+    const newer =
+      middle === null
+        ? []
+        : await this.#after(middle)
+            .limit(after + 1)
+            .toArray()
+    return {
+      rows: [
+        ...older.slice(0, before).reverse(),
+        ...(middle === null ? [] : [middle]),
+        ...newer.slice(0, after),
+      ],
+      hasOlder: older.length > before,
+      hasNewer: newer.length > after,
+    }
   }
 
   /** In the order messages are shown. */
@@ -181,20 +246,30 @@ export class DexieChatStore implements ChatStore, Journal {
       )
   }
 
-  async #upsert(id: PeerIdString, changes: Partial<Omit<ConversationRow, 'id'>>): Promise<void> {
-    const { conversations } = this.#db
-    const before = (await conversations.get(id)) ?? emptyConversation(id)
-    await conversations.put({ ...before, ...changes })
+  #upTo({ conversation, clock, id }: MessageRow, included = true) {
+    return this.#db.messages
+      .where('[conversation+clock+id]')
+      .between(
+        [conversation, Dexie.minKey, Dexie.minKey],
+        [conversation, clock, id],
+        true,
+        included,
+      )
   }
 
-  async #summary(row: ConversationRow): Promise<StoredConversation> {
-    const { chains, messages } = this.#db
-    const newest = await this.#all(row.id).last()
-    return {
-      ...row,
-      last: newest === undefined ? null : this.#message(newest, await chains.get(row.id)),
-      unread: await messages.where({ conversation: row.id, unread: 1 }).count(),
-    }
+  #after({ conversation, clock, id }: MessageRow) {
+    return this.#db.messages
+      .where('[conversation+clock+id]')
+      .between([conversation, clock, id], [conversation, Dexie.maxKey, Dexie.maxKey], false)
+  }
+
+  async #upsert(
+    id: PeerIdString,
+    change: (before: ConversationRow) => Partial<ConversationRow>,
+  ): Promise<void> {
+    const { conversations } = this.#db
+    const before = (await conversations.get(id)) ?? emptyConversation(id)
+    await conversations.put({ ...before, ...change(before) })
   }
 
   /** What came before its predecessors, each after the gap they leave. */
@@ -225,6 +300,8 @@ export class DexieChatStore implements ChatStore, Journal {
         sentAtMs: envelope.sentAtMs,
         receivedAtMs: early.receivedAtMs,
         state: null,
+        // Not taken in yet, so it cannot be marked as read either.
+        unread: false,
       })
     }
     return items
@@ -232,11 +309,17 @@ export class DexieChatStore implements ChatStore, Journal {
 
   #message(row: MessageRow, standing: ChainsRow | undefined): Message {
     const { id, conversation, mine, text, sentAtMs, receivedAtMs } = row
-    const state = mine ? this.#state(row, standing) : null
-    return { type: 'message', id, conversation, mine, text, sentAtMs, receivedAtMs, state }
+    const state = this.#state(conversation, row, standing)
+    const unread = row.unread === 1
+    return { type: 'message', id, conversation, mine, text, sentAtMs, receivedAtMs, state, unread }
   }
 
-  #state({ conversation, sequence }: MessageRow, standing: ChainsRow | undefined): DeliveryState {
+  #state(
+    conversation: PeerIdString,
+    { mine, sequence }: Pick<MessageRow, 'mine' | 'sequence'>,
+    standing: ChainsRow | undefined,
+  ): DeliveryState | null {
+    if (!mine) return null
     // What I write to myself is on my device and on my screen.
     if (conversation === this.#me || sequence <= (standing?.mine.read ?? 0)) return 'read'
     return sequence <= (standing?.mine.received ?? 0) ? 'delivered' : 'queued'
@@ -261,9 +344,13 @@ function messageRow(message: Delivered): MessageRow {
 }
 
 function emptyConversation(id: PeerIdString): ConversationRow {
-  return { id, name: '', draft: '', pinned: false, archived: false }
+  return { id, name: '', draft: '', pinned: false, archived: false, last: null, unread: 0 }
 }
 
-function compare(a: MessageRow, b: MessageRow): number {
-  return a.clock - b.clock || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
+/** What is last with this message: a message can come in before others that were shown already. */
+function later(last: ConversationRow['last'], row: MessageRow): ConversationRow['last'] {
+  const { id, clock, sequence, mine, text, sentAtMs } = row
+  if (last !== null && (last.clock - clock || (last.id < id ? -1 : 1)) > 0) return last
+  const preview = text.slice(0, MAX_PREVIEW_CHARS).toWellFormed()
+  return { id, clock, sequence, mine, text: preview, sentAtMs }
 }

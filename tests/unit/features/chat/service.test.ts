@@ -1,5 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { MAX_TEXT_BYTES, type Conversation, type TimelinePage } from '#lib/features/chat/api.ts'
+import {
+  MAX_PREVIEW_CHARS,
+  MAX_TEXT_BYTES,
+  type Conversation,
+  type TimelinePage,
+  type TimelineWindow,
+} from '#lib/features/chat/api.ts'
 import {
   BlockedError,
   EmptyTextError,
@@ -9,7 +15,7 @@ import {
 } from '#lib/features/chat/errors.ts'
 import { payloadCodec } from '#lib/features/chat/protocol.ts'
 import { encodeEnvelope, messageId } from '#lib/delivery/envelope.ts'
-import type { PeerIdString } from '#lib/protocol/ids.ts'
+import type { ChainId, MessageId, PeerIdString } from '#lib/protocol/ids.ts'
 import { FakeNetwork, settled } from '../../../fixtures/fake-network.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { befriend, person, reopened, type Person } from '../../../fixtures/person.ts'
@@ -42,9 +48,9 @@ function timeline(
   of: Person,
   id: PeerIdString,
   holds: (page: TimelinePage) => boolean = () => true,
-  limit = 100,
+  window: TimelineWindow = { around: 'end', before: 100, after: 0 },
 ): Promise<TimelinePage> {
-  return until(of.chat.watchTimeline(id, limit), holds)
+  return until(of.chat.watchTimeline(id, window), holds)
 }
 
 const texts = ({ items }: TimelinePage): string[] =>
@@ -68,8 +74,13 @@ test('messages go both ways, and say truly whether they were delivered and read'
   const first = await say(anna, ben.peer, 'Привет!')
   await timeline(anna, ben.peer, (page) => states(page).includes('delivered'))
   const received = await timeline(ben, anna.peer, ({ items }) => items.length === 1)
-  expect(received.items[0]).toMatchObject({ id: first, mine: false, text: 'Привет!', state: null })
-  expect(received.firstUnread).toBe(first)
+  expect(received.items[0]).toMatchObject({
+    id: first,
+    mine: false,
+    text: 'Привет!',
+    state: null,
+    unread: true,
+  })
   expect((await conversation(ben, anna.peer)).unread).toBe(1)
 
   await ben.chat.markRead(anna.peer, first)
@@ -195,17 +206,61 @@ test('reading up to a message leaves those after it unread', async () => {
   await conversation(ben, anna.peer, ({ unread }) => unread === 3)
   await ben.chat.markRead(anna.peer, ids[1]!)
   await conversation(ben, anna.peer, ({ unread }) => unread === 1)
-  expect((await timeline(ben, anna.peer)).firstUnread).toBe(ids[2])
+  const fromUnread = { around: 'unread', before: 1, after: 0 } as const
+  expect((await timeline(ben, anna.peer, () => true, fromUnread)).items).toMatchObject([
+    { id: ids[1], unread: false },
+    { id: ids[2], unread: true },
+  ])
   const page = await timeline(anna, ben.peer, (each) => states(each)[1] === 'read')
   expect(states(page)).toEqual(['read', 'read', 'delivered'])
 })
 
-test('a timeline is a window that can be made longer', async () => {
-  for (let index = 0; index < 5; index += 1) await say(anna, anna.peer, String(index))
-  const page = await timeline(anna, anna.peer, () => true, 3)
-  expect(texts(page)).toEqual(['2', '3', '4'])
-  expect(page.hasOlder).toBe(true)
-  expect((await timeline(anna, anna.peer, () => true, 5)).hasOlder).toBe(false)
+describe('a window on a timeline', () => {
+  const ids: MessageId[] = []
+  beforeEach(async () => {
+    ids.length = 0
+    for (let index = 0; index < 7; index += 1) ids.push(await say(anna, anna.peer, String(index)))
+  })
+  const seen = async (window: TimelineWindow) => {
+    const page = await timeline(anna, anna.peer, () => true, window)
+    return [texts(page).join(''), page.hasOlder, page.hasNewer]
+  }
+
+  test('stands at the end, or at any message', async () => {
+    expect(await seen({ around: 'end', before: 3, after: 3 })).toEqual(['456', true, false])
+    expect(await seen({ around: ids[3]!, before: 1, after: 2 })).toEqual(['2345', true, true])
+    expect(await seen({ around: ids[0]!, before: 1, after: 0 })).toEqual(['0', false, true])
+    expect(await seen({ around: ids[6]!, before: 6, after: 9 })).toEqual(['0123456', false, false])
+  })
+
+  test('stands at the end where nothing is unread, or for a message of another conversation', async () => {
+    const end = ['56', true, false]
+    expect(await seen({ around: 'unread', before: 2, after: 2 })).toEqual(end)
+    await befriend(network, anna, ben)
+    const elsewhere = await say(anna, ben.peer, 'elsewhere')
+    expect(await seen({ around: elsewhere, before: 2, after: 2 })).toEqual(end)
+  })
+
+  test('is bounded, whatever is asked for', async () => {
+    expect(await seen({ around: ids[1]!, before: -1, after: NaN })).toEqual(['1', true, true])
+    expect(await seen({ around: 'end', before: Infinity, after: 0 })).toEqual([
+      '0123456',
+      false,
+      false,
+    ])
+  })
+
+  test('follows the end, and stays where it is elsewhere', async () => {
+    const there = anna.chat.watchTimeline(anna.peer, { around: ids[5]!, before: 1, after: 2 })
+    const pages = there[Symbol.asyncIterator]()
+    expect(texts((await pages.next()).value as TimelinePage)).toEqual(['4', '5', '6'])
+    await say(anna, anna.peer, '7')
+    const next = (await pages.next()).value as TimelinePage
+    expect(texts(next)).toEqual(['4', '5', '6', '7'])
+    expect(next.hasNewer).toBe(false)
+    await pages.return?.()
+    expect(await seen({ around: 'end', before: 2, after: 0 })).toEqual(['67', true, false])
+  })
 })
 
 test('messages behind a gap are shown behind it', async () => {
@@ -271,6 +326,43 @@ test('search ignores case, also of Cyrillic letters, and gives the newest first'
   expect(await found('%')).toEqual(['100%'])
   expect(await found('nothing like it')).toEqual([])
   expect(await found('  ')).toEqual([])
+})
+
+test('a long text is cut in the list of conversations, and only there', async () => {
+  const long = `${'🙂'.repeat(MAX_PREVIEW_CHARS)}`
+  await say(anna, anna.peer, `x${long}`)
+  const { last } = await conversation(anna, anna.peer)
+  expect(last?.text.length).toBeLessThanOrEqual(MAX_PREVIEW_CHARS)
+  expect(last?.text.isWellFormed()).toBe(true)
+  expect(texts(await timeline(anna, anna.peer))).toEqual([`x${long}`])
+})
+
+test('a search that is not wanted any more ends', async () => {
+  await say(anna, anna.peer, 'anything')
+  const unwanted = new AbortController()
+  const found = anna.chat.search('anything', { signal: unwanted.signal })
+  unwanted.abort()
+  await expect(found).rejects.toThrow('aborted')
+})
+
+test('a search finds all of the same moment, each once', async () => {
+  const many = Array.from({ length: 1_200 }, (_, index) => index)
+  await anna.db.messages.bulkAdd(
+    many.map((index) => ({
+      id: `${index}` as MessageId,
+      conversation: anna.peer,
+      chain: 'chain' as ChainId,
+      sequence: index,
+      clock: index,
+      mine: true,
+      text: index % 30 === 0 ? 'needle' : 'hay',
+      sentAtMs: 0,
+      receivedAtMs: 0,
+    })),
+  )
+  const hits = await anna.chat.search('needle')
+  expect(new Set(hits.map(({ message }) => message)).size).toBe(40)
+  expect(hits).toHaveLength(40)
 })
 
 test('a search gives at most 50', async () => {

@@ -1,38 +1,69 @@
-import type { ChatApi, ConversationId, Message, TimelineItem } from '../api.ts'
+import { tick } from 'svelte'
 import type { MessageId } from '../../../protocol/ids.ts'
+import type {
+  ChatApi,
+  ConversationId,
+  Message,
+  TimelineItem,
+  TimelinePage,
+  TimelineWindow,
+} from '../api.ts'
 import { timelineRows, type TimelineRow } from './timeline-rows.ts'
 
-/** How many more items one look further back asks for. */
-export const PAGE_ITEMS = 60
+/** Messages held on each side of where the window stands. */
+export const SIDE_ITEMS = 150
 
-/** `ChatApi.watchTimeline` reaches this far back. */
-export const MAX_ITEMS = 1000
+/** With fewer rows than this between what is in sight and an end of the window, the window moves on. */
+export const NEAR_ROWS = 50
+
+/** Where the list is to go. A new object is a new wish. */
+export interface Landing {
+  at: 'end' | 'unread' | MessageId
+  /** The `stretch` that has the place. */
+  stretch: number
+}
+
+/** What the reader sees of `rows`. */
+export interface Sight {
+  firstRow: number
+  lastRow: number
+  /** The last row is in sight, or nearly. */
+  atEnd: boolean
+  /** The page is not hidden. */
+  visible: boolean
+}
 
 interface Window {
   items: readonly TimelineItem[]
   rows: readonly TimelineRow[]
-  /** Older items were put in front by the last change: a list keeps its place from the end. */
-  grewInFront: boolean
+  /** Rows came or went at the start by the last change: a list keeps its place from the end. */
+  startMoved: boolean
 }
 
 /**
- * One open conversation: a window on its timeline that only grows while it is open.
- *
- * The host's window holds the newest `limit` items, so every new message pushes the oldest out of it. Here those
- * stay, and a wider window is asked for, or what is being read would jump under the reader's eyes.
+ * One open conversation: a window that slides along its timeline, so that what is held stays little however long
+ * that is. While the reader is at the end it follows the end; else it stands around what they see.
  */
 export class ConversationView {
   readonly id: ConversationId
   readonly #chat: ChatApi
-  #window = $state.raw<Window>({ items: [], rows: [], grewInFront: false })
+  #window = $state.raw<Window>({ items: [], rows: [], startMoved: false })
   #hasOlder = $state.raw(false)
-  #ready = $state.raw(false)
+  #hasNewer = $state.raw(false)
   #failed = $state.raw(false)
-  #limit = $state.raw(PAGE_ITEMS)
-  /** Of the first page; later ones would move the line under the reader. */
-  #firstUnread = $state.raw<MessageId | null | undefined>(undefined)
-  /** A message to be brought into the window before anything is shown, or null. */
-  #wanted = $state.raw<MessageId | null>(null)
+  #stretch = $state.raw(0)
+  #landing = $state.raw<Landing | null>(null)
+  #around: TimelineWindow['around'] = 'unread'
+  /** Where to go once the first page of the present window is here; null to stay. */
+  #bound: Landing['at'] | null = 'unread'
+  /** The window was moved, and its first page is not here yet. */
+  #moving = true
+  /** New messages come before the reader's eyes. */
+  #attended = false
+  /** The first message of the last ones that came unattended. */
+  #line: MessageId | null = null
+  /** All behind the line was read, so the next message that comes unattended gets it. */
+  #lineFree = true
   #readUpTo: MessageId | null = null
   #watching: AbortController | null = null
 
@@ -41,9 +72,9 @@ export class ConversationView {
     this.id = id
   }
 
-  /** The first page, and what the reader is to land on, are here. */
+  /** The first page is here. */
   get ready(): boolean {
-    return this.#ready
+    return this.#landing !== null
   }
 
   /** The timeline cannot be read now. */
@@ -56,23 +87,23 @@ export class ConversationView {
     return this.#window.rows
   }
 
-  /** The last change of `rows` put older ones in front. */
-  get grewInFront(): boolean {
-    return this.#window.grewInFront
+  /** The last change of `rows` was at their start. */
+  get startMoved(): boolean {
+    return this.#window.startMoved
   }
 
-  get firstUnread(): MessageId | null {
-    return this.#firstUnread ?? null
+  get hasNewer(): boolean {
+    return this.#hasNewer
   }
 
-  /** There is more, and it can be shown. */
-  get canLoadOlder(): boolean {
-    return this.#hasOlder && this.#limit < MAX_ITEMS
+  /** Another number when `rows` have nothing to do with those before: a list begins anew. */
+  get stretch(): number {
+    return this.#stretch
   }
 
-  /** There is more, but further back than a window reaches. */
-  get cutOff(): boolean {
-    return this.#hasOlder && this.#limit >= MAX_ITEMS
+  /** Where to go; null until the first page is here. */
+  get landing(): Landing | null {
+    return this.#landing
   }
 
   /** Watches until the returned function is called. */
@@ -90,20 +121,29 @@ export class ConversationView {
     this.#watch()
   }
 
-  /** Widens the window by a page. */
-  loadOlder(): void {
-    if (this.canLoadOlder && this.#items.length >= Math.min(this.#limit, MAX_ITEMS)) this.#widen()
+  /** Goes to the newest message, or to a found one, wherever it is. */
+  goTo(at: 'end' | MessageId): void {
+    const here = at === 'end' ? this.ready && !this.#hasNewer : this.message(at) !== null
+    if (here) this.#landing = { at, stretch: this.#stretch }
+    else this.#stand(at, at)
   }
 
-  /** Widens the window until this message is in it; `rows` then has it, unless it is out of reach. */
-  reveal(message: MessageId): void {
-    this.#wanted = message
-    this.#lookForWanted()
-  }
-
-  /** Whether `reveal` is still looking. */
-  get revealing(): boolean {
-    return this.#wanted !== null
+  /** Told whenever it changes. */
+  look({ firstRow, lastRow, atEnd, visible }: Sight): void {
+    const { rows } = this.#window
+    const following = atEnd && !this.#hasNewer
+    this.#attended = following && visible
+    if (this.#moving) return
+    if (following) {
+      if (this.#around !== 'end') this.#stand('end')
+      return
+    }
+    const near =
+      (this.#hasOlder && firstRow < NEAR_ROWS) ||
+      (this.#hasNewer && lastRow >= rows.length - NEAR_ROWS)
+    if (!near && this.#around !== 'end') return
+    const middle = this.#messageAround(Math.floor((firstRow + lastRow) / 2))
+    if (middle !== null) this.#stand(middle)
   }
 
   /** A message of the window. */
@@ -114,7 +154,7 @@ export class ConversationView {
 
   /** Says that this message was on the screen. Marks theirs up to it as read, each once. */
   async seen(message: MessageId): Promise<void> {
-    const upTo = this.#newestOfTheirs(message)
+    const upTo = this.#newestUnread(message)
     if (upTo === null || this.#position(upTo) <= this.#position(this.#readUpTo)) return
     const before = this.#readUpTo
     this.#readUpTo = upTo
@@ -126,65 +166,94 @@ export class ConversationView {
     }
   }
 
+  /** Moves the window, if it is watched. */
+  #stand(around: 'end' | MessageId, bound: Landing['at'] | null = null): void {
+    this.#around = around
+    this.#bound = bound
+    if (this.#watching) this.#watch()
+  }
+
   /** Watches the present window instead of the one before. */
   #watch(): void {
     this.#watching?.abort()
     this.#watching = new AbortController()
+    this.#moving = true
     void this.#follow(this.#watching.signal)
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
+    const window = { around: this.#around, before: SIDE_ITEMS, after: SIDE_ITEMS }
     try {
-      for await (const page of this.#chat.watchTimeline(this.id, this.#limit, { signal })) {
+      for await (const page of this.#chat.watchTimeline(this.id, window, { signal })) {
         if (signal.aborted) return
-        if (this.#firstUnread === undefined) this.#firstUnread = page.firstUnread
-        this.#hasOlder = page.hasOlder
         this.#failed = false
-        const fallenOut = this.#fallenOut(page.items)
-        this.#show([...fallenOut, ...page.items])
-        if (!this.#ready && this.#wanted === null) this.#wanted = this.#firstUnread
-        this.#lookForWanted()
-        if (this.#wanted === null) this.#ready = true
-        if (fallenOut.length > 0 && this.canLoadOlder) this.#widen()
+        await this.#show(page, signal)
       }
     } catch {
       if (!signal.aborted) this.#failed = true
     }
   }
 
-  #show(items: readonly TimelineItem[]): void {
-    const first = this.#items[0]
-    const grewInFront = first !== undefined && items.findIndex(({ id }) => id === first.id) > 0
-    this.#window = { items, rows: timelineRows(items, this.firstUnread), grewInFront }
+  async #show({ items, hasOlder, hasNewer }: TimelinePage, signal: AbortSignal): Promise<void> {
+    // Where nothing is unread the host stands at the end.
+    if (this.#around === 'unread' && !items.some(isUnread)) this.#around = 'end'
+    this.#drawLine(items, hasOlder, hasNewer)
+    const between = this.#bound === null ? joined(this.#items, items) : null
+    const startMoves = between !== null && between[0]?.id !== items[0]?.id
+    if (startMoves || (between !== null && between.length !== items.length)) {
+      // A list keeps its place from one end at a time: first the end becomes what it will be, then the start.
+      this.#lay(between, false)
+      await tick()
+      if (signal.aborted) return
+    }
+    this.#hasOlder = hasOlder
+    this.#hasNewer = hasNewer
+    this.#moving = false
+    this.#lay(items, startMoves)
+    if (between !== null) return
+    this.#stretch += 1
+    this.#landing = { at: this.#bound ?? 'end', stretch: this.#stretch }
+    this.#bound = null
   }
 
-  /** Items shown that the newest page has no room for any more; none when the history was deleted. */
-  #fallenOut(page: readonly TimelineItem[]): TimelineItem[] {
-    const oldest = page[0]
-    if (!oldest || !this.#hasOlder) return []
-    const at = this.#items.findIndex((item) => item.id === oldest.id)
-    return at > 0 ? this.#items.slice(0, at) : []
+  #lay(items: readonly TimelineItem[], startMoved: boolean): void {
+    this.#window = { items, rows: timelineRows(items, this.#line), startMoved }
   }
 
-  #lookForWanted(): void {
-    if (this.#wanted === null) return
-    if (this.#position(this.#wanted) !== -1 || !this.canLoadOlder) this.#wanted = null
-    else if (this.#items.length >= this.#limit) this.#widen(this.#limit)
+  #drawLine(items: readonly TimelineItem[], hasOlder: boolean, hasNewer: boolean): void {
+    const read = items.findIndex(({ id }) => id === this.#readUpTo)
+    const first = items.findIndex((item, at) => at > read && isUnread(item))
+    if (first === -1) {
+      if (!hasNewer) this.#lineFree = true
+      return
+    }
+    // With older ones out of the window, the first of it may not be the first that is unread.
+    const sure = first > 0 || !hasOlder
+    const item = items[first]
+    if (!this.#lineFree || this.#attended || !sure || item?.type !== 'message') return
+    this.#line = item.id
+    this.#lineFree = false
   }
 
   get #items(): readonly TimelineItem[] {
     return this.#window.items
   }
 
-  #widen(byItems: number = PAGE_ITEMS): void {
-    this.#limit = Math.min(this.#limit + byItems, MAX_ITEMS)
-    if (this.#watching) this.#watch()
+  /** The message of this row, or of the nearest row that has one. */
+  #messageAround(row: number): MessageId | null {
+    const { rows } = this.#window
+    for (let off = 0; off < rows.length; off += 1) {
+      for (const each of [rows[row - off], rows[row + off]]) {
+        if (each?.type === 'message') return each.message.id
+      }
+    }
+    return null
   }
 
-  #newestOfTheirs(upTo: MessageId): MessageId | null {
+  #newestUnread(upTo: MessageId): MessageId | null {
     for (let at = this.#position(upTo); at >= 0; at--) {
       const item = this.#items[at]
-      if (item?.type === 'message' && !item.mine) return item.id
+      if (item?.type === 'message' && item.unread) return item.id
     }
     return null
   }
@@ -192,4 +261,19 @@ export class ConversationView {
   #position(message: MessageId | null): number {
     return this.#items.findIndex((item) => item.type === 'message' && item.id === message)
   }
+}
+
+/** The new items, but with the start of the old ones; null when they have nothing in common. */
+function joined(
+  shown: readonly TimelineItem[],
+  items: readonly TimelineItem[],
+): readonly TimelineItem[] | null {
+  const left = shown.findIndex(({ id }) => id === items[0]?.id)
+  if (left !== -1) return [...shown.slice(0, left), ...items]
+  const from = items.findIndex(({ id }) => id === shown[0]?.id)
+  return from === -1 ? null : items.slice(from)
+}
+
+function isUnread(item: TimelineItem): boolean {
+  return item.type === 'message' && item.unread
 }

@@ -15,6 +15,7 @@ export function message(text: string, over: Partial<Message> = {}): Message {
     sentAtMs,
     receivedAtMs: sentAtMs,
     state: over.mine === true ? 'queued' : null,
+    unread: false,
     ...over,
   }
 }
