@@ -1,4 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
+import type { Clock } from '#lib/protocol/seams.ts'
+import { MAX_NEW_CONNECTIONS_PER_SECOND } from './limits.ts'
+import { RateLimit } from './rate-limit.ts'
 import type { Refusals } from './refusals.ts'
 
 export interface AdmissionInit {
@@ -6,16 +9,21 @@ export interface AdmissionInit {
   maxConnectionsPerAddress: number
 }
 
-/** Counts connections in all and for each address, and lets no more in than there may be. */
+/** Counts connections in all and for each address, and lets no more in, nor faster, than there may be. */
 export class Admission {
   readonly #refusals: Refusals
   readonly #init: AdmissionInit
+  readonly #arrivals: RateLimit
   readonly #byAddress = new Map<string, number>()
   #total = 0
 
-  constructor(components: { refusals: Refusals }, init: AdmissionInit) {
+  constructor(components: { refusals: Refusals; clock: Pick<Clock, 'now'> }, init: AdmissionInit) {
     this.#refusals = components.refusals
     this.#init = init
+    this.#arrivals = new RateLimit(components, {
+      max: MAX_NEW_CONNECTIONS_PER_SECOND,
+      windowMs: 1_000,
+    })
   }
 
   /** Takes a place; the returned function gives it back. `null`: there is none. */
@@ -28,6 +36,10 @@ export class Admission {
     const open = this.#byAddress.get(source) ?? 0
     if (open >= this.#init.maxConnectionsPerAddress) {
       this.#refusals.count('connections-per-address')
+      return null
+    }
+    if (!this.#arrivals.allow(source)) {
+      this.#refusals.count('connection-rate')
       return null
     }
     this.#total += 1

@@ -25,7 +25,7 @@ import { getFromDht, type PeerRecords, putIntoDht } from './dht/peer-records.ts'
 import { StaleRecordError } from './errors.ts'
 import { DIRECTORY_IDLE_MS, MAX_DIRECTORY_STREAMS } from './limits.ts'
 import type { Refusals } from './refusals.ts'
-import { RequestsPerMinute } from './requests-per-minute.ts'
+import { RateLimit } from './rate-limit.ts'
 
 export interface DirectoryComponents {
   libp2p: Pick<Libp2p, 'handle' | 'unhandle'>
@@ -40,12 +40,15 @@ export interface DirectoryComponents {
 
 export class Directory {
   readonly #components: DirectoryComponents
-  readonly #requests: RequestsPerMinute
+  readonly #requests: RateLimit
   readonly #stopping = new AbortController()
 
   constructor(components: DirectoryComponents) {
     this.#components = components
-    this.#requests = new RequestsPerMinute(components, { max: MAX_DIRECTORY_REQUESTS_PER_MINUTE })
+    this.#requests = new RateLimit(components, {
+      max: MAX_DIRECTORY_REQUESTS_PER_MINUTE,
+      windowMs: 60_000,
+    })
   }
 
   async start(): Promise<void> {

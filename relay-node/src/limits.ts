@@ -21,7 +21,7 @@ export const MAX_NEW_CONNECTIONS_PER_SECOND = 32
 /** WebRTC-direct handshakes a minute, from everyone: each takes a native connection for up to 10 s. */
 export const MAX_WEBRTC_HANDSHAKES_PER_MINUTE = 1_200
 
-/** Streams a peer may have open on one connection: a circuit to each of 200 contacts and the protocols. */
+/** Streams a peer may have open on one WebSocket connection: a circuit to each of 200 contacts and the protocols. */
 export const MAX_STREAMS_PER_CONNECTION = 256
 
 /** From the upgrade to a peer with a proven id: five round trips on a link of 1 s, twice. */
@@ -128,3 +128,21 @@ export const RELAY_FRESH_MS = 3 * RELAY_CHECK_MS
 
 /** From SIGTERM to the end of the process: below the 10 s of a container, as promised. */
 export const STOP_TIMEOUT_MS = 4_500
+
+/** Limits that take gigabytes, hours or hundreds of sockets to reach: a test builds a relay with smaller ones. */
+export interface CostlyLimits {
+  pendingConnections: number
+  handshakeTimeoutMs: number
+  slowReaderTimeoutMs: number
+  circuitBytes: bigint
+  circuitDurationMs: number
+}
+
+/** The numbers of a relay that serves people. */
+export const COSTLY_LIMITS: CostlyLimits = {
+  pendingConnections: MAX_PENDING_CONNECTIONS,
+  handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+  slowReaderTimeoutMs: SLOW_READER_TIMEOUT_MS,
+  circuitBytes: CIRCUIT_BYTES,
+  circuitDurationMs: CIRCUIT_DURATION_MS,
+}

@@ -2,7 +2,6 @@
 import { autoNAT } from '@libp2p/autonat'
 import { circuitRelayServer, type CircuitRelayService } from '@libp2p/circuit-relay-v2'
 import { noise } from '@chainsafe/libp2p-noise'
-import { yamux } from '@chainsafe/libp2p-yamux'
 import { identify } from '@libp2p/identify'
 import type {
   Connection,
@@ -29,7 +28,9 @@ import type { PeerRecords } from './dht/peer-records.ts'
 import { QuotaError } from './errors.ts'
 import * as limits from './limits.ts'
 import type { Refusals } from './refusals.ts'
-import type { RequestsPerMinute } from './requests-per-minute.ts'
+import type { RateLimit } from './rate-limit.ts'
+import { limitedYamux } from './limited-yamux.ts'
+import { webRtcConfiguration } from './webrtc-handshakes.ts'
 import { userAgent } from './user-agent.ts'
 import { sharedWebSockets, type SharedWebSocketsComponents } from './ws-listener.ts'
 
@@ -52,7 +53,7 @@ export interface NodeComponents extends SharedWebSocketsComponents {
   records: PeerRecords
   asker: DhtAsker
   /** How many WebRTC-direct handshakes may begin. */
-  handshakes: RequestsPerMinute
+  handshakes: RateLimit
 }
 
 export interface NodeInit {
@@ -69,6 +70,7 @@ export interface NodeInit {
 
 /** A started host. */
 export async function relayNode(components: NodeComponents, init: NodeInit): Promise<RelayNode> {
+  const { costly } = components
   const ip = init.host === 'localhost' ? '127.0.0.1' : init.host
   const family = ip.includes(':') ? 'ip6' : 'ip4'
   const node: RelayNode = await createLibp2p<RelayServices>({
@@ -91,19 +93,13 @@ export async function relayNode(components: NodeComponents, init: NodeInit): Pro
       webRTCDirect({ rtcConfiguration: () => webRtcConfiguration(components) }),
     ],
     connectionEncrypters: [noise()],
-    streamMuxers: [
-      yamux({
-        maxInboundStreams: limits.MAX_STREAMS_PER_CONNECTION,
-        maxOutboundStreams: limits.MAX_STREAMS_PER_CONNECTION,
-        // The WebSocket's ping notices a dead peer, and costs no encryption.
-        enableKeepAlive: false,
-      }),
-    ],
+    streamMuxers: [limitedYamux(components)],
     connectionManager: {
       maxConnections: init.maxConnections,
-      maxIncomingPendingConnections: limits.MAX_PENDING_CONNECTIONS,
-      inboundConnectionThreshold: limits.MAX_NEW_CONNECTIONS_PER_SECOND,
-      inboundUpgradeTimeout: limits.HANDSHAKE_TIMEOUT_MS,
+      maxIncomingPendingConnections: costly.pendingConnections,
+      // `Admission` counts arrivals, a whole IPv6 network as one.
+      inboundConnectionThreshold: Number.MAX_SAFE_INTEGER,
+      inboundUpgradeTimeout: costly.handshakeTimeoutMs,
       // The mesh dials again by itself, for as long as it takes.
       reconnectRetries: 0,
     },
@@ -125,8 +121,9 @@ export async function relayNode(components: NodeComponents, init: NodeInit): Pro
         reservations: {
           maxReservations: init.maxReservations,
           reservationTtl: limits.RESERVATION_TTL_MS,
-          defaultDurationLimit: limits.CIRCUIT_DURATION_MS,
-          defaultDataLimit: limits.CIRCUIT_BYTES,
+          // Counted in milliseconds, announced as seconds: docs/LIMITS.md, circuits.
+          defaultDurationLimit: costly.circuitDurationMs,
+          defaultDataLimit: costly.circuitBytes,
         },
       }),
       dht: relayDht(components),
@@ -157,16 +154,6 @@ function freeReservation({ services: { relay } }: RelayNode, peer: PeerId): void
   // Else its end would later remove a newer one of the same peer.
   reservation.signal.clear()
   relay.reservations.delete(peer)
-}
-
-/** Asked before each WebRTC-direct handshake, the only place where one can be refused before it costs anything. */
-function webRtcConfiguration({ refusals, handshakes }: NodeComponents): RTCConfiguration {
-  if (!handshakes.allow('webrtc')) {
-    refusals.count('connection-rate')
-    throw new QuotaError('too many WebRTC handshakes')
-  }
-  // A relay knows its own address: it asks no STUN server.
-  return { iceServers: [] }
 }
 
 function gater(

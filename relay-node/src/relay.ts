@@ -14,10 +14,10 @@ import { type Bootstrap, hasApp, httpRoutes } from './http.ts'
 import { close, httpServer, listen } from './http-server.ts'
 import { httpsCertificate } from './https-certificate.ts'
 import { addressesOf, relayNode } from './node.ts'
-import { MAX_WEBRTC_HANDSHAKES_PER_MINUTE } from './limits.ts'
+import { COSTLY_LIMITS, type CostlyLimits, MAX_WEBRTC_HANDSHAKES_PER_MINUTE } from './limits.ts'
 import { refusals } from './refusals.ts'
 import { RelayMesh } from './relay-mesh.ts'
-import { RequestsPerMinute } from './requests-per-minute.ts'
+import { RateLimit } from './rate-limit.ts'
 import { remoteBehind } from './remote.ts'
 import { relayIdentity, relaySigner } from './store/identity.ts'
 import { openDataFolder } from './store/level-disk.ts'
@@ -49,6 +49,7 @@ const APP_FOLDER = resolve(import.meta.dirname, '../../dist')
 export async function createRelay(
   config: Config,
   { clock, loggers }: RelayComponents,
+  costly: CostlyLimits = COSTLY_LIMITS,
 ): Promise<Relay> {
   const stops: (() => PromiseLike<unknown>)[] = []
   const stop = async (): Promise<void> => {
@@ -108,7 +109,7 @@ export async function createRelay(
       {
         clock,
         refusals: refused,
-        admission: new Admission({ refusals: refused }, config),
+        admission: new Admission({ refusals: refused, clock }, config),
         server,
         upgrades: new UpgradeRoutes({
           server,
@@ -120,7 +121,11 @@ export async function createRelay(
         registry,
         records,
         asker,
-        handshakes: new RequestsPerMinute({ clock }, { max: MAX_WEBRTC_HANDSHAKES_PER_MINUTE }),
+        costly,
+        handshakes: new RateLimit(
+          { clock },
+          { max: MAX_WEBRTC_HANDSHAKES_PER_MINUTE, windowMs: 60_000 },
+        ),
       },
       { ...config, port, secure: config.https },
     )

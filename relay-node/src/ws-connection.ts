@@ -10,7 +10,6 @@ import {
   MAX_FRAME_BEFORE_AUTHENTICATION_BYTES,
   MAX_SOCKET_QUEUE_BYTES,
   MAX_WRITE_BUFFER_BYTES,
-  SLOW_READER_TIMEOUT_MS,
 } from './limits.ts'
 import type { Refusal, Refusals } from './refusals.ts'
 
@@ -26,19 +25,22 @@ export interface WebSocketConnectionInit {
   socket: WebSocket
   remoteAddr: Multiaddr
   log: Libp2pLogger
+  /** How long the socket may stay full. */
+  slowReaderTimeoutMs: number
 }
 
 /**
  * An accepted WebSocket as libp2p wants it.
  *
  * It hands the socket at most `MAX_SOCKET_QUEUE_BYTES`, holds at most `MAX_WRITE_BUFFER_BYTES` behind that, and cuts a
- * reader that leaves the socket full for `SLOW_READER_TIMEOUT_MS`. It stops reading while libp2p is paused. A
+ * reader that leaves the socket full for `slowReaderTimeoutMs`. It stops reading while libp2p is paused. A
  * broken frame ends only this connection.
  */
 export class WebSocketConnection extends AbstractMultiaddrConnection {
   readonly #socket: WebSocket
   readonly #clock: Clock
   readonly #refusals: Refusals
+  readonly #slowReaderTimeoutMs: number
   #authenticated = false
   #refused = false
   #cancelPing: () => void
@@ -55,6 +57,7 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
       maxWriteBufferLength: MAX_WRITE_BUFFER_BYTES,
     })
     this.#socket = init.socket
+    this.#slowReaderTimeoutMs = init.slowReaderTimeoutMs
     this.#clock = components.clock
     this.#refusals = components.refusals
     this.#socket.binaryType = 'nodebuffer'
@@ -159,11 +162,11 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
   }
 
   #waitForReader(): void {
-    this.#forgiveReader ??= this.#clock.after(SLOW_READER_TIMEOUT_MS, () => {
+    this.#forgiveReader ??= this.#clock.after(this.#slowReaderTimeoutMs, () => {
       this.#refuse(
         'slow-reader',
         new SlowReaderError(
-          `${this.#socket.bufferedAmount} bytes for ${SLOW_READER_TIMEOUT_MS} ms`,
+          `${this.#socket.bufferedAmount} bytes for ${this.#slowReaderTimeoutMs} ms`,
         ),
       )
     })

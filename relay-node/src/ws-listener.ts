@@ -2,7 +2,7 @@
  * libp2p's WebSocket on the relay's own HTTP server, so that page, API and libp2p share one origin and port.
  *
  * An upgrade comes from `UpgradeRoutes`, takes a place (`Admission`), becomes a WebSocket without compression, and is
- * handed to libp2p, which proves the peer's id within `HANDSHAKE_TIMEOUT_MS`. Dialling is @libp2p/websockets' own.
+ * handed to libp2p, which proves the peer's id within `handshakeTimeoutMs`. Dialling is @libp2p/websockets' own.
  */
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -21,7 +21,7 @@ import { TypedEventEmitter } from 'main-event'
 import { WebSocketServer } from 'ws'
 import type { Clock } from '#lib/protocol/seams.ts'
 import type { Admission } from './admission.ts'
-import { HANDSHAKE_TIMEOUT_MS, MAX_FRAME_BYTES, MAX_FRAME_FRAGMENTS } from './limits.ts'
+import { type CostlyLimits, MAX_FRAME_BYTES, MAX_FRAME_FRAGMENTS } from './limits.ts'
 import type { Refusals } from './refusals.ts'
 import type { UpgradeRoutes } from './upgrade-routes.ts'
 import { WebSocketConnection } from './ws-connection.ts'
@@ -33,6 +33,7 @@ export interface SharedWebSocketsComponents {
   /** Listening already; it is not closed with the listener. */
   server: Server
   upgrades: UpgradeRoutes
+  costly: CostlyLimits
 }
 
 /** @libp2p/websockets whose listener lives on `server`. */
@@ -106,7 +107,7 @@ class SharedWebSocketListener extends TypedEventEmitter<ListenerEvents> implemen
     head: Buffer,
     remote: { address: string; port: number },
   ): void {
-    const { admission, logger } = this.#components
+    const { admission, costly, logger } = this.#components
     const leave = admission.enter(remote.address)
     if (leave === null) {
       socket.destroy()
@@ -118,6 +119,7 @@ class SharedWebSocketListener extends TypedEventEmitter<ListenerEvents> implemen
         socket: webSocket,
         remoteAddr: ipPortToMultiaddr(remote.address, remote.port).encapsulate('/ws'),
         log: logger.forComponent('starling:websocket'),
+        slowReaderTimeoutMs: costly.slowReaderTimeoutMs,
       })
       const beganAtMs = this.#components.clock.now()
       this.#upgrader.upgradeInbound(connection, { signal: this.#stopping.signal }).then(
@@ -133,11 +135,11 @@ class SharedWebSocketListener extends TypedEventEmitter<ListenerEvents> implemen
 
   #onRefused(connection: WebSocketConnection, beganAtMs: number, cause: unknown): void {
     const error = cause instanceof Error ? cause : new Error('upgrade failed', { cause })
-    const { clock, refusals } = this.#components
+    const { clock, costly, refusals } = this.#components
     if (!connection.refused && !this.#stopping.signal.aborted) {
       // libp2p gives a handshake that ran out of time the same error as one that went wrong.
-      const late = clock.now() - beganAtMs >= HANDSHAKE_TIMEOUT_MS
-      if (error.name === 'ConnectionDeniedError') refusals.count('connection-rate')
+      const late = clock.now() - beganAtMs >= costly.handshakeTimeoutMs
+      if (error.name === 'ConnectionDeniedError') refusals.count('connections-pending')
       else refusals.count(late ? 'handshake-timeout' : 'handshake-failed')
     }
     connection.abort(error)

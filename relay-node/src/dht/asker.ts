@@ -5,7 +5,7 @@ import type { Clock } from '#lib/protocol/seams.ts'
 import { QuotaError } from '../errors.ts'
 import { MAX_DHT_REQUESTS_PER_MINUTE } from '../limits.ts'
 import type { Refusals } from '../refusals.ts'
-import { RequestsPerMinute } from '../requests-per-minute.ts'
+import { RateLimit } from '../rate-limit.ts'
 
 /**
  * Knows for which peer the DHT is at work, and how much that peer has asked. kad-dht does not tell its datastore who
@@ -14,11 +14,14 @@ import { RequestsPerMinute } from '../requests-per-minute.ts'
 export class DhtAsker {
   readonly #asking = new AsyncLocalStorage<string>()
   readonly #refusals: Refusals
-  readonly #requests: RequestsPerMinute
+  readonly #requests: RateLimit
 
   constructor(components: { refusals: Refusals; clock: Clock }) {
     this.#refusals = components.refusals
-    this.#requests = new RequestsPerMinute(components, { max: MAX_DHT_REQUESTS_PER_MINUTE })
+    this.#requests = new RateLimit(components, {
+      max: MAX_DHT_REQUESTS_PER_MINUTE,
+      windowMs: 60_000,
+    })
   }
 
   /** The peer whose request is being worked on; `null`: the relay itself acts. */

@@ -15,6 +15,7 @@ import { onTestFinished } from 'vitest'
 import type { Clock, Logger } from '#lib/protocol/seams.ts'
 import { systemClock } from '#lib/protocol/seams.ts'
 import { readConfig } from '#relay/config.ts'
+import { COSTLY_LIMITS, type CostlyLimits } from '#relay/limits.ts'
 import type { Refusal } from '#relay/refusals.ts'
 import { createRelay, type Relay } from '#relay/relay.ts'
 
@@ -28,7 +29,11 @@ export async function dataFolder(): Promise<string> {
 /** A relay in this process, stopped after the test. */
 export async function startRelay(
   flags: readonly string[] = [],
-  { data, clock = systemClock }: { data?: string; clock?: Clock } = {},
+  {
+    data,
+    clock = systemClock,
+    ...costly
+  }: { data?: string; clock?: Clock } & Partial<CostlyLimits> = {},
 ): Promise<Relay> {
   const config = readConfig(
     [
@@ -38,7 +43,14 @@ export async function startRelay(
     {},
   )
   if (config === 'help') throw new Error('no flags for help here')
-  const relay = await createRelay(config, { clock, loggers: () => silent })
+  const relay = await createRelay(
+    config,
+    { clock, loggers: () => silent },
+    {
+      ...COSTLY_LIMITS,
+      ...costly,
+    },
+  )
   onTestFinished(() => relay.stop())
   return relay
 }

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { Admission, sourceOf } from '#relay/admission.ts'
+import { MAX_NEW_CONNECTIONS_PER_SECOND } from '#relay/limits.ts'
+import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { CountingRefusals } from './counting-refusals.ts'
 
-function admission() {
+function admission(init = { maxConnections: 3, maxConnectionsPerAddress: 2 }) {
   const refusals = new CountingRefusals()
-  const init = { maxConnections: 3, maxConnectionsPerAddress: 2 }
-  return { refusals, admission: new Admission({ refusals }, init) }
+  const clock = new ManualClock()
+  return { refusals, clock, admission: new Admission({ refusals, clock }, init) }
 }
 
 describe('admission', () => {
@@ -33,6 +35,25 @@ describe('admission', () => {
     leave?.()
     expect(gate.enter('192.0.2.1')).not.toBeNull()
     expect(gate.enter('192.0.2.1')).toBeNull()
+  })
+
+  test('lets as many in of one address in a second as allowed, also when they leave at once', () => {
+    const many = { maxConnections: 1_000, maxConnectionsPerAddress: 1_000 }
+    const { admission: gate, clock, refusals } = admission(many)
+    const enter = (address: string): boolean => {
+      const leave = gate.enter(address)
+      leave?.()
+      return leave !== null
+    }
+    for (let n = 0; n < MAX_NEW_CONNECTIONS_PER_SECOND; n += 1) {
+      expect(enter(`2001:db8::${n}`)).toBe(true)
+    }
+    expect(refusals.counted).toEqual([])
+    expect(enter('2001:db8::1')).toBe(false)
+    expect(refusals.counted).toEqual(['connection-rate'])
+    expect(enter('192.0.2.1')).toBe(true)
+    clock.advance(1_000)
+    expect(enter('2001:db8::1')).toBe(true)
   })
 })
 

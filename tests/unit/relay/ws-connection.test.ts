@@ -65,6 +65,7 @@ function connection() {
       socket: socket as unknown as WebSocket,
       remoteAddr: multiaddr('/ip4/192.0.2.1/tcp/1/ws'),
       log: defaultLogger().forComponent('test'),
+      slowReaderTimeoutMs: SLOW_READER_TIMEOUT_MS,
     },
   )
   return { socket, clock, refusals, conn }

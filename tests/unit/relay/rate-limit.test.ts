@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest'
-import { RequestsPerMinute } from '#relay/requests-per-minute.ts'
+import { RateLimit } from '#relay/rate-limit.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 
-test('allows each asker its share of a minute, and a new one in the next', () => {
+test('allows each asker its share of a window, and a new one in the next', () => {
   const clock = new ManualClock()
-  const requests = new RequestsPerMinute({ clock }, { max: 2 })
+  const requests = new RateLimit({ clock }, { max: 2, windowMs: 1_000 })
   expect([1, 2, 3].map(() => requests.allow('ada'))).toEqual([true, true, false])
   expect(requests.allow('bob')).toBe(true)
-  clock.advance(60_000)
+  clock.advance(999)
+  expect(requests.allow('ada')).toBe(false)
+  clock.advance(1)
   expect(requests.allow('ada')).toBe(true)
 })
