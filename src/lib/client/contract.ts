@@ -53,6 +53,7 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     testRelay: 'call',
     watchLog: 'watch',
     wake: 'call',
+    rest: 'call',
   },
   settings: {
     watchSettings: 'watch',

@@ -65,6 +65,12 @@ export interface Peers extends TypedEventTarget<PeersEvents> {
   myRelays(): string[]
 }
 
+/** What the browser says about its network. */
+export interface BrowserNetwork {
+  /** Nothing is retried by itself meanwhile: what fails now will fail again, at the cost of a battery. */
+  readonly offline: boolean
+}
+
 /** Whether WebRTC connections can be made now: in a browser, whether a tab serves as the bridge. */
 export interface WebRtcBridge extends TypedEventTarget<WebRtcBridgeEvents> {
   readonly available: boolean
@@ -73,9 +79,11 @@ export interface WebRtcBridge extends TypedEventTarget<WebRtcBridgeEvents> {
 export interface WebRtcBridgeEvents {
   /** A bridge came, went, or was replaced by another, whose connections are all new. */
   changed: CustomEvent
+  /** One of the connections lost its way to the peer, maybe for a moment only. */
+  unsteady: CustomEvent
 }
 
-/** `starting` until the first relay is reserved or refused; `offline` while no relay answers. */
+/** `starting` until the first relay is reserved or refused; `offline` while the browser says so or no relay answers. */
 export type NodeState = 'starting' | 'online' | 'offline'
 
 export type TransportName =
@@ -92,8 +100,9 @@ export interface LinkInfo {
   address: string
   direction: 'inbound' | 'outbound'
   openedAtMs: number
+  /** One message there and back; null until the first has been measured. */
   latencyMs: number | null
-  /** Of the channels on it, since it opened. */
+  /** Of everything on it, since it opened. */
   bytesIn: number
   bytesOut: number
 }
@@ -141,6 +150,8 @@ export interface Network extends TypedEventTarget<NetworkEvents> {
   checkRelay(address: string, options?: { signal?: AbortSignal }): Promise<RelayCheck>
   /** The person or the network is back: test what is open, and retry at once what waits. */
   wake(reason: 'online' | 'visible' | 'resume'): Promise<void>
+  /** The browser says that there is no network: test what is open, and retry nothing by itself until woken. */
+  rest(): Promise<void>
 }
 
 /** The node with everything on it. Nothing is dialled before `start`. */

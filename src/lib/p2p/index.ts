@@ -1,3 +1,4 @@
+import type { Connection } from '@libp2p/interface'
 import { TypedEventEmitter } from 'main-event'
 import type { NodeIdentity } from '../crypto/api.ts'
 import type { PeerIdString } from '../protocol/ids.ts'
@@ -22,8 +23,10 @@ import type { PeerRecordStore } from './discovery/record-store.ts'
 import { Keeper } from './keeper/keeper.ts'
 import { Links } from './keeper/links.ts'
 import { browserTransports, createNode, type Node, type TransportFactory } from './node.ts'
+import { Pinger } from './ping.ts'
 import { RelayBook } from './relay-book/relay-book.ts'
 import type { RelayStore } from './relay-book/store.ts'
+import { Traffic } from './traffic.ts'
 
 export interface P2PInit {
   /** Origin of the page, whose server is the first relay; null where there is none. */
@@ -56,6 +59,9 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
   readonly #publisher: Publisher
   readonly #keeper: Keeper
   readonly #channels: LinkChannels
+  readonly #pinger: Pinger
+  readonly #traffic = new Traffic()
+  readonly #browser = { offline: false }
   #node: Node | null = null
   /** Start and stop, one after the other. */
   #turn: Promise<void> = Promise.resolve()
@@ -66,18 +72,22 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     this.#components = components
     const { identity, clock, random, loggers, bridge, records } = components
     const self = identity.peer
+    const pinger = new Pinger(clock)
+    const browser = this.#browser
     const relays = new RelayBook(
-      { store: components.relays, clock, random, log: loggers('relays') },
+      { store: components.relays, pinger, browser, clock, random, log: loggers('relays') },
       { origin: init.origin },
     )
     const links = new Links({ self, clock, log: loggers('links') })
     const discovery = new Discovery({ relays, records, clock, random, log: loggers('discovery') })
     const log = loggers('keeper')
+    this.#pinger = pinger
     this.#relays = relays
     this.#links = links
     this.#discovery = discovery
     this.#publisher = new Publisher({ identity, relays, clock, random, log: loggers('discovery') })
-    this.#keeper = new Keeper({ self, links, relays, discovery, bridge, clock, random, log })
+    const ways = { links, relays, discovery, bridge }
+    this.#keeper = new Keeper({ self, ...ways, pinger, browser, clock, random, log })
     this.#channels = new LinkChannels({
       self,
       links,
@@ -92,8 +102,14 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
       this.safeDispatchEvent('changed')
     }
     relays.addEventListener('changed', changed)
+    relays.addEventListener('reserved', () => {
+      void this.#provenOnline()
+    })
     bridge.addEventListener('changed', changed)
-    links.addEventListener('opened', changed)
+    links.addEventListener('opened', ({ detail: { connection } }) => {
+      changed()
+      void this.#measure(connection)
+    })
     links.addEventListener('closed', changed)
   }
 
@@ -150,7 +166,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
       direction: connection.direction,
       openedAtMs,
       latencyMs: connection.rtt ?? null,
-      ...this.#channels.traffic(id),
+      ...this.#traffic.of(connection),
     }))
   }
 
@@ -171,11 +187,35 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
   }
 
   async wake(reason: 'online' | 'visible' | 'resume'): Promise<void> {
+    this.#browser.offline = false
     if (this.#node === null) return
     this.#components.loggers('keeper').debug(`woken: ${reason}`)
     this.#discovery.wake()
     this.#relays.wake()
     await this.#keeper.wake()
+  }
+
+  async rest(): Promise<void> {
+    this.#browser.offline = true
+    this.safeDispatchEvent('changed')
+    if (this.#node === null) return
+    this.#components.loggers('keeper').debug('the browser is offline')
+    await this.#keeper.testAll()
+    if (this.#relays.reservedHosts().length > 0) await this.#provenOnline()
+  }
+
+  /** A browser calls itself offline when all it reaches is its own machine; a relay there serves all the same. */
+  async #provenOnline(): Promise<void> {
+    if (this.#browser.offline) await this.wake('online')
+  }
+
+  async #measure(connection: Connection): Promise<void> {
+    try {
+      await this.#pinger.ping(connection)
+      this.safeDispatchEvent('changed')
+    } catch (error) {
+      this.#components.loggers('links').debug(`a connection was not measured: ${String(error)}`)
+    }
   }
 
   async #start(): Promise<void> {
@@ -186,6 +226,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
         privateKey: identity.libp2pKey(),
         loggers,
         gater: this.#keeper.gater,
+        traffic: this.#traffic,
         dht: { clock },
       },
       (this.#init.transports ?? browserTransports)(),

@@ -18,8 +18,10 @@ import { webSockets } from '@libp2p/websockets'
 import { webTransport } from '@libp2p/webtransport'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import type { Loggers } from '../protocol/seams.ts'
+import { forgetStillborn } from '../protocol/stillborn.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { LazyDht, type LazyDhtInit } from './discovery/lazy-dht.ts'
+import type { Traffic } from './traffic.ts'
 
 /** One address gets this long: on a slow mobile link ICE alone took over 3 s, and libp2p's own limit is 6 s. */
 export const ADDRESS_DIAL_TIMEOUT_MS = 15_000
@@ -39,6 +41,9 @@ export const MAX_CONNECTIONS = 300
 /** Inbound connections through one relay a second. libp2p counts them by the relay's address. */
 const INBOUND_PER_SECOND = 50
 
+/** Pings on one connection: libp2p's default of one out makes a second look like a dead connection. */
+const MAX_PINGS = 8
+
 export type TransportFactory = NonNullable<Libp2pOptions['transports']>[number]
 
 /** What circuit-relay's transport keeps, beyond the public `Transport`. */
@@ -52,6 +57,7 @@ export interface NodeComponents {
   privateKey: PrivateKey
   loggers: Loggers
   gater: ConnectionGater
+  traffic: Traffic
   dht: Omit<LazyDhtInit, 'components'>
 }
 
@@ -91,6 +97,7 @@ export async function createNode(
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     connectionGater: components.gater,
+    metrics: (parts) => components.traffic.metrics(() => parts.connectionManager.getConnections()),
     connectionManager: {
       addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS,
       dialTimeout: DIAL_TIMEOUT_MS,
@@ -105,8 +112,9 @@ export async function createNode(
       pingTimeout: { minTimeout: MONITOR_TIMEOUT_MS },
     },
     services: {
+      stillborn: forgetStillborn,
       identify: identify(),
-      ping: ping(),
+      ping: ping({ maxInboundStreams: MAX_PINGS, maxOutboundStreams: MAX_PINGS }),
       starling: (parts) => {
         found.manager = parts.transportManager
         found.dht = new LazyDht({ ...components.dht, components: parts })

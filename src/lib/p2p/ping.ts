@@ -8,28 +8,70 @@ import { NoAnswerError } from './errors.ts'
 const PING_PROTOCOL = '/ipfs/ping/1.0.0'
 const PING_BYTES = 32
 
+/** A ping without an answer ends after this, however long its askers would wait. */
+export const PING_TIMEOUT_MS = 10_000
+
 /**
- * How long one message takes there and back on this very connection, in ms; libp2p's own ping chooses the
- * connection itself.
+ * Pings one very connection; libp2p's own ping chooses the connection itself.
  *
- * @throws NoAnswerError when nothing or something else comes back within `limitMs`
+ * There is one ping at a time on a connection, whoever asks: stock peers take only two at once, one of which is
+ * libp2p's own, and refuse the next, which must not look like a dead connection.
  */
-export async function pingConnection(
-  connection: Connection,
-  clock: Clock,
-  limitMs: number,
-): Promise<number> {
-  const limit = new AbortController()
-  const cancel = clock.after(limitMs, () => {
-    limit.abort(new NoAnswerError(`no answer within ${limitMs} ms`))
-  })
-  try {
+export class Pinger {
+  readonly #clock: Clock
+  readonly #running = new WeakMap<Connection, Promise<number>>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /**
+   * How long one message takes there and back, in ms; kept as the connection's `rtt`.
+   *
+   * @throws NoAnswerError when nothing or something else comes back within `limitMs`, at most `PING_TIMEOUT_MS`,
+   * or the error of the connection that takes no stream
+   */
+  async ping(connection: Connection, limitMs = PING_TIMEOUT_MS): Promise<number> {
+    const running = this.#running.get(connection) ?? this.#start(connection)
+    const late = Promise.withResolvers<never>()
+    const cancel = this.#clock.after(limitMs, () => {
+      late.reject(new NoAnswerError(`no answer within ${limitMs} ms`))
+    })
+    try {
+      return await Promise.race([running, late.promise])
+    } finally {
+      cancel()
+    }
+  }
+
+  #start(connection: Connection): Promise<number> {
+    const running = this.#ping(connection).finally(() => {
+      this.#running.delete(connection)
+    })
+    this.#running.set(connection, running)
+    return running
+  }
+
+  async #ping(connection: Connection): Promise<number> {
+    const limit = new AbortController()
+    const cancel = this.#clock.after(PING_TIMEOUT_MS, () => {
+      limit.abort(new NoAnswerError(`no answer within ${PING_TIMEOUT_MS} ms`))
+    })
+    try {
+      connection.rtt = await this.#exchange(connection, limit.signal)
+      return connection.rtt
+    } finally {
+      cancel()
+    }
+  }
+
+  async #exchange(connection: Connection, signal: AbortSignal): Promise<number> {
     const stream = await connection.newStream(PING_PROTOCOL, {
-      signal: limit.signal,
+      signal,
       runOnLimitedConnection: true,
     })
     const sent = crypto.getRandomValues(new Uint8Array(PING_BYTES))
-    const startMs = clock.now()
+    const startMs = this.#clock.now()
     const answer = Promise.withResolvers<undefined>()
     const received: number[] = []
     stream.addEventListener('message', ({ data }) => {
@@ -42,8 +84,8 @@ export async function pingConnection(
       answer.reject(new NoAnswerError('the ping was cut off'))
     }
     stream.addEventListener('close', ended)
-    limit.signal.addEventListener('abort', () => {
-      answer.reject(limit.signal.reason as Error)
+    signal.addEventListener('abort', () => {
+      answer.reject(signal.reason as Error)
     })
     try {
       stream.send(sent)
@@ -55,8 +97,6 @@ export async function pingConnection(
       stream.removeEventListener('close', ended)
     }
     endStream(stream)
-    return clock.now() - startMs
-  } finally {
-    cancel()
+    return this.#clock.now() - startMs
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { FrozenLine } from './frozen-line.ts'
-import { Inbox, onPath, onState } from './person.ts'
+import { Inbox, onPath, onState, until } from './person.ts'
 import { after, aPair, aRelay, hear, PROTOCOL, say, somebody } from './scene.ts'
 
 test('reserves at the relay that serves the page', async () => {
@@ -28,6 +28,37 @@ test('two people on one relay exchange frames on one channel', async () => {
   expect([adas.alive().length, bobs.alive().length]).toEqual([1, 1])
 })
 
+test('each connection has a latency soon, and its bytes are counted, whatever it is made of', async () => {
+  const { ada, adas, bobs } = await aPair(await aRelay(), { webrtc: true })
+  const from = await adas.living(({ path }) => path === 'direct')
+  const to = await bobs.living(({ path }) => path === 'direct')
+  const sent = 10_000
+  await say(from, 'x'.repeat(sent))
+  await hear(to)
+  const { network } = ada.node
+  const measured = (): boolean => network.links().every(({ latencyMs }) => latencyMs !== null)
+  await until(network, 'changed', measured)
+  const links = network.links()
+  const kinds = new Set(links.map(({ transport }) => transport))
+  expect([...kinds].toSorted()).toEqual(['circuit', 'webrtc', 'websocket'])
+  for (const { bytesIn, bytesOut } of links) expect(Math.min(bytesIn, bytesOut)).toBeGreaterThan(0)
+  const direct = links.find(({ transport }) => transport === 'webrtc')
+  expect(direct?.bytesOut).toBeGreaterThan(sent)
+  expect(direct?.bytesOut).toBeLessThan(2 * sent)
+})
+
+test('a browser that calls itself offline is not believed while its relay answers', async () => {
+  const relay = await aRelay()
+  const ada = await somebody({ origin: relay.origin })
+  await onState(ada.node, 'online')
+  await ada.node.network.rest()
+  expect(ada.node.network.state).toBe('online')
+  await relay.down()
+  await onState(ada.node, 'offline')
+  await relay.up()
+  await onState(ada.node, 'online')
+})
+
 test('a relayed connection becomes direct, keeps its fallback, and the channel moves over', async () => {
   const { ada, bob, adas, bobs } = await aPair(await aRelay(), { webrtc: true })
   const direct = await Promise.all([
@@ -44,12 +75,13 @@ test('a relayed connection becomes direct, keeps its fallback, and the channel m
 })
 
 test('the channel falls back to the relay when the direct connection breaks, and returns', async () => {
-  const { ada, adas, bobs } = await aPair(await aRelay(), { webrtc: true })
+  const { ada, bob, adas, bobs } = await aPair(await aRelay(), { webrtc: true })
   await Promise.all([
     adas.living(({ path }) => path === 'direct'),
     bobs.living(({ path }) => path === 'direct'),
   ])
-  ada.bridge.set(false)
+  // Both: the one that could would have another direct connection before the channel is on the relay.
+  for (const { bridge } of [ada, bob]) bridge.set(false)
   ada.cut('direct')
   const [adasRelayed, bobsRelayed] = await Promise.all([
     adas.living(({ path }) => path === 'relayed'),
@@ -57,7 +89,7 @@ test('the channel falls back to the relay when the direct connection breaks, and
   ])
   await say(adasRelayed, 'still here')
   expect(await hear(bobsRelayed)).toBe('still here')
-  ada.bridge.set(true)
+  for (const { bridge } of [ada, bob]) bridge.set(true)
   await adas.living(({ path }) => path === 'direct')
 })
 

@@ -13,6 +13,19 @@ test('two people on different relays who know only an id find each other', async
   await Promise.all([onPath(ada.node, bob.peer, 'relayed'), onPath(bob.node, ada.peer, 'relayed')])
 })
 
+test('the relay of a card is kept in the book once it has led to its peer', async () => {
+  const [mine, theirs] = await Promise.all([aRelay(), aRelay()])
+  const ada = await somebody({ origin: mine.origin })
+  const bob = await somebody({ origin: theirs.origin })
+  await Promise.all([onState(ada.node, 'online'), onState(bob.node, 'online')])
+  const { network, peers } = ada.node
+  const kept = (): boolean =>
+    network.relays().some(({ address, source }) => address === theirs.host && source === 'learned')
+  peers.want(bob.peer, ['localhost:9', theirs.host])
+  await until(network, 'changed', kept)
+  expect(network.relays().map(({ address }) => address)).not.toContain('localhost:9')
+})
+
 test('finds a peer in the DHT itself when its relay has no directory', async () => {
   const relay = await aRelay()
   const stock = await stockRelay(relay.host)

@@ -1,5 +1,6 @@
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import { streamPair } from '@libp2p/utils'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { Links } from '../../../src/lib/p2p/keeper/links.ts'
 import { LinkChannels } from '../../../src/lib/p2p/channels/channels.ts'
 import type { Node } from '../../../src/lib/p2p/node.ts'
@@ -12,6 +13,8 @@ export const silent: Logger = {
   warn: () => undefined,
   error: () => undefined,
 }
+
+const RELAY = peerIdOf(new Uint8Array(32).fill(3))
 
 const [first, second] = [1, 2].map((byte) => peerIdOf(new Uint8Array(32).fill(byte))).toSorted()
 
@@ -72,6 +75,7 @@ export class FakeConnection {
   readonly direct: boolean
   readonly direction: 'inbound' | 'outbound'
   readonly remotePeer: { toString(): string }
+  readonly remoteAddr: Multiaddr
   status: 'open' | 'closed' = 'open'
   other: FakeConnection | null = null
   readonly #side: FakeSide
@@ -87,6 +91,8 @@ export class FakeConnection {
     this.id = init.id
     this.direct = init.direct
     this.direction = init.direction
+    const way = `/ip4/127.0.0.1/tcp/1/ws/p2p/${RELAY}/p2p-circuit`
+    this.remoteAddr = multiaddr(`${way}${init.direct ? '/webrtc' : ''}/p2p/${remote}`)
   }
 
   async newStream(protocol: string, options: { signal: AbortSignal }): Promise<Stream> {

@@ -8,12 +8,7 @@ import { SMALLER } from './fake-network.ts'
 const MAX = 64 * 1024
 
 function channel(stream: Stream): StreamChannel {
-  return new StreamChannel(stream, {
-    peer: SMALLER,
-    path: 'direct',
-    maxFrameBytes: MAX,
-    onBytes: () => undefined,
-  })
+  return new StreamChannel(stream, { peer: SMALLER, path: 'direct', maxFrameBytes: MAX })
 }
 
 async function pair(): Promise<[StreamChannel, StreamChannel]> {

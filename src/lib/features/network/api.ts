@@ -76,4 +76,6 @@ export interface NetworkApi {
   watchLog(minLevel: LogLevel, options?: AbortOptions): AsyncIterable<LogLine[]>
   /** A tab says that the person is back: online again, visible again or resumed. */
   wake(reason: 'online' | 'visible' | 'resume', options?: AbortOptions): Promise<void>
+  /** A tab says that the browser has no network: attempts rest until the next `wake`. */
+  rest(options?: AbortOptions): Promise<void>
 }

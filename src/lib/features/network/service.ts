@@ -114,6 +114,10 @@ export class NetworkService implements NetworkApi {
     return this.#components.network.wake(reason)
   }
 
+  rest(): Promise<void> {
+    return this.#components.network.rest()
+  }
+
   #connection({ relay, ...link }: LinkInfo): ConnectionInfo {
     const contact = this.#components.names(link.peer)
     const kind = contact !== null ? 'contact' : relay !== null ? 'relay' : 'other'

@@ -68,17 +68,12 @@ interface Service {
 export class LinkChannels implements Channels {
   readonly #components: ChannelsComponents
   readonly #services = new Map<string, Service>()
-  /** Bytes of all channels, by connection id. */
-  readonly #traffic = new Map<string, { bytesIn: number; bytesOut: number }>()
   #node: Node | null = null
 
   constructor(components: ChannelsComponents) {
     this.#components = components
     components.links.addEventListener('opened', ({ detail: link }) => {
       for (const service of this.#services.values()) void this.#consider(service, link.peer, false)
-    })
-    components.links.addEventListener('closed', ({ detail: link }) => {
-      this.#traffic.delete(link.id)
     })
   }
 
@@ -95,7 +90,6 @@ export class LinkChannels implements Channels {
       this.#end(service)
       await node?.libp2p.unhandle(service.init.protocol)
     }
-    this.#traffic.clear()
   }
 
   async handle(init: ChannelInit): Promise<() => Promise<void>> {
@@ -114,11 +108,6 @@ export class LinkChannels implements Channels {
   offer(protocol: string, peer: PeerIdString): void {
     const service = this.#services.get(protocol)
     if (service !== undefined) void this.#consider(service, peer, true)
-  }
-
-  /** Bytes that went over the channels of this connection. */
-  traffic(linkId: string): { bytesIn: number; bytesOut: number } {
-    return this.#traffic.get(linkId) ?? { bytesIn: 0, bytesOut: 0 }
   }
 
   async #serve(node: Node, service: Service): Promise<void> {
@@ -297,11 +286,6 @@ export class LinkChannels implements Channels {
       peer: link.peer,
       path: link.path,
       maxFrameBytes: service.init.maxFrameBytes,
-      onBytes: (inBytes, outBytes) => {
-        if (link.connection.status !== 'open') return
-        const { bytesIn, bytesOut } = this.traffic(link.id)
-        this.#traffic.set(link.id, { bytesIn: bytesIn + inBytes, bytesOut: bytesOut + outBytes })
-      },
     })
   }
 

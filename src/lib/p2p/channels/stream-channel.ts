@@ -20,8 +20,6 @@ export interface StreamChannelInit {
   peer: PeerIdString
   path: 'direct' | 'relayed'
   maxFrameBytes: number
-  /** Bytes went in or out. */
-  onBytes(inBytes: number, outBytes: number): void
 }
 
 /**
@@ -152,7 +150,6 @@ export class StreamChannel implements Channel {
   #write(bytes: Uint8Array): void {
     try {
       this.#needsDrain = !this.#stream.send(bytes)
-      this.#init.onBytes(0, bytes.byteLength)
     } catch (cause) {
       this.close(new ChannelClosedError('the stream takes no more', { cause }))
     }
@@ -160,7 +157,6 @@ export class StreamChannel implements Channel {
 
   #receive(chunk: Uint8Array): void {
     if (this.closed.aborted) return
-    this.#init.onBytes(chunk.byteLength, 0)
     try {
       for (const unit of this.#decoder.push(chunk)) this.#apply(unit)
     } catch (error) {

@@ -2,13 +2,13 @@ import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface'
 import { TypedEventEmitter } from 'main-event'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
-import { circuitAddress } from '../addresses.ts'
-import type { PeerPath, Peers, PeersEvents, WebRtcBridge } from '../api.ts'
+import { circuitAddress, transportOf } from '../addresses.ts'
+import type { BrowserNetwork, PeerPath, Peers, PeersEvents, WebRtcBridge } from '../api.ts'
 import { Backoff } from '../backoff.ts'
 import { NoAnswerError, UnreachableError } from '../errors.ts'
 import type { Discovery } from '../discovery/discovery.ts'
 import type { Node } from '../node.ts'
-import { pingConnection } from '../ping.ts'
+import type { Pinger } from '../ping.ts'
 import type { RelayBook } from '../relay-book/relay-book.ts'
 import type { Link, Links } from './links.ts'
 import { Upgrader } from './upgrader.ts'
@@ -28,6 +28,8 @@ export interface KeeperComponents {
   relays: RelayBook
   discovery: Discovery
   bridge: WebRtcBridge
+  pinger: Pinger
+  browser: BrowserNetwork
   clock: Clock
   random: Random
   log: Logger
@@ -72,6 +74,17 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
     components.bridge.addEventListener('changed', () => {
       this.#upgrader.bridgeChanged()
     })
+    components.bridge.addEventListener('unsteady', () => {
+      // Which one is known to libp2p's transport alone; a ping on each costs less than to find out.
+      for (const link of components.links.all()) {
+        if (transportOf(link.connection.remoteAddr) === 'webrtc') this.doubt(link)
+      }
+    })
+    for (const type of ['opened', 'closed'] as const) {
+      components.links.addEventListener(type, ({ detail: link }) => {
+        if (link.path === 'relayed') this.#doubtDirect(link.peer)
+      })
+    }
   }
 
   /** Refuses denied peers wherever libp2p asks. */
@@ -136,10 +149,15 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
 
   /** Ends connections that do not answer, then tries everything that waits. */
   async wake(): Promise<void> {
-    const links = this.#components.links.all()
-    await Promise.all(links.map(({ connection }) => this.#test(connection)))
+    await this.testAll()
     this.#retryAll()
     this.#upgrader.retry()
+  }
+
+  /** Ends connections that do not answer. */
+  async testAll(): Promise<void> {
+    const links = this.#components.links.all()
+    await Promise.all(links.map(({ connection }) => this.#test(connection)))
   }
 
   /** Ends this connection unless its peer answers soon. */
@@ -147,9 +165,18 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
     void this.#test(link.connection)
   }
 
+  /**
+   * A peer that was started anew comes through a relay first, and one that dies is gone from its relay at once;
+   * a direct connection by itself shows neither for a long time.
+   */
+  #doubtDirect(peer: PeerIdString): void {
+    const best = this.#components.links.best(peer)
+    if (this.#node !== null && best?.path === 'direct') this.doubt(best)
+  }
+
   async #test(connection: Connection): Promise<void> {
     try {
-      await pingConnection(connection, this.#components.clock, WAKE_PING_TIMEOUT_MS)
+      await this.#components.pinger.ping(connection, WAKE_PING_TIMEOUT_MS)
     } catch (error) {
       connection.abort(error instanceof Error ? error : new NoAnswerError('no answer'))
     }
@@ -277,6 +304,7 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
       const connection = await this.#components.relays.connect(relay, signal)
       if (this.path(peer) !== 'offline') return
       await node.libp2p.dial(circuitAddress(connection.remoteAddr, peer), { signal })
+      await this.#components.relays.keep(relay, connection)
     })
     try {
       await Promise.any(attempts)
@@ -291,6 +319,8 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
 
   #later(want: Want): void {
     want.cancelTimer?.()
+    want.cancelTimer = null
+    if (this.#components.browser.offline) return
     want.cancelTimer = this.#components.clock.after(want.backoff.next(), () => {
       want.cancelTimer = null
       this.#enqueue(want)

@@ -1,10 +1,9 @@
 import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
 import type { Connection } from '@libp2p/interface'
 import { isPeerId } from '../../protocol/ids.ts'
-import type { Clock } from '../../protocol/seams.ts'
 import type { RelayCheck } from '../api.ts'
 import { endStream } from '../end-stream.ts'
-import { pingConnection } from '../ping.ts'
+import type { Pinger } from '../ping.ts'
 import type { RelayDialer } from './relay-dialer.ts'
 
 /** One question to a relay on an open connection. */
@@ -13,7 +12,7 @@ export const RELAY_ANSWER_TIMEOUT_MS = 10_000
 /** Connects, and sees whether the peer offers circuit relay and how fast it answers. @throws InvalidAddressError */
 export async function checkRelay(
   address: string,
-  { dialer, clock }: { dialer: RelayDialer; clock: Clock },
+  { dialer, pinger }: { dialer: RelayDialer; pinger: Pinger },
   signal?: AbortSignal,
 ): Promise<RelayCheck> {
   const failed = { ok: false, peer: null, latencyMs: null } as const
@@ -31,7 +30,7 @@ export async function checkRelay(
   const peer = isPeerId(remote) ? remote : null
   try {
     await requireRelay(connection)
-    const latencyMs = await pingConnection(connection, clock, RELAY_ANSWER_TIMEOUT_MS)
+    const latencyMs = await pinger.ping(connection)
     return { ok: true, peer, latencyMs, error: null }
   } catch (error) {
     const unsupported = error instanceof Error && error.name === 'UnsupportedProtocolError'

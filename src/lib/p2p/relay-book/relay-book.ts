@@ -6,12 +6,12 @@ import { isPeerId, type PeerIdString } from '../../protocol/ids.ts'
 import type { ListedRelay } from '../../protocol/relay-list.ts'
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
 import { parseRelayAddress, type RelayAddress, transportOf } from '../addresses.ts'
-import type { NodeState, RelayCheck, RelaySource, RelayStatus } from '../api.ts'
+import type { BrowserNetwork, NodeState, RelayCheck, RelaySource, RelayStatus } from '../api.ts'
 import { Backoff } from '../backoff.ts'
 import { AlreadyKnownError, NoAnswerError, NotRunningError } from '../errors.ts'
 import type { Node } from '../node.ts'
-import { pingConnection } from '../ping.ts'
-import { checkRelay, RELAY_ANSWER_TIMEOUT_MS, requireRelay } from './check-relay.ts'
+import type { Pinger } from '../ping.ts'
+import { checkRelay, requireRelay } from './check-relay.ts'
 import { operatorOf, rank } from './ranking.ts'
 import { Referrals } from './referrals.ts'
 import { RelayDialer } from './relay-dialer.ts'
@@ -43,6 +43,8 @@ export interface RelayBookEvents {
 
 export interface RelayBookComponents {
   store: RelayStore
+  pinger: Pinger
+  browser: BrowserNetwork
   clock: Clock
   random: Random
   log: Logger
@@ -94,7 +96,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
 
   get state(): NodeState {
     if (this.#reserved().length > 0) return 'online'
-    return this.#settled ? 'offline' : 'starting'
+    return this.#settled || this.#components.browser.offline ? 'offline' : 'starting'
   }
 
   /** Reads the book and begins to reserve; resolves without waiting for any relay. */
@@ -181,12 +183,20 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
 
   /** @throws InvalidAddressError */
   check(text: string, signal?: AbortSignal): Promise<RelayCheck> {
-    return checkRelay(text, { dialer: this.#dialer, clock: this.#components.clock }, signal)
+    return checkRelay(text, { dialer: this.#dialer, pinger: this.#components.pinger }, signal)
   }
 
   /** A direct connection to the relay at this address, which may be nobody's in the book. See `RelayDialer`. */
   connect(text: string, signal?: AbortSignal): Promise<Connection> {
     return this.#dialer.connect(text, signal)
+  }
+
+  /** Takes a relay into the book that nobody named as one of mine, but that has led to a peer. */
+  async keep(text: string, { remotePeer }: Connection): Promise<void> {
+    const relay = remotePeer.toString()
+    if ([...this.#entries.values()].some(({ row }) => row.peer === relay)) return
+    await this.#learn(text, 'learned')
+    this.#maintain()
   }
 
   /** Tests what is reserved elsewhere (`Keeper.wake`); here, everything that waits is tried at once. */
@@ -266,8 +276,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       if (this.#node !== node) return
       entry.state = 'unreachable'
       this.#settled = true
-      const limit = this.#reserved().length > 0 ? MAX_RETRY_MS : MAX_RETRY_ALONE_MS
-      entry.nextAttemptAtMs = clock.now() + Math.min(entry.backoff.next(), limit)
+      this.#postpone(entry)
       log.info(`no reservation at ${entry.address.host}: ${String(error)}`)
       await this.#forgetIfHopeless(entry)
     } finally {
@@ -276,10 +285,21 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     this.#maintain()
   }
 
+  /** Plans the next attempt; none by itself while the browser is offline, and nothing is held against the relay. */
+  #postpone(entry: Entry): void {
+    const { browser, clock } = this.#components
+    if (browser.offline) {
+      entry.nextAttemptAtMs = Infinity
+      return
+    }
+    const limit = this.#reserved().length > 0 ? MAX_RETRY_MS : MAX_RETRY_ALONE_MS
+    entry.nextAttemptAtMs = clock.now() + Math.min(entry.backoff.next(), limit)
+  }
+
   async #measure(entry: Entry, connection: Connection): Promise<void> {
-    const { clock, log, store } = this.#components
+    const { pinger, log, store } = this.#components
     try {
-      const latencyMs = await pingConnection(connection, clock, RELAY_ANSWER_TIMEOUT_MS)
+      const latencyMs = await pinger.ping(connection)
       entry.row = { ...entry.row, latencyMs }
       if (this.#entries.get(entry.row.address) === entry) await store.put(entry.row)
       this.#changed()
@@ -373,7 +393,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       if (connection !== undefined && node.reservations.hasReservation(connection.remotePeer))
         continue
       entry.state = 'idle'
-      entry.nextAttemptAtMs = this.#components.clock.now() + entry.backoff.next()
+      this.#postpone(entry)
       this.#components.log.info(`lost the reservation at ${entry.address.host}`)
       if (peer !== null) this.safeDispatchEvent('lost', { detail: peer })
     }

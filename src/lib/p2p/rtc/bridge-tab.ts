@@ -21,13 +21,16 @@ interface PendingCall {
 /** One tab that holds real connections, seen from the worker. */
 export class BridgeTab implements ChannelLine {
   readonly #post: Post
+  /** One of the connections lost its way to the peer. */
+  readonly unsteady: () => void
   readonly #connections = new Map<number, BridgedPeerConnection>()
   readonly #channels = new Map<number, { pc: number; channel: BridgedDataChannel }>()
   readonly #calls = new Map<number, PendingCall>()
   #lastNumber = 0
 
-  constructor(post: Post) {
+  constructor(post: Post, unsteady: () => void) {
     this.#post = post
+    this.unsteady = unsteady
   }
 
   get connectionCount(): number {

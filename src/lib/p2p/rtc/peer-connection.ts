@@ -119,6 +119,7 @@ export class BridgedPeerConnection extends EventAttributes {
   changed({ connection, ice, gathering, signaling }: State): void {
     if (this.connectionState === 'closed') return
     const was = this.connectionState
+    const steady = this.iceConnectionState !== 'disconnected' && was !== 'disconnected'
     this.iceConnectionState = ice
     this.iceGatheringState = gathering
     this.signalingState = signaling
@@ -127,6 +128,8 @@ export class BridgedPeerConnection extends EventAttributes {
       return
     }
     this.connectionState = connection
+    // Browsers say so after some 5 s without an answer to their checks, and that it failed only after 15 to 30 s.
+    if (steady && (ice === 'disconnected' || connection === 'disconnected')) this.#tab?.unsteady()
     if (was === connection) return
     if (connection === 'connected') this.#openInit()
     if (connection === 'failed') this.#endChannels()

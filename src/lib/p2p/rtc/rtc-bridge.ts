@@ -19,6 +19,8 @@ export interface RtcTab {
 export interface RtcBridgeEvents {
   /** `available` changed, or another tab took over and connections must be made again. */
   changed: CustomEvent
+  /** A connection lost its way to the peer, maybe for a moment only. */
+  unsteady: CustomEvent
 }
 
 /**
@@ -51,9 +53,14 @@ export class RtcBridge extends TypedEventEmitter<RtcBridgeEvents> {
 
   add(tab: RtcTab): void {
     if (!tab.webrtc) return
-    const bridge = new BridgeTab((message, transfer) => {
-      tab.post(message, transfer)
-    })
+    const bridge = new BridgeTab(
+      (message, transfer) => {
+        tab.post(message, transfer)
+      },
+      () => {
+        this.safeDispatchEvent('unsteady')
+      },
+    )
     this.#tabs.set(tab.id, { tab, bridge })
     if (this.#tabs.size === 1) this.#changed()
   }

@@ -42,11 +42,11 @@ function bridge(...tabs: FakeTab[]) {
   return { bridge, say, changes: () => changes, make: () => new scope.RTCPeerConnection!() }
 }
 
-const state = (pc: number, connection: 'connected' | 'failed'): FromBridge => ({
+const state = (pc: number, connection: 'connected' | 'disconnected' | 'failed'): FromBridge => ({
   type: 'state',
   pc,
   connection,
-  ice: connection === 'connected' ? 'connected' : 'failed',
+  ice: connection,
   gathering: 'complete',
   signaling: 'stable',
 })
@@ -113,6 +113,24 @@ test('the init channel counts as open once connected, and as closed once closed 
   expect(events).toEqual(['open', 'close'])
   // The real one stays, so that neither side waits for the other's closing.
   expect(tab.told.some(({ type }) => type === 'closeChannel')).toBe(false)
+})
+
+test('a connection that lost its way is told once, and again when it does so again', () => {
+  const tab = new FakeTab('a')
+  const { bridge: node, say, make } = bridge(tab)
+  let told = 0
+  node.addEventListener('unsteady', () => (told += 1))
+  make()
+  const { pc } = tab.last('create')
+  say(tab, state(pc, 'connected'))
+  expect(told).toBe(0)
+  // Browsers tell of ICE first and of the connection then.
+  say(tab, { ...state(pc, 'connected'), ice: 'disconnected' } as FromBridge)
+  say(tab, state(pc, 'disconnected'))
+  expect(told).toBe(1)
+  say(tab, state(pc, 'connected'))
+  say(tab, state(pc, 'disconnected'))
+  expect(told).toBe(2)
 })
 
 test('a channel that never opens ends with an error, for those who wait for it', () => {

@@ -1,0 +1,131 @@
+import type { Stream } from '@libp2p/interface'
+import { TypedEventEmitter } from 'main-event'
+import { expect, test } from 'vitest'
+import type { WebRtcBridge, WebRtcBridgeEvents } from '../../../src/lib/p2p/api.ts'
+import type { Discovery } from '../../../src/lib/p2p/discovery/discovery.ts'
+import { Keeper, WAKE_PING_TIMEOUT_MS } from '../../../src/lib/p2p/keeper/keeper.ts'
+import type { Node } from '../../../src/lib/p2p/node.ts'
+import { Pinger } from '../../../src/lib/p2p/ping.ts'
+import type { RelayBook } from '../../../src/lib/p2p/relay-book/relay-book.ts'
+import { systemRandom } from '../../../src/lib/protocol/seams.ts'
+import { ManualClock } from '../../fixtures/manual-clock.ts'
+import { connect, type FakeConnection, FakeSide, LARGER, silent, SMALLER } from './fake-network.ts'
+
+class FakeBridge extends TypedEventEmitter<WebRtcBridgeEvents> implements WebRtcBridge {
+  readonly available = false
+}
+
+/** A keeper on the smaller peer's side; `lookups` counts how often it looked for somebody. */
+function keeping(browser: { offline: boolean } = { offline: false }) {
+  const clock = new ManualClock()
+  const small = new FakeSide(SMALLER, clock)
+  const large = new FakeSide(LARGER, clock)
+  const bridge = new FakeBridge()
+  let lookups = 0
+  const keeper = new Keeper({
+    self: SMALLER,
+    links: small.links,
+    relays: new EventTarget() as unknown as RelayBook,
+    discovery: {
+      async *relaysOf() {
+        lookups += 1
+        yield await Promise.resolve([])
+      },
+    } as unknown as Discovery,
+    bridge,
+    pinger: new Pinger(clock),
+    browser,
+    clock,
+    random: systemRandom,
+    log: silent,
+  })
+  keeper.attach({} as Node)
+  return { clock, small, large, bridge, keeper, lookups: () => lookups }
+}
+
+/** Resolves with the next stream of this connection, at its other end. */
+function asked(connection: FakeConnection): Promise<Stream> {
+  return new Promise((resolve) => {
+    const far = connection.other!
+    far.arrive = (_protocol, stream) => {
+      resolve(stream)
+    }
+  })
+}
+
+/** Everything that is due without the clock. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+test.for([
+  {
+    sign: 'the browser says that its way is lost',
+    give: ({ bridge }: ReturnType<typeof keeping>) => {
+      bridge.safeDispatchEvent('unsteady')
+    },
+  },
+  {
+    sign: 'the peer comes anew through a relay',
+    give: ({ large, small }: ReturnType<typeof keeping>) => {
+      connect(large, small, 'relayed')
+    },
+  },
+])('a direct connection that does not answer is ended when $sign', async ({ give }) => {
+  const scene = keeping()
+  const { clock, small, large } = scene
+  const direct = connect(small, large, 'direct')
+  const ping = asked(direct)
+  give(scene)
+  await ping
+  await settled()
+  clock.advance(WAKE_PING_TIMEOUT_MS - 1)
+  await settled()
+  expect(direct.status).toBe('open')
+  clock.advance(1)
+  await settled()
+  expect(direct.status).toBe('closed')
+})
+
+test('when the peer is gone from its relay, the direct connection is asked, and stays if it answers', async () => {
+  const { clock, small, large } = keeping()
+  const relayed = connect(small, large, 'relayed')
+  const direct = connect(small, large, 'direct')
+  const ping = asked(direct)
+  relayed.abort(new Error('gone'))
+  const there = await ping
+  const answered = new Promise((resolve) => {
+    there.addEventListener('message', ({ data }) => {
+      there.send(data)
+      resolve(undefined)
+    })
+  })
+  await answered
+  await settled()
+  clock.advance(WAKE_PING_TIMEOUT_MS)
+  await settled()
+  expect(direct.status).toBe('open')
+})
+
+test('somebody not found is looked for again by and by', async () => {
+  const { clock, keeper, lookups } = keeping()
+  keeper.want(LARGER)
+  await settled()
+  clock.advance(1_000)
+  await settled()
+  expect(lookups()).toBeGreaterThan(1)
+})
+
+test('while the browser is offline somebody not found is left alone, until it is woken', async () => {
+  const browser = { offline: true }
+  const { clock, keeper, lookups } = keeping(browser)
+  keeper.want(LARGER)
+  await settled()
+  clock.advance(60 * 60_000)
+  await settled()
+  expect(lookups()).toBe(1)
+  browser.offline = false
+  await keeper.wake()
+  await settled()
+  expect(lookups()).toBe(2)
+})

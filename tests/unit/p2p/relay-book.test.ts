@@ -1,0 +1,99 @@
+import type { Connection } from '@libp2p/interface'
+import { expect, test } from 'vitest'
+import type { RelayRow } from '../../../src/lib/db/schema.ts'
+import type { Node } from '../../../src/lib/p2p/node.ts'
+import { Pinger } from '../../../src/lib/p2p/ping.ts'
+import { RelayBook } from '../../../src/lib/p2p/relay-book/relay-book.ts'
+import { systemRandom } from '../../../src/lib/protocol/seams.ts'
+import { ManualClock } from '../../fixtures/manual-clock.ts'
+import { LARGER, silent, SMALLER } from './fake-network.ts'
+
+/** A book whose relays all refuse to be dialled. */
+async function aBook(init: { origin: string | null; offline?: boolean }) {
+  const clock = new ManualClock()
+  const rows = new Map<string, RelayRow>()
+  const browser = { offline: init.offline ?? false }
+  const book = new RelayBook(
+    {
+      store: {
+        all: () => Promise.resolve([...rows.values()]),
+        put: (row) => {
+          rows.set(row.address, row)
+          return Promise.resolve()
+        },
+        delete: (address) => {
+          rows.delete(address)
+          return Promise.resolve()
+        },
+      },
+      pinger: new Pinger(clock),
+      browser,
+      clock,
+      random: systemRandom,
+      log: silent,
+    },
+    { origin: init.origin },
+  )
+  let dials = 0
+  const node = {
+    libp2p: {
+      dial: () => {
+        dials += 1
+        return Promise.reject(new Error('no way'))
+      },
+      getConnections: () => [],
+    },
+    reservations: { addEventListener: () => undefined, hasReservation: () => false },
+  } as unknown as Node
+  await book.attach(node)
+  await settled()
+  return { book, clock, rows, browser, dials: () => dials }
+}
+
+function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+function to(peer: string): Connection {
+  return { remotePeer: { toString: () => peer } } as Connection
+}
+
+test('a relay that does not answer is tried again by and by', async () => {
+  const { book, clock, dials } = await aBook({ origin: 'https://relay.example' })
+  expect(dials()).toBe(1)
+  clock.advance(1_000)
+  await settled()
+  expect(dials()).toBe(2)
+  book.detach()
+  expect(clock.pending).toBe(0)
+})
+
+test('while the browser is offline each relay is tried once, and at once when woken', async () => {
+  const { book, clock, browser, dials } = await aBook({
+    origin: 'https://relay.example',
+    offline: true,
+  })
+  await book.add('other.example')
+  await settled()
+  clock.advance(60 * 60_000)
+  await settled()
+  expect(dials()).toBe(3)
+  expect(book.state).toBe('offline')
+  expect(clock.pending).toBe(0)
+  browser.offline = false
+  book.wake()
+  await settled()
+  expect(dials()).toBe(5)
+  book.detach()
+})
+
+test('a relay that led to somebody is kept, once, and not against the will of the person', async () => {
+  const { book, rows } = await aBook({ origin: null })
+  await book.keep('friend.example', to(SMALLER))
+  await book.keep('friend.example', to(SMALLER))
+  expect([...rows.values()]).toMatchObject([{ address: 'friend.example', source: 'learned' }])
+  await book.remove('friend.example')
+  await book.keep('friend.example', to(LARGER))
+  expect(book.statuses()).toEqual([])
+  book.detach()
+})
