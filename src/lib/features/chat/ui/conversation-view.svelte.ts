@@ -42,7 +42,7 @@ interface Window {
 
 /**
  * One open conversation: a window that slides along its timeline, so that what is held stays little however long
- * that is. While the reader is at the end it follows the end; else it stands around what they see.
+ * that is. A reader at the end is carried along by new messages; anywhere else, what is seen stays.
  */
 export class ConversationView {
   readonly id: ConversationId
@@ -58,8 +58,12 @@ export class ConversationView {
   #bound: Landing['at'] | null = 'unread'
   /** The window was moved, and its first page is not here yet. */
   #moving = true
-  /** New messages come before the reader's eyes. */
-  #attended = false
+  /** The reader is at the end of the timeline. */
+  #following = false
+  /** The page is not hidden. */
+  #visible = false
+  /** What the reader sees. */
+  #middle: MessageId | null = null
   /** The first message of the last ones that came unattended. */
   #line: MessageId | null = null
   /** All behind the line was read, so the next message that comes unattended gets it. */
@@ -125,25 +129,22 @@ export class ConversationView {
   goTo(at: 'end' | MessageId): void {
     const here = at === 'end' ? this.ready && !this.#hasNewer : this.message(at) !== null
     if (here) this.#landing = { at, stretch: this.#stretch }
-    else this.#stand(at, at)
+    else {
+      this.#following = false
+      this.#stand(at, at)
+    }
   }
 
   /** Told whenever it changes. */
   look({ firstRow, lastRow, atEnd, visible }: Sight): void {
-    const { rows } = this.#window
-    const following = atEnd && !this.#hasNewer
-    this.#attended = following && visible
-    if (this.#moving) return
-    if (following) {
-      if (this.#around !== 'end') this.#stand('end')
-      return
-    }
-    const near =
-      (this.#hasOlder && firstRow < NEAR_ROWS) ||
-      (this.#hasNewer && lastRow >= rows.length - NEAR_ROWS)
-    if (!near && this.#around !== 'end') return
-    const middle = this.#messageAround(Math.floor((firstRow + lastRow) / 2))
-    if (middle !== null) this.#stand(middle)
+    this.#following = atEnd && !this.#hasNewer
+    this.#visible = visible
+    this.#middle = this.#messageAround(Math.floor((firstRow + lastRow) / 2))
+    if (this.#moving || this.#middle === null) return
+    const nearStart = this.#hasOlder && firstRow < NEAR_ROWS
+    const nearEnd = this.#hasNewer && lastRow >= this.rows.length - NEAR_ROWS
+    // Near both, no place would be better than this one.
+    if (nearStart !== nearEnd) this.#stand(this.#middle)
   }
 
   /** A message of the window. */
@@ -195,8 +196,16 @@ export class ConversationView {
   }
 
   async #show({ items, hasOlder, hasNewer }: TimelinePage, signal: AbortSignal): Promise<void> {
-    // Where nothing is unread the host stands at the end.
-    if (this.#around === 'unread' && !items.some(isUnread)) this.#around = 'end'
+    const pushedOut = !this.#moving && items.length > 0 && items[0]?.id !== this.#items[0]?.id
+    if (hasNewer && this.#following) {
+      this.#stand('end')
+      return
+    }
+    if (pushedOut && this.#middle !== null) {
+      // The window is at the end, and a new message takes the place of the oldest.
+      this.#stand(this.#middle)
+      return
+    }
     this.#drawLine(items, hasOlder, hasNewer)
     const between = this.#bound === null ? joined(this.#items, items) : null
     const startMoves = between !== null && between[0]?.id !== items[0]?.id
@@ -230,7 +239,8 @@ export class ConversationView {
     // With older ones out of the window, the first of it may not be the first that is unread.
     const sure = first > 0 || !hasOlder
     const item = items[first]
-    if (!this.#lineFree || this.#attended || !sure || item?.type !== 'message') return
+    const attended = this.#following && this.#visible
+    if (!this.#lineFree || attended || !sure || item?.type !== 'message') return
     this.#line = item.id
     this.#lineFree = false
   }

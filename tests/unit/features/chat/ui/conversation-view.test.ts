@@ -192,16 +192,22 @@ describe('an open conversation', () => {
     expect(view.hasNewer).toBe(true)
   })
 
-  test('follows the end again once the reader is back there', async () => {
+  test('carries a reader at the end along, however much comes', async () => {
     const talk = new Talk(1_000)
     const view = await open(talk)
-    await lookAt(view, '990')
+    for (let count = 0; count < 1_000; count += 1) {
+      await lookAt(view, 'end')
+      talk.say(`new ${count}`)
+      await settle()
+      expect(texts(view).at(-1)).toBe(`new ${count}`)
+      expect(texts(view).length).toBeLessThanOrEqual(2 * SIDE_ITEMS + 1)
+    }
+    // A window moves only now and then, not with every message.
+    expect(talk.asked.length).toBeLessThan(30)
     await lookAt(view, 'end')
-    expect(talk.asked.at(-1)).toBe('end')
-    talk.say('new')
+    talk.say(...Array.from({ length: 5_000 }, (_, index) => `at once ${index}`))
     await settle()
-    expect(texts(view).at(-1)).toBe('new')
-    expect(texts(view)).toHaveLength(SIDE_ITEMS)
+    expect(texts(view).at(-1)).toBe('at once 4999')
   })
 
   test('goes to a found message anywhere, and back to the end', async () => {
