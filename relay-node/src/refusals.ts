@@ -16,6 +16,7 @@ export const REFUSALS = [
   'frame-too-large',
   'frame-text',
   'slow-reader',
+  'buffer-full',
   'reservations',
   'dht-requests',
   'dht-value-too-large',

@@ -91,6 +91,14 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
     return this.#refused
   }
 
+  /** Counts the one end that libp2p decides: more waits to be written, or read, than may. */
+  override abort(error: Error): void {
+    if (this.status === 'open' && error.name === 'StreamBufferError') {
+      this.#refusals.count('buffer-full')
+    }
+    super.abort(error)
+  }
+
   override sendData(data: Uint8ArrayList): SendResult {
     let sentBytes = 0
     let full = false

@@ -11,7 +11,7 @@ import { ping, type Ping } from '@libp2p/ping'
 import { webSockets } from '@libp2p/websockets'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import type { Clock, Logger } from '#lib/protocol/seams.ts'
 import { systemClock } from '#lib/protocol/seams.ts'
 import { readConfig } from '#relay/config.ts'
@@ -62,6 +62,11 @@ export function webSocketOf(relay: Relay): Multiaddr {
   return multiaddr(address)
 }
 
+/** Expects this of what `read` tells, at last: nothing here says how fast a busy machine is. */
+export function soon<T>(read: () => T): ReturnType<typeof expect.poll<Awaited<T>>> {
+  return expect.poll(read as () => Awaited<T>, { timeout: 25_000 })
+}
+
 /** How often the relay has refused this. */
 export async function refused(relay: Relay, reason: Refusal): Promise<number> {
   const metric = await relay.registry.getSingleMetric('starling_relay_refused_total')?.get()
@@ -74,11 +79,12 @@ export type StockClient = Libp2p<{ ping: Ping; dht: KadDHT }>
 export async function stockClient({
   listen = [],
   privateKey,
-}: { listen?: string[]; privateKey?: PrivateKey } = {}): Promise<StockClient> {
+  circuits = true,
+}: { listen?: string[]; privateKey?: PrivateKey; circuits?: boolean } = {}): Promise<StockClient> {
   const client = await createLibp2p({
     ...(privateKey === undefined ? {} : { privateKey }),
     addresses: { listen },
-    transports: [webSockets(), circuitRelayTransport()],
+    transports: [webSockets(), ...(circuits ? [circuitRelayTransport()] : [])],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     connectionGater: { denyDialMultiaddr: () => false },

@@ -25,6 +25,7 @@ import {
   stockClient,
   type StockClient,
   webSocketOf,
+  soon,
 } from './harness.ts'
 
 interface Person {
@@ -62,14 +63,9 @@ async function ask(
 /** Waits until these two answer each other's lookups. */
 async function connected(a: Relay, b: Relay): Promise<void> {
   for (const relay of [a, b]) {
-    await expect
-      .poll(
-        async () => relay.registry.getSingleMetricAsString('libp2p_kad_dht_routing_table_size'),
-        {
-          timeout: 20_000,
-        },
-      )
-      .toMatch(/ [1-9]/)
+    await soon(async () =>
+      relay.registry.getSingleMetricAsString('libp2p_kad_dht_routing_table_size'),
+    ).toMatch(/ [1-9]/)
   }
 }
 
@@ -137,9 +133,9 @@ describe('two relays', () => {
     await connected(a, b)
     const [ada, bob] = [await person(), await person()]
     await ask(ada, a, { type: 'publish', record: await recordOf(ada) })
-    await expect
-      .poll(async () => (await ask(bob, b, { type: 'lookup', peer: ada.peer })).type)
-      .toBe('found')
+    await soon(async () => (await ask(bob, b, { type: 'lookup', peer: ada.peer })).type).toBe(
+      'found',
+    )
   })
 
   test('name each other, signed, once they have seen the other work', async () => {
@@ -151,7 +147,7 @@ describe('two relays', () => {
       if (response.type !== 'relays') throw new Error(response.type)
       return openRelayList(response.list, Date.now())
     }
-    await expect.poll(async () => (await list()).relays.length).toBe(1)
+    await soon(async () => (await list()).relays.length).toBe(1)
     const { issuer, relays } = await list()
     expect(issuer).toBe(b.peerId)
     expect(relays[0]).toMatchObject({ peer: a.peerId, operator: 'Ada' })

@@ -1,8 +1,11 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { cp, mkdir, symlink } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
+import { join, resolve } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { dataFolder } from './harness.ts'
+import { DEFAULT_PORT } from '#relay/config.ts'
+import { dataFolder, soon } from './harness.ts'
 import { runToEnd, startProcess } from './relay-process.ts'
 
 const LOOPBACK = ['--host', '127.0.0.1']
@@ -15,6 +18,18 @@ interface Bootstrap {
 async function bootstrapOf(address: string): Promise<Bootstrap> {
   const response = await fetch(`${address}/api/bootstrap`)
   return (await response.json()) as Bootstrap
+}
+
+/** The relay as it is before `npm run build`; its main file. */
+async function unbuiltCopy(): Promise<string> {
+  const root = resolve(import.meta.dirname, '../../..')
+  const copy = await dataFolder()
+  await mkdir(join(copy, 'src/lib'), { recursive: true })
+  for (const path of ['package.json', 'relay-node', 'src/lib/protocol']) {
+    await cp(join(root, path), join(copy, path), { recursive: true })
+  }
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
+  return join(copy, 'relay-node/src/main.ts')
 }
 
 /** A port that is in use until the test ends. */
@@ -47,8 +62,9 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     await new Promise((resolve) => {
       socket.addEventListener('open', resolve)
     })
-    const exit = once(relay.child, 'exit', { signal: AbortSignal.timeout(5_000) })
+    const exit = once(relay.child, 'exit')
     relay.child.kill(signal)
+    // Past `STOP_TIMEOUT_MS` it ends itself, with 1.
     expect(await exit).toEqual([0, null])
   },
 )
@@ -61,6 +77,30 @@ test('says which port is taken', async () => {
   ])
   expect(code).toBe(1)
   expect(errors).toContain(`port ${port} on 127.0.0.1 is taken`)
+})
+
+test('takes the next free port when nobody chose one and the usual one is taken', async () => {
+  // Where something else has the usual port already, that is as good.
+  const usual = createServer().listen(DEFAULT_PORT, '127.0.0.1')
+  await Promise.race([once(usual, 'listening'), once(usual, 'error').catch(() => undefined)])
+  onTestFinished(() => {
+    usual.close()
+  })
+  const relay = await startProcess([...LOOPBACK, '--data', await dataFolder()])
+  expect(Number(new URL(relay.address).port)).toBeGreaterThan(DEFAULT_PORT)
+  expect((await bootstrapOf(relay.address)).addresses.join()).toContain(
+    `/tcp/${new URL(relay.address).port}/ws/`,
+  )
+})
+
+test('says how to build the app when there is none, and serves as a relay', async () => {
+  const { address, printed } = await startProcess(
+    [...LOOPBACK, '--port', '0', '--data', await dataFolder()],
+    { main: await unbuiltCopy() },
+  )
+  expect(address).toMatch(/^http:/)
+  await soon(printed).toContain('npm run build')
+  expect(await (await fetch(address)).text()).toContain('serves no app')
 })
 
 test('says that another relay uses its data', async () => {

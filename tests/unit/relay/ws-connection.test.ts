@@ -106,12 +106,14 @@ describe('a reader', () => {
   })
 
   test('is cut when too much waits behind the queue', () => {
-    const { conn } = connection()
+    const { conn, refusals } = connection()
     conn.send(new Uint8Array(MAX_SOCKET_QUEUE_BYTES))
     conn.send(new Uint8Array(MAX_WRITE_BUFFER_BYTES))
     expect(conn.status).toBe('open')
+    expect(refusals.counted).toEqual([])
     conn.send(new Uint8Array(1))
     expect(conn.status).toBe('aborted')
+    expect(refusals.counted).toEqual(['buffer-full'])
   })
 })
 

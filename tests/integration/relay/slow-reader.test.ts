@@ -1,0 +1,85 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import type { Stream } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { WebSocket } from 'ws'
+import { MAX_SOCKET_QUEUE_BYTES } from '#relay/limits.ts'
+import type { Relay } from '#relay/relay.ts'
+import { circuitClient, openCircuit } from './circuits.ts'
+import { refused, startRelay, stockClient, webSocketOf, soon } from './harness.ts'
+
+/** The longest header of a frame a server sends: https://www.rfc-editor.org/rfc/rfc6455#section-5.2 */
+const FRAME_HEADER_BYTES = 10
+
+/** Each circuit takes a yamux window of 256 KiB; together far more than the system holds for a socket. */
+const CIRCUITS = 64
+const WINDOW_BYTES = 256 * 1_024
+
+let longestQueueBytes: number
+
+beforeEach(() => {
+  longestQueueBytes = 0
+  const send = WebSocket.prototype.send
+  vi.spyOn(WebSocket.prototype, 'send').mockImplementation(function (
+    this: WebSocket,
+    ...args: Parameters<typeof send>
+  ) {
+    send.apply(this, args)
+    longestQueueBytes = Math.max(longestQueueBytes, this.bufferedAmount)
+  } as typeof send)
+})
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+/** A way to the relay whose far end can stop reading, as a phone without a network does. */
+async function wayTo(relay: Relay): Promise<{ port: number; stopReading: () => void }> {
+  const sockets: Socket[] = []
+  const server = createServer((near) => {
+    const far = connect(relay.port, '127.0.0.1')
+    sockets.push(far)
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      from.on('data', (bytes) => to.write(bytes))
+      from.on('error', () => to.destroy())
+      from.on('close', () => to.destroy())
+    }
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const stopReading = (): void => {
+    for (const socket of sockets) socket.pause()
+  }
+  return { port: (server.address() as AddressInfo).port, stopReading }
+}
+
+test('who stops reading is cut, after a queue as long as allowed, and others are served on', async () => {
+  const relay = await startRelay([], { slowReaderTimeoutMs: 1_000 })
+  const { port, stopReading } = await wayTo(relay)
+  let arrived = 0
+  const reader = await circuitClient(relay, () => (arrived += 1), {
+    address: multiaddr(`/ip4/127.0.0.1/tcp/${port}/ws/p2p/${relay.peerId}`),
+  })
+  const writer = await circuitClient(relay, () => undefined)
+  const circuits: Stream[] = []
+  while (circuits.length < CIRCUITS) circuits.push(await openCircuit(writer, reader, relay))
+  await soon(() => arrived).toBe(CIRCUITS)
+
+  stopReading()
+  for (const circuit of circuits) circuit.send(new Uint8Array(WINDOW_BYTES))
+  await soon(() => refused(relay, 'slow-reader')).toBe(1)
+  expect(longestQueueBytes).toBeGreaterThan(MAX_SOCKET_QUEUE_BYTES / 2)
+  expect(longestQueueBytes).toBeLessThanOrEqual(MAX_SOCKET_QUEUE_BYTES + FRAME_HEADER_BYTES)
+
+  const other = await stockClient()
+  const { remotePeer } = await other.dial(webSocketOf(relay))
+  expect(await other.services.ping.ping(remotePeer)).toBeGreaterThanOrEqual(0)
+  expect(await writer.services.ping.ping(remotePeer)).toBeGreaterThanOrEqual(0)
+}, 120_000)
