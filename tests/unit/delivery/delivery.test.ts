@@ -2,6 +2,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { MAX_CLOCK_JUMP, type Chains } from '#lib/delivery/chain.ts'
 import { Delivery, MAX_EARLY } from '#lib/delivery/delivery.ts'
 import {
+  decodeEnvelope,
   encodeEnvelope,
   MAX_PAYLOAD_BYTES,
   messageId,
@@ -335,6 +336,27 @@ test('a message without its predecessor waits, is asked for, and is shown once i
   expect(texts(anna)).toEqual(['message 1', 'message 2', 'message 3'])
   expect(puppet.heard.at(-1)).toEqual({ type: 'ack', chain: puppet.chain, received: 3 })
   expect(await anna.store.early(BEN, puppet.chain)).toEqual([])
+})
+
+test('each hello says where sending goes on: after what they hold, be it less than before', async () => {
+  for (const text of ['one', 'two', 'three']) await say(anna, text)
+  const puppet = await Puppet.at()
+  const { chain } = (await standing(anna)).mine
+  const hello = (received: number): Frame => ({
+    type: 'hello',
+    mine: { chain: puppet.chain, sequence: 0 },
+    yours: { chain, received, read: 0 },
+  })
+  const sent = () =>
+    puppet.heard.flatMap((frame) =>
+      frame.type === 'message' ? [decodeEnvelope(frame.sealed).sequence] : [],
+    )
+  await puppet.say(hello(1))
+  expect(sent()).toEqual([2, 3])
+  await puppet.say(hello(1))
+  expect(sent()).toEqual([2, 3, 2, 3])
+  await puppet.say(hello(0))
+  expect(sent()).toEqual([2, 3, 2, 3, 1, 2, 3])
 })
 
 test('what is asked for is sent again at once', async () => {
