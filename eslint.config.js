@@ -10,6 +10,7 @@ export default defineConfig(
   globalIgnores(['dist/', 'src/lib/i18n/generated/', 'test-results/', 'playwright-report/']),
   js.configs.recommended,
   { files: ['**/*.js', '**/*.mjs', '**/*.cjs'], languageOptions: { globals: globals.node } },
+  { files: ['public/*.js'], languageOptions: { globals: globals.browser } },
   {
     files: typescript,
     extends: [tseslint.configs.strictTypeChecked, svelte.configs.recommended],

@@ -1,11 +1,11 @@
 import { yamux } from '@chainsafe/libp2p-yamux'
-import type { StreamMuxerFactory } from '@libp2p/interface'
+import type { MessageStream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
 import { QuotaError } from './errors.ts'
 import { MAX_STREAMS_PER_CONNECTION } from './limits.ts'
 import type { Refusals } from './refusals.ts'
 
 /**
- * yamux that resets, and counts, what a peer opens beyond `MAX_STREAMS_PER_CONNECTION`. Its own limit resets without a
+ * yamux whose connection ends with it, and that resets, and counts, what a peer opens beyond `MAX_STREAMS_PER_CONNECTION`. Its own limit resets without a
  * word, so it is set one higher and never reached.
  */
 export function limitedYamux(components: { refusals: Refusals }): () => StreamMuxerFactory {
@@ -30,8 +30,20 @@ export function limitedYamux(components: { refusals: Refusals }): () => StreamMu
           components.refusals.count('streams-per-connection')
           stream.abort(new QuotaError(`more than ${MAX_STREAMS_PER_CONNECTION} streams`))
         }
+        endTogether(muxer, connection)
         return muxer
       },
     }
   }
+}
+
+/** A peer may say goodbye and leave its socket open: no circuit must be offered a connection that carries nothing. */
+function endTogether(muxer: StreamMuxer, connection: MessageStream): void {
+  // The muxer was there first, so it has read the message already.
+  connection.addEventListener('message', () => {
+    if (muxer.status !== 'closed') return
+    connection.close().catch((error: unknown) => {
+      connection.abort(new QuotaError('the muxer has ended', { cause: error }))
+    })
+  })
 }

@@ -17,10 +17,10 @@ import { ping, type Ping } from '@libp2p/ping'
 import { prometheusMetrics } from '@libp2p/prometheus-metrics'
 import { getNetConfig } from '@libp2p/utils'
 import { webRTCDirect } from '@libp2p/webrtc'
-import { WebRTCDirect } from '@multiformats/multiaddr-matcher'
 import type { Datastore } from 'interface-datastore'
 import { createLibp2p } from 'libp2p'
 import type { Registry } from 'prom-client'
+import { forgetStillborn } from '#lib/protocol/stillborn.ts'
 import { webSocketAddress } from './addresses.ts'
 import type { DhtAsker } from './dht/asker.ts'
 import { relayDht } from './dht/index.ts'
@@ -109,6 +109,7 @@ export async function relayNode(components: NodeComponents, init: NodeInit): Pro
     metrics: prometheusMetrics({ registry: components.registry }),
     ...(init.mdns ? { peerDiscovery: [mdns({ serviceTag: MDNS_SERVICE_TAG })] } : {}),
     services: {
+      stillborn: forgetStillborn,
       identify: identify(),
       keychain: keychain(),
       // The mesh and the DHT may ping a relay at the same moment.
@@ -166,7 +167,8 @@ function gater(
     denyDialMultiaddr: () => false,
     denyInboundConnection(connection) {
       // A WebSocket took its place when it was accepted.
-      if (!WebRTCDirect.matches(connection.remoteAddr)) return false
+      const protocols = connection.remoteAddr.getComponents().map(({ name }) => name)
+      if (!protocols.includes('webrtc-direct')) return false
       const leave = admission.enter(getNetConfig(connection.remoteAddr).host)
       if (leave === null) return true
       connection.addEventListener('close', leave, { once: true })

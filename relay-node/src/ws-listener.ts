@@ -15,11 +15,12 @@ import type {
   Upgrader,
 } from '@libp2p/interface'
 import { getThinWaistAddresses, ipPortToMultiaddr } from '@libp2p/utils'
-import { webSockets, type WebSocketsComponents } from '@libp2p/websockets'
+import type { WebSocketsComponents } from '@libp2p/websockets'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { TypedEventEmitter } from 'main-event'
 import { WebSocketServer } from 'ws'
 import type { Clock } from '#lib/protocol/seams.ts'
+import { closingWebSockets } from '#lib/protocol/web-sockets.ts'
 import type { Admission } from './admission.ts'
 import { type CostlyLimits, MAX_FRAME_BYTES, MAX_FRAME_FRAGMENTS } from './limits.ts'
 import type { Refusals } from './refusals.ts'
@@ -41,7 +42,7 @@ export function sharedWebSockets(
   shared: SharedWebSocketsComponents,
 ): (components: WebSocketsComponents) => Transport {
   return (components) => {
-    const transport = webSockets()(components)
+    const transport = closingWebSockets()(components)
     transport.createListener = (options: CreateListenerOptions): Listener =>
       new SharedWebSocketListener({ ...shared, logger: components.logger }, options)
     return transport

@@ -5,7 +5,7 @@ import { NodeConnection, type NodeClient } from './node-connection.ts'
 import { rtcBridge } from './rtc-bridge.ts'
 import { SharedHostFinder } from './shared-host.ts'
 
-export type { NodeClient, NodeStatus } from './node-connection.ts'
+export type { NodeClient } from './node-connection.ts'
 
 /** Connects this page to the node host of this browser. To be called once in a page's life. */
 export function connect(): NodeClient {

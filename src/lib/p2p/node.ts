@@ -14,11 +14,11 @@ import {
 import type { TransportManager } from '@libp2p/interface-internal'
 import { ping, type Ping } from '@libp2p/ping'
 import { webRTC } from '@libp2p/webrtc'
-import { webSockets } from '@libp2p/websockets'
 import { webTransport } from '@libp2p/webtransport'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import type { Loggers } from '../protocol/seams.ts'
 import { forgetStillborn } from '../protocol/stillborn.ts'
+import { closingWebSockets } from '../protocol/web-sockets.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { LazyDht, type LazyDhtInit } from './discovery/lazy-dht.ts'
 import type { Traffic } from './traffic.ts'
@@ -72,7 +72,7 @@ export interface Node {
 /** Every way out of a browser. WebRTC uses the `RTCPeerConnection` that is there when the module loads. */
 export function browserTransports(): TransportFactory[] {
   return [
-    webSockets(),
+    closingWebSockets(),
     webTransport(),
     // Without a server of our own there is none: public STUN servers would learn who talks to whom.
     webRTC({ rtcConfiguration: { iceServers: [] } }),

@@ -63,7 +63,6 @@ const responseSchema = v.variant('type', [
 
 export type DirectoryRequest = v.InferOutput<typeof requestSchema>
 export type DirectoryResponse = v.InferOutput<typeof responseSchema>
-export type DirectoryRefusal = v.InferOutput<typeof refusalSchema>
 
 export const directoryRequest = codec<DirectoryRequest>(requestSchema, MAX_DIRECTORY_REQUEST_BYTES)
 export const directoryResponse = codec<DirectoryResponse>(

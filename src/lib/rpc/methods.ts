@@ -1,5 +1,3 @@
-type Method = (...args: never[]) => unknown
-
 /**
  * How a method crosses the port: `call` answers once; `watch` is a flow whose latest item replaces one not yet
  * read; `stream` is a flow of which every item counts.
@@ -24,6 +22,3 @@ export type MethodTable<Api> = {
 
 /** A table of which only the shape is known. */
 export type AnyMethodTable = Readonly<Record<string, Readonly<Record<string, MethodKind>>>>
-
-/** Components by name, as the host holds them. */
-export type Components = Readonly<Record<string, Readonly<Record<string, Method>>>>

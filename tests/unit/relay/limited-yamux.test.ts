@@ -48,3 +48,17 @@ test('a peer opens as many streams as allowed; the next is reset, until one has 
   expect((await open()).status).toBe('open')
   expect(refusals.counted).toEqual(['streams-per-connection'])
 })
+
+test('a connection ends when its peer says goodbye, even if the socket stays open', async () => {
+  const [near, far] = multiaddrConnectionPair()
+  const client = yamux()().createStreamMuxer(near)
+  limitedYamux({ refusals: new CountingRefusals() })().createStreamMuxer(far)
+  const gone = new Promise((resolve) => {
+    far.addEventListener('close', resolve)
+  })
+
+  await client.close()
+
+  await gone
+  expect(far.status).toBe('closed')
+})

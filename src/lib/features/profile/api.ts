@@ -1,8 +1,6 @@
 import type { AbortOptions } from '../../rpc/api.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 
-export { MAX_NAME_CHARACTERS } from '../../protocol/names.ts'
-
 /** Who I am here. `null` until a name has been given on the first visit. */
 export interface Profile {
   peer: PeerIdString

@@ -18,6 +18,8 @@ export class RelayDialer {
   readonly #clock: Clock
   /** Connecting to an address, for all who want it. */
   readonly #connecting = new Map<string, Promise<Connection>>()
+  /** The one dial to a host. */
+  readonly #dialing = new Map<string, Promise<Connection>>()
   /** Which peer answered at a host. */
   readonly #peers = new Map<string, PeerIdString>()
   /** Takes back the look at an idle connection, by its id. */
@@ -46,13 +48,9 @@ export class RelayDialer {
    */
   async connect(text: string, signal?: AbortSignal): Promise<Connection> {
     const address = parseRelayAddress(text)
-    const peer = address.peer ?? this.#peers.get(address.host)
-    const open = peer === undefined ? undefined : this.connectionTo(peer)
-    if (open !== undefined) return open
-    const known = this.#connecting.get(address.text)
     const connecting =
-      known ??
-      this.#dial(address).finally(() => {
+      this.#connecting.get(address.text) ??
+      this.#connect(address).finally(() => {
         this.#connecting.delete(address.text)
       })
     this.#connecting.set(address.text, connecting)
@@ -73,6 +71,23 @@ export class RelayDialer {
   hostOf(peer: PeerIdString): string | null {
     for (const [host, relay] of this.#peers) if (relay === peer) return host
     return null
+  }
+
+  async #connect(address: RelayAddress): Promise<Connection> {
+    for (;;) {
+      const peer = address.peer ?? this.#peers.get(address.host)
+      const open = peer === undefined ? undefined : this.connectionTo(peer)
+      if (open !== undefined) return open
+      // One host has several spellings, with its peer id and without: a dial by another may lead to the same relay.
+      const other = this.#dialing.get(address.host)
+      if (other === undefined) break
+      await Promise.allSettled([other])
+    }
+    const dialing = this.#dial(address).finally(() => {
+      this.#dialing.delete(address.host)
+    })
+    this.#dialing.set(address.host, dialing)
+    return dialing
   }
 
   async #dial(address: RelayAddress): Promise<Connection> {
