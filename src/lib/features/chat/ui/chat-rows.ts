@@ -13,35 +13,39 @@ export interface ChatRow {
 export interface ChatRows {
   active: ChatRow[]
   archived: ChatRow[]
+  /** Blocked people without history: in no list, yet open to whoever blocks or visits them there. */
+  unlisted: ChatRow[]
 }
 
 /**
  * The list of chats: pinned before the rest, then the newest first. A contact to whom nothing has been written
- * yet has a row too, or nobody would find them; a blocked one only when there is history.
+ * yet has a row too, or nobody would find them; a blocked one is listed only when there is history.
  */
 export function chatRows(
   conversations: readonly Conversation[],
   contacts: readonly Contact[],
 ): ChatRows {
   const byPeer = new Map(contacts.map((contact) => [contact.peer, contact]))
-  const rows = conversations
-    .map((conversation): ChatRow => {
-      const contact = byPeer.get(conversation.id) ?? null
-      byPeer.delete(conversation.id)
-      return { conversation, name: nameOf(contact) ?? conversation.name, contact }
-    })
-    .filter(({ contact, conversation }) => contact?.state !== 'blocked' || conversation.last)
+  const rows = conversations.map((conversation): ChatRow => {
+    const contact = byPeer.get(conversation.id) ?? null
+    byPeer.delete(conversation.id)
+    return { conversation, name: nameOf(contact) ?? conversation.name, contact }
+  })
   for (const contact of byPeer.values()) {
-    if (contact.state === 'blocked') continue
     rows.push({ conversation: emptyConversation(contact), name: nameOf(contact) ?? '', contact })
   }
   rows.sort(
     (a, b) =>
       Number(b.conversation.pinned) - Number(a.conversation.pinned) || changedAt(b) - changedAt(a),
   )
+  const unlisted = rows.filter(
+    ({ contact, conversation }) => contact?.state === 'blocked' && conversation.last === null,
+  )
+  const listed = rows.filter((row) => !unlisted.includes(row))
   return {
-    active: rows.filter((row) => !row.conversation.archived),
-    archived: rows.filter((row) => row.conversation.archived),
+    active: listed.filter((row) => !row.conversation.archived),
+    archived: listed.filter((row) => row.conversation.archived),
+    unlisted,
   }
 }
 

@@ -68,10 +68,11 @@ describe('the list of chats', () => {
     expect(names(active)).toEqual(['new', 'Anna', 'old'])
   })
 
-  test('shows a blocked contact only when there is history', () => {
+  test('shows a blocked contact only when there is history, and can open one without', () => {
     const blocked = [contact('Anna', { state: 'blocked' }), contact('Spam', { state: 'blocked' })]
-    const { active } = chatRows([conversation('Anna', 1), conversation('Spam', null)], blocked)
-    expect(names(active)).toEqual(['Anna'])
+    const rows = chatRows([conversation('Anna', 1), conversation('Spam', null)], blocked)
+    expect(names(rows.active)).toEqual(['Anna'])
+    expect(names(rows.unlisted)).toEqual(['Spam'])
   })
 
   test('keeps a conversation whose contact was deleted', () => {
