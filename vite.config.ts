@@ -10,6 +10,15 @@ import { ownWords } from './scripts/own-words.ts'
 /** The one noise of the bundle: @libp2p/webrtc asks for it by its other name. */
 const alias = { '@libp2p/noise': '@chainsafe/libp2p-noise' }
 
+/**
+ * Everything the worker's entry imports goes into a chunk of its own. Otherwise the chunks loaded later would
+ * import what they share from the entry, and WebKit runs an entry again when it is imported: it keeps it under a
+ * key of its own, not under its address. A second host would start in the worker and end the first.
+ */
+const entryApart = {
+  groups: [{ name: 'node-host', tags: ['$initial' as const], test: /^(?!.*\bnode\.worker\.ts)/ }],
+}
+
 export default defineConfig(({ command }) => ({
   define: { __BUILD_ID__: JSON.stringify(command === 'build' ? buildId() : 'dev') },
   resolve: { alias },
@@ -34,7 +43,7 @@ export default defineConfig(({ command }) => ({
       },
     }),
   ],
-  worker: { format: 'es' },
+  worker: { format: 'es', rolldownOptions: { output: { codeSplitting: entryApart } } },
   // For `npm run dev`: the worker's packages are found with the page's, not at the first visit.
   optimizeDeps: { entries: ['index.html', 'src/workers/node.worker.ts', 'src/lib/p2p/index.ts'] },
   build: {

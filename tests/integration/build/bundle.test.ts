@@ -28,6 +28,20 @@ test.each(ONCE)('%s is in the bundle exactly once', (name) => {
   expect([...foldersOf(name)]).toHaveLength(1)
 })
 
+/** WebKit would run it a second time in the same worker, and with it a second host. */
+test('no chunk imports the entry of the worker', () => {
+  expect(importersOf('node.worker')).toEqual([])
+  expect(importersOf('node-host')).not.toEqual([])
+})
+
+/** The chunks that import the one of this name, at once or later. */
+function importersOf(chunk: string): string[] {
+  const imports = new RegExp(`\\b(?:from|import)\\s*\\(?\\s*["'\`]\\./${chunk}-`)
+  return globSync('assets/*.js', { cwd: dist }).filter((file) =>
+    imports.test(readFileSync(join(dist, file), 'utf8')),
+  )
+}
+
 /** The folders a package's sources come from, whatever name it was installed by. */
 function foldersOf(name: string): Set<string> {
   const aliases: Partial<Record<string, string>> = {
