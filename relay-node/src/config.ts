@@ -35,7 +35,7 @@ const publicUrl = v.pipe(
 )
 
 const host = v.union([v.pipe(v.string(), v.ip()), v.literal('localhost')])
-const trust = v.pipe(list, v.check(isTrustList))
+const addresses = v.pipe(list, v.check(isAddressList))
 const relays = v.pipe(
   list,
   v.check(isRelayList),
@@ -97,6 +97,12 @@ const FLAGS = {
     help: 'relays to form one network with',
     allowed: 'multiaddrs, or wss:, https:, ws: or http: addresses, separated by commas',
   },
+  'metrics-from': {
+    env: 'STARLING_METRICS_FROM',
+    value: 'ADDRESSES',
+    help: 'who may read /metrics (default loopback, this machine)',
+    allowed: 'addresses or networks separated by commas, such as loopback,10.0.0.0/8',
+  },
   operator: {
     env: 'STARLING_OPERATOR',
     value: 'NAME',
@@ -151,6 +157,7 @@ export interface Config {
   /** An origin, such as `https://relay.example.org`. */
   publicUrl: string | null
   trustProxy: string[]
+  metricsFrom: string[]
   /** Multiaddrs. */
   relays: string[]
   operator: string | null
@@ -181,7 +188,8 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
     dataFolder: read('data', text, '.starling'),
     https: read('https', flag, false),
     publicUrl: read<string | null>('public-url', publicUrl, null),
-    trustProxy: read('trust-proxy', trust, []),
+    trustProxy: read('trust-proxy', addresses, []),
+    metricsFrom: read('metrics-from', addresses, ['loopback']),
     relays: read('relay', relays, []),
     operator: read<string | null>('operator', operatorSchema, null),
     app: read('app', flag, true),
@@ -236,7 +244,7 @@ function readFlags(
   }
 }
 
-function isTrustList(items: string[]): boolean {
+function isAddressList(items: string[]): boolean {
   try {
     proxyaddr.compile(items)
     return true

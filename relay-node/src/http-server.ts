@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { createServer as createHttpServer, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
+import type { Socket } from 'node:net'
+import { sourceOf } from './admission.ts'
 import { DEFAULT_PORT } from './config.ts'
 import { PortTakenError } from './errors.ts'
 import { HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from './limits.ts'
@@ -14,6 +16,10 @@ export interface HttpServerInit {
   tls: { key: string; cert: string } | null
   /** Sockets of any kind. */
   maxSockets: number
+  /** The same of one IPv4 address or IPv6 /64. */
+  maxSocketsPerAddress: number
+  /** Whose sockets are those of many people: they count only in all. */
+  isProxy: (address: string) => boolean
 }
 
 /** Node's own server with the limits that must hold before a request is one. */
@@ -33,10 +39,36 @@ export function httpServer(components: { refusals: Refusals }, init: HttpServerI
   server.on('drop', () => {
     components.refusals.count('connections-total')
   })
+  server.on('connection', socketsByAddress(components, init))
   server.on('clientError', (_error, socket) => {
     socket.destroy()
   })
   return server
+}
+
+/** Ends a socket whose address has as many as it may; before anything is read, so that it costs a file handle at most. */
+function socketsByAddress(
+  { refusals }: { refusals: Refusals },
+  { maxSocketsPerAddress, isProxy }: HttpServerInit,
+): (socket: Socket) => void {
+  const open = new Map<string, number>()
+  return (socket) => {
+    const { remoteAddress } = socket
+    if (remoteAddress === undefined || isProxy(remoteAddress)) return
+    const source = sourceOf(remoteAddress)
+    const before = open.get(source) ?? 0
+    if (before >= maxSocketsPerAddress) {
+      refusals.count('connections-per-address')
+      socket.destroy()
+      return
+    }
+    open.set(source, before + 1)
+    socket.once('close', () => {
+      const left = open.get(source)! - 1
+      if (left === 0) open.delete(source)
+      else open.set(source, left)
+    })
+  }
 }
 
 /**

@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { join, sep } from 'node:path'
 import fastifyStatic from '@fastify/static'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { PeerIdString } from '#lib/protocol/ids.ts'
 import { CACHE_FOREVER, CACHE_NEVER, CACHE_REVALIDATE, SECURITY_HEADERS } from './headers.ts'
 import { MAX_BODY_BYTES } from './limits.ts'
+import { isOneOf, type RemoteOf } from './remote.ts'
 
 /** What `/api/bootstrap` answers: how to reach this relay now. */
 export interface Bootstrap {
@@ -21,11 +22,14 @@ export interface HttpComponents {
   registry: Registry
   /** Asked at each request: addresses change. `null` until the relay is up. */
   bootstrap(): Bootstrap | null
+  remoteOf: RemoteOf
 }
 
 export interface HttpInit {
   /** Folder of the built app; `null`: none is served. */
   appFolder: string | null
+  /** Who may read `/metrics`, as `isOneOf` takes them: they tell how many people are here, and when. */
+  metricsFrom: readonly string[]
 }
 
 /** Routes of the relay's HTTP on `server`, which the caller listens with and closes. */
@@ -38,6 +42,11 @@ export async function httpRoutes(
     bodyLimit: MAX_BODY_BYTES,
     // The relay logs connections, not pages.
     logger: false,
+    // Fastify answers these before any hook.
+    frameworkErrors: (error, _request, reply: FastifyReply) => {
+      reply.headers(SECURITY_HEADERS).header('Cache-Control', CACHE_NEVER)
+      reply.code(error.statusCode ?? 400).send({ error: 'not a request' })
+    },
   })
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers(SECURITY_HEADERS)
@@ -53,9 +62,19 @@ export async function httpRoutes(
     if (bootstrap === null) return reply.code(503).send({ error: 'starting' })
     return reply.send(bootstrap)
   })
-  app.get('/metrics', async (_request, reply) => {
-    reply.header('Cache-Control', CACHE_NEVER).type(components.registry.contentType)
-    return components.registry.metrics()
+  const mayReadMetrics = isOneOf(init.metricsFrom)
+  app.get('/metrics', async ({ raw }, reply) => {
+    reply.header('Cache-Control', CACHE_NEVER)
+    const { address, byUnknownProxy } = components.remoteOf(raw)
+    if (byUnknownProxy || !mayReadMetrics(address)) {
+      return reply.code(403).send({ error: 'not for this address: --metrics-from' })
+    }
+    return reply.type(components.registry.contentType).send(await components.registry.metrics())
+  })
+  app.setNotFoundHandler((request, reply) => {
+    // A screen's own address, opened or reloaded: the app finds the screen.
+    if (init.appFolder !== null && wantsPage(request)) return reply.sendFile('index.html')
+    return reply.code(404).header('Cache-Control', CACHE_NEVER).send({ error: 'not found' })
   })
   if (init.appFolder === null) {
     app.get('/', async (_request, reply) => {
@@ -84,10 +103,8 @@ async function serveApp(app: FastifyInstance, folder: string): Promise<void> {
       response.header('Cache-Control', cache)
     },
   })
-  app.setNotFoundHandler((request, reply) => {
-    // A screen's own address, opened or reloaded: the app finds the screen.
-    const isPage = request.method === 'GET' && request.headers.accept?.includes('text/html')
-    if (isPage === true) return reply.sendFile('index.html')
-    return reply.code(404).header('Cache-Control', CACHE_NEVER).send({ error: 'not found' })
-  })
+}
+
+function wantsPage({ method, headers }: FastifyRequest): boolean {
+  return method === 'GET' && headers.accept?.includes('text/html') === true
 }

@@ -5,8 +5,8 @@ import { MAX_STREAMS_PER_CONNECTION } from './limits.ts'
 import type { Refusals } from './refusals.ts'
 
 /**
- * yamux whose connection ends with it, and that resets, and counts, what a peer opens beyond `MAX_STREAMS_PER_CONNECTION`. Its own limit resets without a
- * word, so it is set one higher and never reached.
+ * yamux whose connection ends with it, and that resets, and counts, what a peer opens beyond
+ * `MAX_STREAMS_PER_CONNECTION`. Its own limit resets without a word, so it is set one higher and never reached.
  */
 export function limitedYamux(components: { refusals: Refusals }): () => StreamMuxerFactory {
   const create = yamux({

@@ -9,6 +9,9 @@ export const MAX_CONNECTIONS = 10_000
 /** Connections from one IPv4 address or IPv6 /64: an office or school behind one NAT. Default of a flag. */
 export const MAX_CONNECTIONS_PER_ADDRESS = 128
 
+/** Sockets, for each connection there may be: each browser's page and API come over sockets of their own. */
+export const SOCKETS_PER_CONNECTION = 2
+
 /** Connections of one peer id: a browser has one, and one more while it moves to another network. */
 export const MAX_CONNECTIONS_PER_PEER = 4
 

@@ -14,11 +14,16 @@ import { type Bootstrap, hasApp, httpRoutes } from './http.ts'
 import { close, httpServer, listen } from './http-server.ts'
 import { httpsCertificate } from './https-certificate.ts'
 import { addressesOf, relayNode } from './node.ts'
-import { COSTLY_LIMITS, type CostlyLimits, MAX_WEBRTC_HANDSHAKES_PER_MINUTE } from './limits.ts'
+import {
+  COSTLY_LIMITS,
+  type CostlyLimits,
+  MAX_WEBRTC_HANDSHAKES_PER_MINUTE,
+  SOCKETS_PER_CONNECTION,
+} from './limits.ts'
 import { refusals } from './refusals.ts'
 import { RelayMesh } from './relay-mesh.ts'
 import { RateLimit } from './rate-limit.ts'
-import { remoteBehind } from './remote.ts'
+import { isOneOf, remoteBehind } from './remote.ts'
 import { relayIdentity, relaySigner } from './store/identity.ts'
 import { openDataFolder } from './store/level-disk.ts'
 import { ResilientDatastore } from './store/resilient-datastore.ts'
@@ -76,9 +81,12 @@ export async function createRelay(
       { refusals: refused },
       {
         tls: config.https ? await httpsCertificate({ datastore: store, clock }) : null,
-        maxSockets: config.maxConnections * 2,
+        maxSockets: config.maxConnections * SOCKETS_PER_CONNECTION,
+        maxSocketsPerAddress: config.maxConnectionsPerAddress * SOCKETS_PER_CONNECTION,
+        isProxy: isOneOf(config.trustProxy),
       },
     )
+    const remoteOf = remoteBehind(config.trustProxy)
     let bootstrap: () => Bootstrap | null = () => null
     const servesApp = config.app && hasApp(APP_FOLDER)
     const app = await httpRoutes(
@@ -86,8 +94,9 @@ export async function createRelay(
         server,
         registry,
         bootstrap: () => bootstrap(),
+        remoteOf,
       },
-      { appFolder: servesApp ? APP_FOLDER : null },
+      { appFolder: servesApp ? APP_FOLDER : null, metricsFrom: config.metricsFrom },
     )
     stops.push(() => app.close())
     const port = await listen(server, config.port, config.host)
@@ -103,19 +112,14 @@ export async function createRelay(
       asker: () => asker.current(),
       isRelay: (peer) => mesh?.knows(peer) === true,
     })
-    await quota.start()
-    stops.push(() => quota.stop())
+    // `quota` starts and stops with the node, as each of libp2p's components that can.
     const node = await relayNode(
       {
         clock,
         refusals: refused,
         admission: new Admission({ refusals: refused, clock }, config),
         server,
-        upgrades: new UpgradeRoutes({
-          server,
-          refusals: refused,
-          remoteOf: remoteBehind(config.trustProxy),
-        }),
+        upgrades: new UpgradeRoutes({ server, refusals: refused, remoteOf }),
         datastore: quota,
         privateKey,
         registry,

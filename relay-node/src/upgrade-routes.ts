@@ -1,13 +1,13 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Refusals } from './refusals.ts'
-import type { RemoteOf } from './remote.ts'
+import type { Remote, RemoteOf } from './remote.ts'
 
 export type UpgradeHandler = (
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
-  remote: { address: string; port: number },
+  remote: Remote,
 ) => void
 
 /** Who serves which path of the HTTP server's upgrade requests. One path, one handler; other paths get 404. */

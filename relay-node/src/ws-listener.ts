@@ -24,6 +24,7 @@ import { closingWebSockets } from '#lib/protocol/web-sockets.ts'
 import type { Admission } from './admission.ts'
 import { type CostlyLimits, MAX_FRAME_BYTES, MAX_FRAME_FRAGMENTS } from './limits.ts'
 import type { Refusals } from './refusals.ts'
+import type { Remote } from './remote.ts'
 import type { UpgradeRoutes } from './upgrade-routes.ts'
 import { WebSocketConnection } from './ws-connection.ts'
 
@@ -102,12 +103,7 @@ class SharedWebSocketListener extends TypedEventEmitter<ListenerEvents> implemen
     return Promise.resolve()
   }
 
-  #accept(
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-    remote: { address: string; port: number },
-  ): void {
+  #accept(request: IncomingMessage, socket: Duplex, head: Buffer, remote: Remote): void {
     const { admission, costly, logger } = this.#components
     const leave = admission.enter(remote.address)
     if (leave === null) {

@@ -36,7 +36,8 @@ interface Entry {
 
 /**
  * Bounds what the DHT keeps: the length of a value, the records of one peer, the records in all, and their age.
- * kad-dht itself stores whatever validates, without a count.
+ * kad-dht itself stores whatever validates, without a count. As libp2p's datastore it is started before libp2p listens,
+ * and stopped by it.
  */
 export class QuotaDatastore extends WrappedDatastore {
   readonly #components: QuotaDatastoreComponents

@@ -31,6 +31,7 @@ export class ResilientDatastore extends WrappedDatastore {
   readonly #unwritten = new Map<string, Uint8Array | null>()
   #cancelRetry: (() => void) | null = null
   #retry: Promise<void> = Promise.resolve()
+  #stopped = false
 
   constructor(components: ResilientDatastoreComponents) {
     super(components.disk)
@@ -47,11 +48,14 @@ export class ResilientDatastore extends WrappedDatastore {
     await this.#retry
   }
 
-  /** Gives up what is not written. */
+  /**
+   * Gives up what is not written, and writes nothing after that: libp2p's address manager still saves the relay's own
+   * addresses up to a second after its stop, when the disk is closed.
+   */
   async stop(): Promise<void> {
+    this.#stopped = true
     this.#cancelRetry?.()
     await this.settled()
-    this.#cancelRetry?.()
   }
 
   override async put(...[key, value, options]: Parameters<Datastore['put']>): Promise<Key> {
@@ -93,6 +97,7 @@ export class ResilientDatastore extends WrappedDatastore {
   }
 
   async #write(key: Key, value: Uint8Array | null, write: () => Promise<unknown>): Promise<void> {
+    if (this.#stopped) return
     if (this.#cancelRetry === null) {
       try {
         await write()
@@ -117,6 +122,7 @@ export class ResilientDatastore extends WrappedDatastore {
   }
 
   #retryLater(): void {
+    if (this.#stopped) return
     this.#cancelRetry?.()
     this.#cancelRetry = this.#components.clock.after(DISK_RETRY_MS, () => {
       this.#retry = this.#recover()

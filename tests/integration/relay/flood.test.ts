@@ -8,6 +8,7 @@ import {
   MAX_FRAME_BYTES,
   MAX_FRAME_FRAGMENTS,
   MAX_STREAMS_PER_CONNECTION,
+  SOCKETS_PER_CONNECTION,
 } from '#relay/limits.ts'
 import type { Relay } from '#relay/relay.ts'
 import { refused, startRelay, stockClient, webSocketOf, soon } from './harness.ts'
@@ -55,6 +56,20 @@ test('as many connections of one address as allowed, and the next is refused', a
   for (let n = 0; n < 3; n += 1) expect((await openSocket(relay)).open).toBe(true)
   expect((await openSocket(relay)).open).toBe(false)
   expect(await refused(relay, 'connections-per-address')).toBe(1)
+})
+
+test('as many sockets of one address as allowed, also those that say nothing', async () => {
+  const relay = await startRelay(['--max-connections-per-address', '2'])
+  const sockets = Array.from({ length: 2 * SOCKETS_PER_CONNECTION + 1 }, () => {
+    const socket = connect(relay.port, '127.0.0.1')
+    onTestFinished(() => {
+      socket.destroy()
+    })
+    return socket
+  })
+  await Promise.race(sockets.map((socket) => once(socket, 'close')))
+  expect(await refused(relay, 'connections-per-address')).toBe(1)
+  expect(sockets.filter(({ destroyed }) => !destroyed)).toHaveLength(2 * SOCKETS_PER_CONNECTION)
 })
 
 test('as many connections in all as allowed, and the next is refused', async () => {

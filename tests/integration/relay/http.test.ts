@@ -7,7 +7,9 @@ import { Registry } from 'prom-client'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { httpRoutes } from '#relay/http.ts'
+import { SECURITY_HEADERS } from '#relay/headers.ts'
 import { close, listen } from '#relay/http-server.ts'
+import { remoteBehind } from '#relay/remote.ts'
 import { refused, startRelay } from './harness.ts'
 
 describe('what a browser is told', () => {
@@ -21,8 +23,8 @@ describe('what a browser is told', () => {
     await writeFile(join(folder, 'assets', 'main-abc123.js'), '')
     const server = createServer()
     const app = await httpRoutes(
-      { server, registry: new Registry(), bootstrap: () => null },
-      { appFolder: folder },
+      { server, registry: new Registry(), bootstrap: () => null, remoteOf: remoteBehind([]) },
+      { appFolder: folder, metricsFrom: ['loopback'] },
     )
     origin = `http://127.0.0.1:${await listen(server, 0, '127.0.0.1')}`
     onTestFinished(async () => {
@@ -45,17 +47,23 @@ describe('what a browser is told', () => {
     expect(policy).not.toContain("'unsafe-eval'")
   })
 
-  test.each(['/', '/assets/main-abc123.js', '/nothing', '/health'])(
-    'the same of %s: no sniffing, no referrer, its own process, no other origin',
-    async (path) => {
-      const { headers } = await fetch(origin + path)
-      expect(headers.get('x-content-type-options')).toBe('nosniff')
-      expect(headers.get('referrer-policy')).toBe('no-referrer')
-      expect(headers.get('cross-origin-opener-policy')).toBe('same-origin')
-      expect(headers.get('permissions-policy')).toContain('camera=(self)')
-      expect(headers.get('access-control-allow-origin')).toBeNull()
-    },
-  )
+  test.each([
+    ...['/', '/assets/main-abc123.js', '/service-worker.js', '/nothing', '/%', '/health'],
+    ...['/api/bootstrap', '/metrics'],
+  ])('the same of %s: no sniffing, no referrer, its own process, no other origin', async (path) => {
+    const { headers } = await fetch(origin + path, { headers: { Origin: 'https://evil.example' } })
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
+      expect(headers.get(name)).toBe(value)
+    }
+    expect(headers.get('cross-origin-resource-policy')).toBe('same-origin')
+    expect([...headers.keys()].filter((name) => name.startsWith('access-control-'))).toEqual([])
+    expect(headers.get('cache-control')).not.toBeNull()
+  })
+
+  test('the camera for codes and the microphone for voice, and nothing else of the device', async () => {
+    const policy = (await fetch(origin)).headers.get('permissions-policy') ?? ''
+    expect(policy.match(/\w+=\(self\)/g)).toEqual(['camera=(self)', 'microphone=(self)'])
+  })
 
   test.each([
     ['/', 'no-cache'],
@@ -107,6 +115,29 @@ test('metrics tell of connections, reservations, circuits, records, bytes and th
   ]) {
     expect(text).toContain(name)
   }
+})
+
+describe('metrics are read', () => {
+  /** The status of `/metrics` for a request with this `X-Forwarded-For`, sent from this machine. */
+  async function statusFor(flags: readonly string[], forwardedFor?: string): Promise<number> {
+    const relay = await startRelay(flags)
+    const headers = forwardedFor === undefined ? {} : { 'X-Forwarded-For': forwardedFor }
+    return (await fetch(`http://127.0.0.1:${relay.port}/metrics`, { headers })).status
+  }
+
+  const PROXY = ['--trust-proxy', '127.0.0.1']
+  const NETWORK = ['--metrics-from', '192.0.2.0/24']
+
+  test.each([
+    ['on this machine', [], undefined, 200],
+    ['by nobody through a proxy that is not trusted', [], '127.0.0.1', 403],
+    ['by nobody from elsewhere', PROXY, '192.0.2.1', 403],
+    ['by nobody who says to be here', PROXY, '127.0.0.1, 192.0.2.1', 403],
+    ['from where it is allowed', [...PROXY, ...NETWORK], '192.0.2.1', 200],
+    ['only from where it is allowed', NETWORK, undefined, 403],
+  ])('%s', async (_who, flags, forwardedFor, status) => {
+    expect(await statusFor(flags, forwardedFor)).toBe(status)
+  })
 })
 
 describe('behind a proxy', () => {

@@ -101,4 +101,24 @@ describe('a store on a full disk', () => {
     await resilient.stop()
     expect(clock.pending).toBe(0)
   })
+
+  test('stops without a timer left in the middle of a retry', async () => {
+    const { disk, clock, store: resilient } = store()
+    disk.full = true
+    await resilient.put(KEY, Uint8Array.of(2))
+    clock.advance(DISK_RETRY_MS)
+    await resilient.stop()
+    expect(clock.pending).toBe(0)
+  })
+
+  test('once stopped it neither touches the disk nor tries again', async () => {
+    const { disk, clock, store: resilient, refusals } = store()
+    await resilient.stop()
+    disk.full = true
+    await resilient.put(KEY, Uint8Array.of(2))
+    await resilient.delete(KEY)
+    expect(disk.has(KEY)).toBe(false)
+    expect(refusals.counted).toEqual([])
+    expect(clock.pending).toBe(0)
+  })
 })
