@@ -13,6 +13,9 @@ type Post = (message: FromBridge, transfer?: Transferable[]) => void
 /** Below this many buffered bytes the worker is told, so that it sends on before the wire is idle. */
 const LOW_WATER_BYTES = 256 * 1024
 
+/** Fewer bytes than these are told to have left with later ones: a word of their own would cost as much as they do. */
+const MIN_TOLD_BYTES = 64 * 1024
+
 /** The label of the channel libp2p opens only to have something to negotiate. */
 const INIT_LABEL = 'init'
 
@@ -210,15 +213,15 @@ class RealConnection {
 /** One RTCDataChannel and what the worker is told of it. */
 class RealChannel {
   readonly #channel: RTCDataChannel
-  readonly #tellSent: () => void
+  readonly #tellSent: (minBytes: number) => void
   #accepted = 0
 
   constructor(number: number, channel: RTCDataChannel, post: Post, onClosed: () => void) {
     this.#channel = channel
     let told = 0
-    this.#tellSent = () => {
+    this.#tellSent = (minBytes) => {
       const bytes = this.#accepted - channel.bufferedAmount
-      if (bytes === told) return
+      if (bytes - told < minBytes) return
       told = bytes
       post({ type: 'sent', channel: number, bytes })
     }
@@ -230,8 +233,8 @@ class RealChannel {
         post({ type: 'data', channel: number, chunks: [data] }, [data])
     }
     channel.onbufferedamountlow = () => {
-      this.#tellSent()
-      // Once more when it is empty, so that the worker's count ends at nothing.
+      this.#tellSent(channel.bufferedAmountLowThreshold > 0 ? 1 : MIN_TOLD_BYTES)
+      // Once more when it is empty, so that the worker's count ends near nothing.
       channel.bufferedAmountLowThreshold = 0
     }
     channel.onclose = () => {
@@ -249,7 +252,7 @@ class RealChannel {
     }
     const buffered = this.#channel.bufferedAmount
     this.#channel.bufferedAmountLowThreshold = buffered > LOW_WATER_BYTES ? LOW_WATER_BYTES : 0
-    if (buffered === 0) this.#tellSent()
+    if (buffered === 0) this.#tellSent(MIN_TOLD_BYTES)
   }
 
   close(): void {

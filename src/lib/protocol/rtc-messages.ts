@@ -15,7 +15,8 @@ import * as v from 'valibot'
  *                  incoming {pc, channel, label, id}      a channel of theirs (even numbers), open
  *                  open {channel, id} · data {channel, chunks} · sent {channel, bytes} · closed {channel}
  *
- * Numbers belong to one port. `sent` counts all bytes that have left the channel's buffer since it was made.
+ * Numbers belong to one port. `sent` counts all bytes that have left the channel's buffer since it was made; it may
+ * wait until they are many, as long as the buffer is not full.
  */
 
 /** Connections of one tab at a time. Chromium ends at 500 over a tab's whole life. */

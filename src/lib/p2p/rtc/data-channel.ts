@@ -13,6 +13,12 @@ export interface ChannelLine {
  */
 export const LOW_WATER_BYTES = 256 * 1024
 
+/**
+ * What one message of the wire holds at most (https://github.com/libp2p/specs/blob/master/webrtc/README.md,
+ * multiplexing). libp2p reads a channel as one run of bytes, wherever its messages begin.
+ */
+export const MAX_MESSAGE_BYTES = 16 * 1024
+
 /** The label of the channel @libp2p/webrtc opens only to have something to negotiate. */
 export const INIT_LABEL = 'init'
 
@@ -32,7 +38,7 @@ export class BridgedDataChannel extends EventAttributes {
   #readyState: ReadyState
   #accepted = 0
   #sent = 0
-  #outgoing: ArrayBuffer[] = []
+  #outgoing: Uint8Array<ArrayBuffer>[] = []
 
   constructor(
     line: ChannelLine,
@@ -50,7 +56,7 @@ export class BridgedDataChannel extends EventAttributes {
     return this.#readyState
   }
 
-  /** Bytes given to `send` that have not left the tab's buffer as far as it has told. */
+  /** Bytes given to `send` that have not left the tab's buffer as far as it has told, which it does not of a few. */
   get bufferedAmount(): number {
     return this.#accepted - this.#sent
   }
@@ -63,7 +69,7 @@ export class BridgedDataChannel extends EventAttributes {
     const chunk = copyOf(data)
     this.#accepted += chunk.byteLength
     this.#outgoing.push(chunk)
-    // All that one turn of the loop sends crosses the port together.
+    // All that is sent without a pause crosses the port together.
     if (this.#outgoing.length === 1) {
       queueMicrotask(() => {
         this.#flush()
@@ -152,9 +158,9 @@ export class BridgedDataChannel extends EventAttributes {
   }
 
   #flush(): void {
-    const chunks = this.#outgoing
+    const messages = joined(this.#outgoing)
     this.#outgoing = []
-    if (chunks.length > 0) this.#line.send(this.number, chunks)
+    if (messages.length > 0) this.#line.send(this.number, messages)
   }
 }
 
@@ -166,10 +172,31 @@ class ChannelErrorEvent extends Event {
   }
 }
 
-function copyOf(data: ArrayBuffer | ArrayBufferView): ArrayBuffer {
+/**
+ * The same bytes in as few messages as may be. libp2p sends a frame's length and the frame apart; as messages of
+ * their own each of them would wake the tabs and workers of both sides.
+ */
+function joined(chunks: readonly Uint8Array<ArrayBuffer>[]): ArrayBuffer[] {
+  const messages: ArrayBuffer[] = []
+  for (let from = 0, to = 0; from < chunks.length; from = to) {
+    let byteLength = 0
+    do byteLength += chunks[to++]!.byteLength
+    while (to < chunks.length && byteLength + chunks[to]!.byteLength <= MAX_MESSAGE_BYTES)
+    const message = new Uint8Array(byteLength)
+    let offset = 0
+    for (const chunk of chunks.slice(from, to)) {
+      message.set(chunk, offset)
+      offset += chunk.byteLength
+    }
+    messages.push(message.buffer)
+  }
+  return messages
+}
+
+function copyOf(data: ArrayBuffer | ArrayBufferView): Uint8Array<ArrayBuffer> {
   const bytes =
     data instanceof ArrayBuffer
       ? new Uint8Array(data)
       : new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-  return Uint8Array.from(bytes).buffer
+  return Uint8Array.from(bytes)
 }

@@ -159,6 +159,26 @@ test('buffered bytes are those the tab has not reported as sent', async () => {
   expect(events).toHaveLength(1)
 })
 
+test('what is sent without a pause crosses in as few messages as the wire allows', async () => {
+  const tab = new FakeTab('a')
+  const { say, make } = bridge(tab)
+  const channel = make().createDataChannel('')
+  say(tab, { type: 'open', channel: tab.last('channel').channel, id: 1 })
+  const pieces = [
+    [1],
+    [2, 3],
+    Array<number>(16 * 1024 - 3).fill(4),
+    [5],
+    Array<number>(16 * 1024).fill(6),
+  ]
+  for (const piece of pieces) channel.send(Uint8Array.from(piece))
+  await Promise.resolve()
+
+  const { chunks } = tab.last('data')
+  expect(chunks.map(({ byteLength }) => byteLength)).toEqual([16 * 1024, 1, 16 * 1024])
+  expect(chunks.flatMap((chunk) => [...new Uint8Array(chunk)])).toEqual(pieces.flat())
+})
+
 test.each([null, { type: 'nonsense' }, { type: 'state', pc: -1 }])(
   'a message out of shape is refused: %j',
   (message) => {
