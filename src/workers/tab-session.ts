@@ -86,6 +86,11 @@ export class TabSession {
         void this.#greet(message)
         return
       }
+      if (message.lane === 'bye') {
+        // Also without a hello: over a shared channel, the last word of a dead tab opens a session of its own.
+        this.close()
+        return
+      }
       if (this.#tab === null) return
       switch (message.lane) {
         case 'rpc':
@@ -96,9 +101,6 @@ export class TabSession {
           return
         case 'visible':
           this.#tab.visible = message.visible
-          return
-        case 'bye':
-          this.close()
       }
     } catch (error) {
       log.warn(`message of a tab refused: ${String(error)}`)
