@@ -129,6 +129,11 @@ test('a message in more fragments than allowed is refused', async () => {
   expect(await refused(relay, 'frame-too-large')).toBe(1)
 })
 
+test('no compression is agreed on', async () => {
+  const { socket } = await openSocket(await startRelay())
+  expect(socket.extensions).toBe('')
+})
+
 test('a text message is refused', async () => {
   const relay = await startRelay()
   const { socket } = await openSocket(relay)

@@ -9,6 +9,7 @@ import { WebSocket } from 'ws'
 import { httpRoutes } from '#relay/http.ts'
 import { SECURITY_HEADERS } from '#relay/headers.ts'
 import { close, listen } from '#relay/http-server.ts'
+import { MAX_BODY_BYTES } from '#relay/limits.ts'
 import { remoteBehind } from '#relay/remote.ts'
 import { refused, startRelay } from './harness.ts'
 
@@ -80,6 +81,15 @@ describe('what a browser is told', () => {
     const page = await fetch(`${origin}/settings`, { headers: { accept: 'text/html' } })
     expect(await page.text()).toContain('Starling')
     expect((await fetch(`${origin}/missing.js`)).status).toBe(404)
+  })
+
+  test.each([
+    ['as long as allowed is read', MAX_BODY_BYTES, 404],
+    ['longer than allowed is refused', MAX_BODY_BYTES + 1, 413],
+  ])('a body %s', async (_what, bytes, status) => {
+    const body = 'x'.repeat(bytes)
+    const headers = { 'Content-Type': 'text/plain' }
+    expect((await fetch(`${origin}/health`, { method: 'POST', headers, body })).status).toBe(status)
   })
 
   test('that the relay is not up yet', async () => {
