@@ -12,6 +12,7 @@ import { Relay } from '../support/relay.ts'
 import { firstScripts, nodeScripts } from './bundle.ts'
 import { compared, row, type Round, type Row } from './measure.ts'
 import { Pair } from './pair.ts'
+import { Friends, Reserved } from './recovery.ts'
 import { idleConnectionBytes } from './relay.ts'
 import { start, type Start } from './start.ts'
 
@@ -24,51 +25,71 @@ const { values } = parseArgs({
 })
 const rounds = values.smoke ? 1 : 9
 
-/** What is measured together, and the rows it gives. */
-const benches: Record<string, { rows: string[]; run: () => Promise<Row[]> }> = {
-  start: {
+/** What is measured together, and the rows it gives; a row that is not wanted may be left out. */
+const benches: { rows: string[]; run: (wants: (row: string) => boolean) => Promise<Row[]> }[] = [
+  {
     rows: ['start.cold', 'start.warm', 'worker.heap-idle'],
     async run() {
       await using relay = await Relay.start()
-      const starts: Start[] = []
-      for (let round = 0; round < rounds; round++) starts.push(await start(relay))
+      const starts: Start[] = await repeat(() => start(relay))
+      const of = (pick: (start: Start) => number): number[] => starts.map(pick)
       return [
         row(
           'start.cold',
           'ms',
-          starts.map(({ coldMs }) => coldMs),
+          of(({ coldMs }) => coldMs),
         ),
         row(
           'start.warm',
           'ms',
-          starts.map(({ warmMs }) => warmMs),
+          of(({ warmMs }) => warmMs),
         ),
         row(
           'worker.heap-idle',
           'bytes',
-          starts.map(({ heapBytes }) => heapBytes),
+          of(({ heapBytes }) => heapBytes),
         ),
       ]
     },
   },
-  pair: {
-    rows: ['message.rtt', 'stream.bulk'],
+  {
+    rows: ['bridge.reconnect'],
     async run() {
       await using relay = await Relay.start()
+      await using friends = await Friends.meet(relay)
+      return [row('bridge.reconnect', 'ms', await repeat(() => friends.closeBridge()))]
+    },
+  },
+  {
+    rows: ['relay.reconnect'],
+    async run() {
+      await using relay = await Relay.start()
+      await using reserved = await Reserved.at(relay)
+      return [row('relay.reconnect', 'ms', await repeat(() => reserved.restart()))]
+    },
+  },
+  {
+    rows: ['message.rtt', 'stream.bulk'],
+    async run(wants) {
+      await using relay = await Relay.start()
       await using pair = await Pair.meet(relay)
-      const trips: Round[] = []
-      const streams: Round[] = []
-      await pair.roundTrip()
-      for (let round = 0; round < rounds; round++) trips.push(await pair.roundTrip())
-      await pair.bulk()
-      for (let round = 0; round < rounds; round++) streams.push(await pair.bulk())
+      const against = 'raw data channel'
+      // One before those that count: code is compiled, congestion windows have grown.
+      const rounds = async (once: () => Promise<Round>): Promise<Round[]> => {
+        await once()
+        return repeat(once)
+      }
       return [
-        ...compared('message.rtt', 'ms', 'raw data channel', trips),
-        ...compared('stream.bulk', 'MB/s', 'raw data channel', streams),
+        ...(wants('message.rtt')
+          ? compared('message.rtt', 'ms', against, await rounds(() => pair.roundTrip()))
+          : []),
+        ...(wants('stream.bulk')
+          ? compared('stream.bulk', 'MB/s', against, await rounds(() => pair.bulk()))
+          : []),
       ]
     },
   },
-  relay: {
+  {
     rows: ['relay.idle-connection-memory'],
     async run() {
       const each: number[] = []
@@ -78,7 +99,7 @@ const benches: Record<string, { rows: string[]; run: () => Promise<Row[]> }> = {
       return [row('relay.idle-connection-memory', 'bytes', each)]
     },
   },
-  bundle: {
+  {
     rows: ['bundle.node-gzip', 'bundle.page-gzip'],
     run() {
       return Promise.resolve([
@@ -87,19 +108,26 @@ const benches: Record<string, { rows: string[]; run: () => Promise<Row[]> }> = {
       ])
     },
   },
-}
+]
 
 const { only } = values
-const names = Object.values(benches).flatMap(({ rows }) => rows)
+const names = benches.flatMap(({ rows }) => rows)
 if (only !== undefined && !names.includes(only)) {
   console.error(`No row is called ${only}. There are: ${names.join(', ')}.`)
   process.exit(2)
 }
-for (const { rows, run } of Object.values(benches)) {
-  if (only !== undefined && !rows.includes(only)) continue
-  for (const each of await run()) {
+const wants = (row: string): boolean => only === undefined || row === only
+for (const { rows, run } of benches) {
+  if (!rows.some(wants)) continue
+  for (const each of await run(wants)) {
     if (only === undefined || each.name.startsWith(only)) print(each)
   }
+}
+
+async function repeat<T>(once: () => Promise<T>): Promise<T[]> {
+  const results: T[] = []
+  for (let round = 0; round < rounds; round++) results.push(await once())
+  return results
 }
 
 function print(each: Row): void {

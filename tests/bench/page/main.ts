@@ -1,5 +1,6 @@
 /** The bench's tab: bridges WebRTC for the worker, and has a raw data channel of its own to compare with. */
 import { rtcBridge } from '../../../src/lib/client/rtc-bridge.ts'
+import { timeEach } from './time-each.ts'
 import { BULK, CHUNK_BYTES, ECHO, LAST, type ToTab, type ToWorker } from './messages.ts'
 
 /** Below this a raw sender goes on. */
@@ -69,15 +70,11 @@ class RawChannel {
   async echo(rounds: number, bytes: number): Promise<number[]> {
     const frame = new Uint8Array(bytes)
     frame[0] = ECHO
-    const times: number[] = []
-    for (let round = 0; round < rounds; round++) {
+    return timeEach(rounds, async () => {
       this.#answered = Promise.withResolvers()
-      const startMs = performance.now()
       this.#channel.send(frame)
       await this.#answered.promise
-      times.push(performance.now() - startMs)
-    }
-    return times
+    })
   }
 
   async bulk(bytes: number): Promise<number> {

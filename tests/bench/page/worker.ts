@@ -8,6 +8,7 @@ import { DexieRelayStore } from '../../../src/lib/p2p/relay-book/store.ts'
 import { RtcBridge, type RtcTab } from '../../../src/lib/p2p/rtc/rtc-bridge.ts'
 import { parsePeerId } from '../../../src/lib/protocol/ids.ts'
 import { systemClock, systemRandom } from '../../../src/lib/protocol/seams.ts'
+import { timeEach } from './time-each.ts'
 import { BULK, CHUNK_BYTES, ECHO, LAST, type ToTab, type ToWorker } from './messages.ts'
 
 declare const self: SharedWorkerGlobalScope
@@ -116,15 +117,11 @@ async function echo(rounds: number, bytes: number): Promise<number[]> {
   const channel = await direct.promise
   const frame = new Uint8Array(bytes)
   frame[0] = ECHO
-  const times: number[] = []
-  for (let round = 0; round < rounds; round++) {
+  return timeEach(rounds, async () => {
     answered = Promise.withResolvers()
-    const startMs = performance.now()
     await channel.send(frame)
     await answered.promise
-    times.push(performance.now() - startMs)
-  }
-  return times
+  })
 }
 
 /** Milliseconds until the other side has said that all is there. */
