@@ -10,6 +10,11 @@ export class PortTakenError extends StarlingError {
   override readonly name = 'PortTakenError'
 }
 
+/** The system lets nobody listen there: no such address here, or a port that needs more rights. */
+export class ListenError extends StarlingError {
+  override readonly name = 'ListenError'
+}
+
 /** The data folder cannot be opened: another relay uses it, or it cannot be written. */
 export class DataFolderError extends StarlingError {
   override readonly name = 'DataFolderError'

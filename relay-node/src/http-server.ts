@@ -1,10 +1,11 @@
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer as createHttpServer, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import type { Socket } from 'node:net'
+import { type AddressInfo, isIPv6, type Socket } from 'node:net'
 import { sourceOf } from './admission.ts'
 import { DEFAULT_PORT } from './config.ts'
-import { PortTakenError } from './errors.ts'
+import { ListenError, PortTakenError } from './errors.ts'
 import { HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from './limits.ts'
 import type { Refusals } from './refusals.ts'
 
@@ -72,39 +73,62 @@ function socketsByAddress(
 }
 
 /**
- * Listens on `port`, or when it is `null` on the first free one from `DEFAULT_PORT` on. Resolves with the port.
- * @throws PortTakenError
+ * Listens on `port`, or when it is `null` on the first free one from `DEFAULT_PORT` on; 0 takes any. Free means in UDP
+ * too, where WebRTC-direct has the same number: its native library tells of a port that is taken in a log line only.
+ * Resolves with the port.
+ * @throws PortTakenError, ListenError
  */
 export async function listen(server: Server, port: number | null, host: string): Promise<number> {
-  const first = port ?? DEFAULT_PORT
-  const last = port ?? DEFAULT_PORT + PORTS_TRIED
-  for (let candidate = first; candidate <= last; candidate += 1) {
-    if (await tryListen(server, candidate, host)) {
-      const bound = server.address()
-      if (bound !== null && typeof bound !== 'string') return bound.port
-    }
+  for (const candidate of candidates(port)) {
+    if (!(await tryListen(server, candidate, host))) continue
+    const bound = server.address() as AddressInfo
+    if (await isUdpFree(bound.port, host)) return bound.port
+    await close(server)
   }
   throw new PortTakenError(
     port === null
-      ? `no free port from ${first} to ${last}: choose one with --port`
+      ? `no free port from ${DEFAULT_PORT} to ${DEFAULT_PORT + PORTS_TRIED - 1}: choose one with --port`
       : `port ${port} on ${host} is taken: stop what uses it, or choose another with --port (PORT)`,
   )
 }
 
+function candidates(port: number | null): number[] {
+  if (port === null) return Array.from({ length: PORTS_TRIED }, (_, n) => DEFAULT_PORT + n)
+  // Any: the system chooses for TCP, and another next time.
+  return port === 0 ? Array<number>(PORTS_TRIED).fill(0) : [port]
+}
+
+/** Whether the server listens now; `false` when somebody else does. @throws ListenError */
 async function tryListen(server: Server, port: number, host: string): Promise<boolean> {
-  const { promise, resolve, reject } = Promise.withResolvers<boolean>()
-  const onError = (error: NodeJS.ErrnoException): void => {
-    if (error.code === 'EADDRINUSE') resolve(false)
-    else reject(error)
-  }
-  server.once('error', onError)
-  server.listen(port, host, () => {
-    resolve(true)
-  })
   try {
-    return await promise
+    const listening = once(server, 'listening')
+    server.listen(port, host)
+    await listening
+    return true
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE') return false
+    const reason = LISTEN_REASONS[code ?? ''] ?? String(error)
+    throw new ListenError(`cannot listen on port ${port} of ${host}: ${reason}`, { cause: error })
+  }
+}
+
+const LISTEN_REASONS: Readonly<Record<string, string>> = {
+  EADDRNOTAVAIL: 'this machine has no such address (--host, HOST)',
+  EACCES: 'the system allows it to others only; take a port from 1024 on (--port, PORT)',
+}
+
+async function isUdpFree(port: number, host: string): Promise<boolean> {
+  const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4')
+  try {
+    const bound = once(socket, 'listening')
+    socket.bind(port, host)
+    await bound
+    return true
+  } catch {
+    return false
   } finally {
-    server.off('error', onError)
+    socket.close()
   }
 }
 

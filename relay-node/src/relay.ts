@@ -50,7 +50,7 @@ export interface Relay {
 /** Where `npm run build` puts the app. */
 const APP_FOLDER = resolve(import.meta.dirname, '../../dist')
 
-/** Starts a relay. @throws DataFolderError, PortTakenError; nothing of it is left then. */
+/** Starts a relay. @throws DataFolderError, PortTakenError, ListenError; nothing of it is left then. */
 export async function createRelay(
   config: Config,
   { clock, loggers }: RelayComponents,

@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { cp, mkdir, symlink } from 'node:fs/promises'
@@ -77,6 +78,27 @@ test('says which port is taken', async () => {
   ])
   expect(code).toBe(1)
   expect(errors).toContain(`port ${port} on 127.0.0.1 is taken`)
+})
+
+test('says so when WebRTC finds its port taken', async () => {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  onTestFinished(() => {
+    socket.close()
+  })
+  const port = String(socket.address().port)
+  const flags = [...LOOPBACK, '--port', port, '--data', await dataFolder()]
+  const { code, errors } = await runToEnd(flags)
+  expect(code).toBe(1)
+  expect(errors).toContain(`port ${port} on 127.0.0.1 is taken`)
+})
+
+test('says that the machine has no such address', async () => {
+  // https://www.rfc-editor.org/rfc/rfc5737: nobody has it.
+  const flags = ['--host', '192.0.2.1', '--port', '0', '--data', await dataFolder()]
+  const { code, errors } = await runToEnd(flags)
+  expect(code).toBe(1)
+  expect(errors).toContain('192.0.2.1: this machine has no such address')
 })
 
 test('takes the next free port when nobody chose one and the usual one is taken', async () => {
