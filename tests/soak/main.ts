@@ -77,7 +77,15 @@ for (const { name, allowance } of Probe.rows) {
   const numbers = `${round(first)} → ${round(last)}, growth ${round(growth)}, allowed ${round(allowed)}`
   console.log(`${holds ? '✔' : '✘'} ${name}: ${numbers}`)
 }
-if (grew) process.exitCode = 1
+
+// What is typed keeps the tab from loading anew for the host that seems to have come.
+await anna.composer.fill('half a thought')
+const left = await probe.stop()
+const stopped = Object.keys(left).length === 0
+console.log(
+  stopped ? '✔ a stopped host leaves nothing' : `✘ a stopped host leaves ${JSON.stringify(left)}`,
+)
+if (grew || !stopped) process.exitCode = 1
 
 function round(value: number): string {
   return Math.round(value).toLocaleString('en')

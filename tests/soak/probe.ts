@@ -22,6 +22,18 @@ const rows = [
   { name: 'relay descriptors', allowance: 4 },
 ] as const
 
+/** What a host that has stopped holds none of. */
+const HELD = ['node timers', 'node sockets', 'node ports', 'tab WebRTC connections'] as const
+
+/** How long a stopped host has until nothing is left: what was closed is closed on the other side too. */
+const STOP_TIMEOUT_MS = 15_000
+
+/** Any text in this channel makes a host give up its place (src/workers/only-host.ts), and close its worker. */
+const SUCCEED = `
+  globalThis.close = () => undefined
+  new BroadcastChannel('starling-succession').postMessage('soak')
+`
+
 export type Measure = Record<(typeof rows)[number]['name'], number>
 
 /** Counts the timers of a worker from now on: those set and neither run nor cleared. */
@@ -109,6 +121,25 @@ export class Probe {
       'relay handles': relay('nodejs_active_handles_total'),
       'relay descriptors': (await readdir(`/proc/${this.#relay.pid}/fd`)).length,
     }
+  }
+
+  /**
+   * Ends the node as a newer one does that takes its place, but keeps its worker to look into it.
+   * @returns what is left of it once it had its time, by name; empty when nothing is
+   */
+  async stop(): Promise<Partial<Measure>> {
+    await this.#worker.evaluate(SUCCEED)
+    let left = await this.#left()
+    const endMs = performance.now() + STOP_TIMEOUT_MS
+    while (Object.keys(left).length > 0 && performance.now() < endMs) left = await this.#left()
+    return left
+  }
+
+  async #left(): Promise<Partial<Measure>> {
+    await this.#worker.heapBytes()
+    const measure = await this.measure()
+    const held = HELD.map((name) => [name, measure[name]] as const)
+    return Object.fromEntries(held.filter(([, count]) => count > 0))
   }
 
   /** What the relay tells of itself, by the name of a line. */
