@@ -114,6 +114,11 @@ const FLAGS = {
     help: 'serve the app too (default; --no-app for a relay alone)',
     allowed: 'true or false',
   },
+  webrtc: {
+    env: 'STARLING_WEBRTC',
+    help: 'WebRTC-direct on the same port in UDP (default; --no-webrtc where no UDP gets through)',
+    allowed: 'true or false',
+  },
   mdns: {
     env: 'STARLING_MDNS',
     help: 'find relays on the same network (default; --no-mdns to switch off)',
@@ -162,6 +167,7 @@ export interface Config {
   relays: string[]
   operator: string | null
   app: boolean
+  webrtc: boolean
   mdns: boolean
   logLevel: (typeof LOG_LEVELS)[number]
   maxConnections: number
@@ -193,6 +199,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
     relays: read('relay', relays, []),
     operator: read<string | null>('operator', operatorSchema, null),
     app: read('app', flag, true),
+    webrtc: read('webrtc', flag, true),
     mdns: read('mdns', flag, true),
     logLevel: read('log-level', v.picklist(LOG_LEVELS), 'info'),
     maxConnections: read('max-connections', count, MAX_CONNECTIONS),

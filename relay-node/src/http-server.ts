@@ -72,17 +72,20 @@ function socketsByAddress(
   }
 }
 
-/**
- * Listens on `port`, or when it is `null` on the first free one from `DEFAULT_PORT` on; 0 takes any. Free means in UDP
- * too, where WebRTC-direct has the same number: its native library tells of a port that is taken in a log line only.
- * Resolves with the port.
- * @throws PortTakenError, ListenError
- */
-export async function listen(server: Server, port: number | null, host: string): Promise<number> {
+export interface ListenInit {
+  /** `null`: the first free one from `DEFAULT_PORT` on; 0: any. */
+  port: number | null
+  host: string
+  /** Whether the port must be free in UDP too: the native library of WebRTC tells of one that is not in a log line only. */
+  webrtc: boolean
+}
+
+/** Listens; resolves with the port. @throws PortTakenError, ListenError */
+export async function listen(server: Server, { port, host, webrtc }: ListenInit): Promise<number> {
   for (const candidate of candidates(port)) {
     if (!(await tryListen(server, candidate, host))) continue
     const bound = server.address() as AddressInfo
-    if (await isUdpFree(bound.port, host)) return bound.port
+    if (!webrtc || (await isUdpFree(bound.port, host))) return bound.port
     await close(server)
   }
   throw new PortTakenError(

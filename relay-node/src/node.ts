@@ -63,6 +63,7 @@ export interface NodeInit {
   secure: boolean
   operator: string | null
   publicUrl: string | null
+  webrtc: boolean
   mdns: boolean
   maxConnections: number
   maxReservations: number
@@ -82,7 +83,7 @@ export async function relayNode(components: NodeComponents, init: NodeInit): Pro
     addresses: {
       listen: [
         `/${family}/${ip}/tcp/${init.port}${init.secure ? '/tls' : ''}/ws`,
-        `/${family}/${ip}/udp/${init.port}/webrtc-direct`,
+        ...(init.webrtc ? [`/${family}/${ip}/udp/${init.port}/webrtc-direct`] : []),
       ],
       ...(init.publicUrl === null
         ? {}

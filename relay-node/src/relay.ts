@@ -99,7 +99,7 @@ export async function createRelay(
       { appFolder: servesApp ? APP_FOLDER : null, metricsFrom: config.metricsFrom },
     )
     stops.push(() => app.close())
-    const port = await listen(server, config.port, config.host)
+    const port = await listen(server, config)
     stops.push(() => close(server))
 
     const asker = new DhtAsker({ refusals: refused, clock })

@@ -26,7 +26,10 @@ export async function dataFolder(): Promise<string> {
   return folder
 }
 
-/** A relay in this process, stopped after the test. */
+/**
+ * A relay in this process, stopped after the test. Without WebRTC-direct, unless `--webrtc` says so, and then no other
+ * beside it: libjuice, the native library below, crashes when two of its listeners in one process end.
+ */
 export async function startRelay(
   flags: readonly string[] = [],
   {
@@ -38,7 +41,7 @@ export async function startRelay(
   const config = readConfig(
     [
       ...['--port', '0', '--host', '127.0.0.1', '--data', data ?? (await dataFolder())],
-      ...['--no-app', '--no-mdns', ...flags],
+      ...['--no-app', '--no-mdns', '--no-webrtc', ...flags],
     ],
     {},
   )

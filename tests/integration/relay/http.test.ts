@@ -27,7 +27,8 @@ describe('what a browser is told', () => {
       { server, registry: new Registry(), bootstrap: () => null, remoteOf: remoteBehind([]) },
       { appFolder: folder, metricsFrom: ['loopback'] },
     )
-    origin = `http://127.0.0.1:${await listen(server, 0, '127.0.0.1')}`
+    const port = await listen(server, { port: 0, host: '127.0.0.1', webrtc: false })
+    origin = `http://127.0.0.1:${port}`
     onTestFinished(async () => {
       await close(server)
       await app.close()

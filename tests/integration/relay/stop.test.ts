@@ -34,33 +34,36 @@ async function directClient(): Promise<Libp2p> {
 test('a stopped relay leaves no timer, and its data to the next', async () => {
   const clock = new ManualClock()
   const data = await dataFolder()
-  const relay = await startRelay([], { clock, data })
+  const relay = await startRelay(['--webrtc'], { clock, data })
   await relay.stop()
   expect(clock.pending).toBe(0)
   const next = await startRelay([], { data })
   expect(next.peerId).toBe(relay.peerId)
 })
 
-test('two relays with WebRTC connections stop in one process', async () => {
-  const a = await startRelay()
-  const b = await startRelay(['--relay', webSocketOf(a).toString()])
+test('a relay with WebRTC connections stops', async () => {
+  const relay = await startRelay(['--webrtc'])
   const client = await directClient()
-  await client.dial(multiaddr(directAddressOf(a)))
-  await client.dial(multiaddr(directAddressOf(b)))
-  await Promise.all([a.stop(), b.stop()])
+  await client.dial(multiaddr(directAddressOf(relay)))
+  await relay.stop()
   await vi.waitFor(() => {
     expect(client.getConnections()).toEqual([])
   })
 })
 
+test('where no UDP gets through, a relay names no address for it', async () => {
+  const relay = await startRelay(['--no-webrtc'])
+  expect(relay.addresses()).toEqual([webSocketOf(relay).toString()])
+})
+
 test('a certificate of WebRTC-direct that is about to expire is made anew; the relay stays the same', async () => {
   const data = await dataFolder()
-  const before = await startRelay([], { data })
+  const before = await startRelay(['--webrtc'], { data })
   const certificate = /certhash\/[^/]+/.exec(directAddressOf(before))?.[0]
   await before.stop()
   // Only the date: nothing here waits for a timer.
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + CERTIFICATE_USE_MS })
-  const after = await startRelay([], { data })
+  const after = await startRelay(['--webrtc'], { data })
   expect(after.peerId).toBe(before.peerId)
   expect(directAddressOf(after)).not.toContain(certificate)
   const client = await directClient()

@@ -15,6 +15,7 @@ describe('the configuration', () => {
       relays: [],
       operator: null,
       app: true,
+      webrtc: true,
       mdns: true,
       logLevel: 'info',
       maxConnections: 10_000,
