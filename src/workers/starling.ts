@@ -3,7 +3,7 @@ import type { NodeIdentity } from '../lib/crypto/api.ts'
 import { StarlingDatabase } from '../lib/db/schema.ts'
 import { chat } from '../lib/features/chat/index.ts'
 import type { ChatService } from '../lib/features/chat/service.ts'
-import { contacts } from '../lib/features/contacts/index.ts'
+import { contacts, invitations } from '../lib/features/contacts/index.ts'
 import { network } from '../lib/features/network/index.ts'
 import { profile } from '../lib/features/profile/index.ts'
 import { settings } from '../lib/features/settings/index.ts'
@@ -129,6 +129,7 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
   return {
     api: {
       profile: local.then((each) => each.profile),
+      invitations: Promise.resolve(invitations()({ clock })),
       contacts: social.then((each) => each.contacts),
       chat: social.then((each) => each.chat),
       network: social.then((each) => each.network),

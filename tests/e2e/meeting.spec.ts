@@ -63,10 +63,43 @@ test('a friend’s link waits while a newcomer says their name', async ({ person
   const boris = await stranger()
 
   await boris.openLink(await anna.myLink())
+  await expect(boris.page.getByText('Anna invites you to chat')).toBeVisible()
   await boris.start('Boris')
   await boris.addPreviewed()
 
   await anna.accept('Boris')
+})
+
+test('the plain address of another program is read, and mine is there to copy', async ({
+  person,
+}) => {
+  const anna = await person('Anna')
+  const boris = await person('Boris')
+  const plain = await anna.myPlainAddress()
+  expect(plain).toMatch(/^12D3KooW\w+@\/\S+$/)
+
+  await boris.openScan()
+  await boris.pasteCode(plain)
+  await boris.addPreviewed()
+
+  await anna.accept('Boris')
+  await boris.openChat('Anna')
+})
+
+test('who already has a Starling elsewhere is shown the way there', async ({
+  person,
+  stranger,
+}) => {
+  const anna = await person('Anna')
+  const boris = await stranger()
+  const link = await anna.myLink()
+
+  await boris.openLink(link)
+  await boris.page.getByText('I already use Starling').click()
+
+  const open = boris.page.getByRole('link', { name: 'Open in my Starling' })
+  await expect(open).toHaveAttribute('href', `web+starling:${link.split('#/c/')[1] ?? ''}`)
+  await expect(boris.page.getByRole('button', { name: 'Copy the link' })).toBeVisible()
 })
 
 test('one who is declined is gone', async ({ person }) => {

@@ -87,6 +87,7 @@ export class Front implements AsyncDisposable {
     const present = buildId()
     const body = (await text(response))
       .replaceAll('assets/', 'next/')
+      .replaceAll('"revision":"', '"revision":"next-')
       .replaceAll(present, present.split('').reverse().join(''))
     const headers = { ...response.headers }
     delete headers['content-length']

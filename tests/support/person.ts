@@ -66,6 +66,14 @@ export class Person {
     return (link ?? '').trim()
   }
 
+  /** How another libp2p program names them: `peerid@multiaddr`. */
+  async myPlainAddress(): Promise<string> {
+    await this.openMyCode()
+    await this.page.getByText('More', { exact: true }).click()
+    const plain = await this.page.getByText(/^12D3KooW\w+@/).textContent()
+    return (plain ?? '').trim()
+  }
+
   async openScan(): Promise<void> {
     await this.goTo('Contacts')
     await this.page.getByRole('link', { name: 'Scan a code' }).first().click()
@@ -140,6 +148,16 @@ export class Person {
     await this.composer.waitFor()
   }
 
+  /** The conversations in the list, from the top. */
+  get chats(): Locator {
+    return this.page.getByRole('list', { name: 'Chats' }).getByRole('listitem')
+  }
+
+  /** Somebody in the list of conversations. */
+  chat(name: string): Locator {
+    return this.chats.filter({ hasText: name })
+  }
+
   get composer(): Locator {
     return this.page.getByRole('textbox', { name: /^Message/ })
   }
@@ -178,6 +196,18 @@ export class Person {
       .getByRole('listitem')
       .filter({ has: this.page.getByRole('button', { name: /^Actions for/ }) })
       .filter({ hasText: `localhost:${relay.port}` })
+  }
+
+  async addRelay(address: string): Promise<void> {
+    await this.page.getByLabel('Address of a relay').fill(address)
+    await this.page.getByRole('button', { name: 'Add', exact: true }).click()
+  }
+
+  async chooseForRelay(relay: { port: number }, item: string): Promise<void> {
+    await this.relayRow(relay)
+      .getByRole('button', { name: /^Actions for/ })
+      .click()
+    await this.page.getByRole('menuitem', { name: item }).click()
   }
 
   // Their browser

@@ -1,5 +1,5 @@
 import type { ChatApi } from '../features/chat/api.ts'
-import type { ContactsApi } from '../features/contacts/api.ts'
+import type { ContactsApi, InvitationsApi } from '../features/contacts/api.ts'
 import type { NetworkApi } from '../features/network/api.ts'
 import type { ProfileApi } from '../features/profile/api.ts'
 import type { SettingsApi } from '../features/settings/api.ts'
@@ -8,6 +8,7 @@ import type { MethodTable } from '../rpc/methods.ts'
 /** Everything a tab may ask of the node host, a component a key. */
 export interface NodeApi {
   profile: ProfileApi
+  invitations: InvitationsApi
   contacts: ContactsApi
   chat: ChatApi
   network: NetworkApi
@@ -20,6 +21,7 @@ export const CONTRACT_VERSION = 1
 /** Every method of `NodeApi` and how it crosses the port. */
 export const NODE_METHODS: MethodTable<NodeApi> = {
   profile: { watchProfile: 'watch', create: 'call', rename: 'call' },
+  invitations: { read: 'call' },
   contacts: {
     watchContacts: 'watch',
     watchRequests: 'watch',

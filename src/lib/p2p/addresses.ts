@@ -93,7 +93,9 @@ function parseUrl(text: string): RelayAddress {
   } catch (cause) {
     throw new InvalidAddressError('neither a host nor a URL', { cause })
   }
-  if (!['http:', 'https:'].includes(url.protocol) || url.hostname === '' || url.username !== '') {
+  // Some browsers escape what cannot be in a host name, such as a space, instead of refusing it.
+  const isHost = /^([\w.-]+|\[[\da-f:.]+\])$/.test(url.hostname)
+  if (!['http:', 'https:'].includes(url.protocol) || !isHost || url.username !== '') {
     throw new InvalidAddressError('neither a host nor a URL')
   }
   const named = scheme !== undefined

@@ -41,13 +41,23 @@ export interface MyCode {
   plain: string
 }
 
-/** What a code says before anything is done with it. */
-export interface CodePreview {
+/** What a code says to anybody. */
+export interface Invitation {
   peer: PeerIdString
   /** null in the plain form, which carries none. */
   name: string | null
+}
+
+/** What a code says to me, before anything is done with it. */
+export interface CodePreview extends Invitation {
   safetyWords: string[]
   relation: 'new' | 'self' | 'requested-me' | ContactState
+}
+
+/** For who has been given a code and is nobody here yet. */
+export interface InvitationsApi {
+  /** Who invites. Reads and throws like `ContactsApi.preview`. */
+  read(code: string, options?: AbortOptions): Promise<Invitation>
 }
 
 export interface ContactsApi {

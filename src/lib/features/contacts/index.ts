@@ -1,5 +1,6 @@
 import type { StarlingDatabase } from '../../db/schema.ts'
-import type { Loggers } from '../../protocol/seams.ts'
+import type { Clock, Loggers } from '../../protocol/seams.ts'
+import { InvitationsService } from './invitations.ts'
 import { ContactsService, type ContactsComponents } from './service.ts'
 import { DexieContactsStore } from './store.ts'
 
@@ -16,4 +17,9 @@ export interface ContactsSliceComponents extends Omit<ContactsComponents, 'store
 export function contacts(): (components: ContactsSliceComponents) => ContactsService {
   return ({ db, loggers, ...rest }) =>
     new ContactsService({ ...rest, store: new DexieContactsStore(db), logger: loggers('contacts') })
+}
+
+/** What can be said about a code before there is an identity. */
+export function invitations(): (components: { clock: Clock }) => InvitationsService {
+  return ({ clock }) => new InvitationsService(clock)
 }

@@ -1,0 +1,79 @@
+import { Relay } from '../support/relay.ts'
+import { expect, test } from './fixtures.ts'
+
+test('a connection tells its path and its transport', async ({ person }) => {
+  const anna = await person('Anna')
+  const boris = await person('Boris')
+  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
+
+  await boris.goTo('Network')
+
+  const connection = boris.page.getByRole('listitem').filter({ hasText: 'Anna' })
+  await expect(connection.getByText('Direct', { exact: true })).toBeVisible()
+  await connection.locator('summary').click()
+  await expect(connection.getByText('WebRTC', { exact: true })).toBeVisible()
+  await expect(connection.getByText(/^12D3KooW/).first()).toBeVisible()
+  await expect(boris.page.getByText('Others can reach you')).toBeVisible()
+})
+
+test('a relay is tested, added, used and removed', async ({ person, ownRelay: other }) => {
+  const anna = await person('Anna')
+  await anna.goTo('Network')
+
+  await anna.addRelay('not an address')
+  await expect(anna.page.getByText('This is no address of a relay.')).toBeVisible()
+
+  await anna.addRelay(other.origin)
+  await expect(anna.relayRow(other).getByText(/Holds your place · added by you/)).toBeVisible()
+  await anna.addRelay(other.origin)
+  await expect(anna.page.getByText('This relay is in the list already.')).toBeVisible()
+
+  await anna.chooseForRelay(other, 'Test')
+  await expect(anna.relayRow(other).getByText(/Works, answered in/)).toBeVisible()
+  await other.kill()
+  await anna.chooseForRelay(other, 'Test')
+  await expect(anna.relayRow(other).getByText(/No answer/)).toBeVisible()
+
+  await anna.chooseForRelay(other, 'Remove')
+  await anna.page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
+  await expect(anna.relayRow(other)).toBeHidden()
+  await anna.reload()
+  await expect(anna.page.getByText('Others can reach you')).toBeVisible()
+  await expect(anna.relayRow(other)).toBeHidden()
+})
+
+test('two people whose pages come from different relays meet and talk directly', async ({
+  relay,
+  person,
+}) => {
+  await using far = await Relay.start()
+  const anna = await person('Anna', { relay })
+  const boris = await person('Boris', { relay: far })
+
+  // At Anna's relay Boris would be nobody, so he carries the code to his own page.
+  const link = await anna.myLink()
+  await boris.openScan()
+  await boris.pasteCode(link)
+  await boris.addPreviewed()
+  await anna.accept('Boris')
+
+  await boris.openChat('Anna')
+  await boris.write('from another relay')
+  await anna.openChat('Boris')
+  await expect(anna.message('from another relay')).toBeVisible()
+  await expect(anna.presence('Direct')).toBeVisible()
+})
+
+test('the log tells what happened, without names, messages or secrets', async ({ person }) => {
+  const anna = await person('Anna')
+  await anna.openChat('Notes to self')
+  await anna.write('nobody reads this')
+  await anna.goTo('Network')
+  const log = anna.page.getByRole('log', { name: 'Log' })
+  await anna.page.getByText('All', { exact: true }).click()
+
+  await expect(log).toContainText('reserved at localhost')
+
+  await expect(log).not.toContainText('nobody reads this')
+  await expect(log).not.toContainText('Anna')
+})

@@ -1,0 +1,126 @@
+import { expect, test, type Person } from './fixtures.ts'
+
+test('unread messages are counted until they are on the screen', async ({ person }) => {
+  const [anna, boris] = await friends(person)
+  await anna.goTo('Chats')
+  await boris.openChat('Anna')
+
+  await boris.write('one')
+  await boris.write('two')
+
+  await expect(anna.chat('Boris')).toContainText('2 unread')
+  await anna.openChat('Boris')
+  await expect(anna.page.getByText('New messages')).toBeVisible()
+  await anna.goTo('Chats')
+  await expect(anna.chat('Boris')).not.toContainText('unread')
+})
+
+test('a pinned conversation stays on top, an archived one goes out of the way', async ({
+  person,
+}) => {
+  const [anna] = await friends(person)
+  await anna.openChat('Notes to self')
+  await anna.write('the newest')
+  await anna.goTo('Chats')
+  await expect(anna.chats.first()).toContainText('Notes to self')
+
+  await anna.openChat('Boris')
+  await anna.chooseInChatMenu('Pin')
+  await anna.goTo('Chats')
+  await expect(anna.chats.first()).toContainText('Boris')
+
+  await anna.openChat('Boris')
+  await anna.chooseInChatMenu('Archive')
+  await anna.goTo('Chats')
+  await expect(anna.chat('Boris')).toBeHidden()
+  await anna.page.getByText('Archived', { exact: true }).click()
+  await expect(anna.page.getByRole('link', { name: /Boris/ })).toBeVisible()
+})
+
+test('a draft shows in the list and waits in the field', async ({ person }) => {
+  const [anna] = await friends(person)
+  await anna.openChat('Boris')
+  await anna.composer.fill('half a thought')
+
+  await anna.openChat('Notes to self')
+  await anna.goTo('Chats')
+
+  await expect(anna.chat('Boris')).toContainText('Draft: half a thought')
+  await anna.openChat('Boris')
+  await expect(anna.composer).toHaveValue('half a thought')
+})
+
+test('my own name for somebody is shown everywhere, and kept', async ({ person }) => {
+  const [anna] = await friends(person)
+  await anna.goTo('Contacts')
+  await anna.contact('Boris').click()
+
+  await anna.page.getByLabel('Your name for them').fill('Brother')
+  await anna.page.getByLabel('Note').fill('met on the train')
+  await anna.page.getByLabel('Note').blur()
+
+  await expect(anna.page.getByText('Calls themselves Boris')).toBeVisible()
+  await anna.reload()
+  await anna.goTo('Contacts')
+  await anna.contact('Brother').click()
+  await expect(anna.page.getByLabel('Note')).toHaveValue('met on the train')
+  await anna.openChat('Brother')
+})
+
+test('a changed name reaches my contacts', async ({ person }) => {
+  const [anna, boris] = await friends(person)
+  await boris.goTo('Settings')
+
+  await boris.page.getByLabel('Name', { exact: true }).fill('Borya')
+  await boris.page.getByRole('button', { name: 'Save' }).click()
+
+  await anna.goTo('Contacts')
+  await expect(anna.contact('Borya')).toBeVisible()
+})
+
+test('one who leaves is offline at once, and was last seen then', async ({ person }) => {
+  const [anna, boris] = await friends(person)
+  await anna.goTo('Contacts')
+  await expect(anna.contact('Boris')).toContainText('Direct')
+
+  await boris.leave()
+
+  await expect(anna.contact('Boris')).toContainText('Last seen just now')
+})
+
+test('somebody blocked before the first message can be unblocked where they were', async ({
+  person,
+}) => {
+  const [anna] = await friends(person)
+  await anna.openChat('Boris')
+
+  await anna.chooseInChatMenu('Block…')
+  await anna.page.getByRole('dialog').getByRole('button', { name: 'Block' }).click()
+
+  await anna.page.getByRole('button', { name: 'Unblock' }).click()
+  await expect(anna.composer).toBeVisible()
+})
+
+test('a contact is deleted and their messages are kept', async ({ person }) => {
+  const [anna, boris] = await friends(person)
+  await boris.openChat('Anna')
+  await boris.write('to be kept')
+  await anna.openChat('Boris')
+  await expect(anna.message('to be kept')).toBeVisible()
+
+  await anna.chooseInChatMenu('Delete…')
+  await anna.page.getByRole('button', { name: 'Delete contact, keep messages' }).click()
+
+  await expect(anna.message('to be kept')).toBeVisible()
+  await expect(anna.page.getByText('This person is not in your contacts any more.')).toBeVisible()
+})
+
+/** Two people who have each other as contacts; both look at them. */
+async function friends(
+  person: (name: string) => Promise<Person>,
+): Promise<[anna: Person, boris: Person]> {
+  const anna = await person('Anna')
+  const boris = await person('Boris')
+  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
+  return [anna, boris]
+}
