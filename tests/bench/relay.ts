@@ -8,6 +8,9 @@ import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Relay } from '../support/relay.ts'
 
+/** From one connection to the next: a relay takes 32 new ones a second (docs/LIMITS.md). */
+const PACE_MS = 50
+
 /** Bytes of resident memory a relay spends on each idle connection: the growth by many, divided. */
 export async function idleConnectionBytes(connections: number): Promise<number> {
   await using relay = await Relay.start('--max-connections-per-address', String(connections * 2))
@@ -22,7 +25,7 @@ export async function idleConnectionBytes(connections: number): Promise<number> 
       services: { identify: identify() },
     })
     stack.defer(() => client.stop())
-    await client.dial(address)
+    await Promise.all([client.dial(address), delay(PACE_MS)])
   }
   // The first ones load code and fill pools.
   for (let warmUp = 0; warmUp < 5; warmUp++) await connect()
