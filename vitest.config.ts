@@ -20,9 +20,9 @@ export default defineConfig({
           name: 'integration',
           include: ['tests/integration/**/*.test.ts'],
           environment: 'node',
-          // Real nodes and sockets: a test's time is the network's, and files share two cores.
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
+          // Real nodes, sockets and processes: a test's time is the machine's, and files share two cores.
+          testTimeout: 90_000,
+          hookTimeout: 60_000,
           maxWorkers: 2,
         },
       },
