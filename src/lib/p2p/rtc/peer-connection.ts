@@ -192,6 +192,9 @@ export class BridgedPeerConnection extends EventAttributes {
     this.connectionState = 'closed'
     this.signalingState = 'closed'
     this.#endChannels()
+    // Browsers have no such event (node-datachannel has). On it alone @libp2p/webrtc (6.0) lets go of a connection,
+    // which it otherwise holds, with all its streams, until the node stops.
+    this.dispatchEvent(new Event('close'))
   }
 
   #endChannels(): void {

@@ -94,6 +94,28 @@ test('when the tab goes its connections close at once and the next is made in an
   expect(second.last('create').pc).toBe(1)
 })
 
+test.each([
+  [
+    'closed here',
+    (connection: BridgedPeerConnection) => {
+      connection.close()
+    },
+  ],
+  [
+    'lost',
+    (connection: BridgedPeerConnection) => {
+      connection.lost()
+    },
+  ],
+])('a connection that is %s says so once, for libp2p to forget it', (_, end) => {
+  const { make } = bridge(new FakeTab('a'))
+  const connection = make()
+  const events = eventsOf(connection, 'close')
+  end(connection)
+  connection.close()
+  expect(events).toEqual(['close'])
+})
+
 test('a call under way fails when its tab goes', async () => {
   const tab = new FakeTab('a')
   const { bridge: node, make } = bridge(tab)
