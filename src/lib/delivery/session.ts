@@ -106,15 +106,19 @@ export class Session {
       this.wake()
     }
     channel.closed.addEventListener('abort', onClosed)
-    try {
-      await Promise.all([this.#guard(() => this.#write()), this.#guard(() => this.#read())])
-    } catch (error) {
-      logger.warn(`messages with ${channel.peer} stopped: ${String(error)}`)
-    } finally {
-      channel.closed.removeEventListener('abort', onClosed)
-      this.#unretry?.()
-      this.#unretry = null
+    // Both to their ends: what one still does must not outlive the session.
+    const ends = await Promise.allSettled([
+      this.#guard(() => this.#write()),
+      this.#guard(() => this.#read()),
+    ])
+    for (const end of ends) {
+      if (end.status === 'rejected') {
+        logger.warn(`messages with ${channel.peer} stopped: ${String(end.reason)}`)
+      }
     }
+    channel.closed.removeEventListener('abort', onClosed)
+    this.#unretry?.()
+    this.#unretry = null
   }
 
   /** Whatever ends one loop ends both. */

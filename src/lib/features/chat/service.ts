@@ -248,17 +248,26 @@ export class ChatService implements ChatApi, Startable {
       }
       if (old === undefined || nameOf(old) !== nameOf(contact)) {
         // Kept beside the messages, for when the contact is removed and they are not.
-        await store.update(contact.peer, { name: nameOf(contact) })
+        await this.#tryToStore(store.update(contact.peer, { name: nameOf(contact) }))
         changed = true
       }
     }
     for (const peer of before.keys()) {
       if (this.#contacts.has(peer)) continue
       delivery.offer(peer)
-      await store.dropEmpty(peer)
+      await this.#tryToStore(store.dropEmpty(peer))
       changed = true
     }
     if (changed) for (const again of [...this.#contactListeners]) again()
+  }
+
+  /** A full disk keeps nobody from being let in or shut out. */
+  async #tryToStore(write: Promise<void>): Promise<void> {
+    try {
+      await write
+    } catch (error) {
+      this.#components.logger.error('a change of the contacts is not stored', error)
+    }
   }
 }
 

@@ -33,7 +33,10 @@ import type { ContactsStore, Relation } from './store.ts'
 /** Requests kept, the dismissed ones too; then the oldest go. A person looks through no more. */
 export const MAX_REQUESTS = 200
 
-/** New requests taken within a minute from everybody together; others may say hello again later. */
+/**
+ * Requests taken within a minute from everybody together, new or asked anew after a refusal; others may say hello
+ * again later.
+ */
 export const MAX_NEW_REQUESTS_PER_MINUTE = 20
 
 /** Strangers listened to at once. */
@@ -407,7 +410,7 @@ export class ContactsService implements ContactsApi, Startable {
   /** What a stranger's hello changes, null for nothing. */
   #requested(card: Card, sinceMs: number, before: RequestRow | null): Relation | null {
     const again = before !== null && sinceMs <= before.sinceMs
-    if (before === null && !this.#newRequests.take()) return null
+    if (!again && !this.#newRequests.take()) return null
     const { peer, name, keyCommitment, relays } = card
     return {
       contact: null,

@@ -81,10 +81,19 @@ export class Discovery {
       if (known !== null && sequenceOf(bytes) <= known.sequence) return null
       const record = await this.#open(peer, bytes)
       if (record === null) continue
-      await this.#components.records.put(peer, bytes)
+      await this.#keep(peer, bytes)
       return record
     }
     return null
+  }
+
+  async #keep(peer: PeerIdString, bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#components.records.put(peer, bytes)
+    } catch (error) {
+      // On a full disk, say: what it tells holds all the same.
+      this.#components.log.warn(`a record of ${peer} is not kept: ${String(error)}`)
+    }
   }
 
   async #open(peer: PeerIdString, bytes: Uint8Array): Promise<PeerRecord | null> {

@@ -173,6 +173,18 @@ describe('a text', () => {
   })
 })
 
+test('a disk that is full for a while does not shut out who became a contact meanwhile', async () => {
+  const full = (): never => {
+    throw new DOMException('full', 'QuotaExceededError')
+  }
+  anna.db.conversations.hook('creating', full)
+  await befriend(network, anna, ben)
+  await settled(20)
+  anna.db.conversations.hook('creating').unsubscribe(full)
+  await say(ben, anna.peer, 'can you hear me?')
+  await timeline(anna, ben.peer, (page) => texts(page).includes('can you hear me?'))
+})
+
 test('nobody who is not a contact of mine gets a word in or out', async () => {
   await befriend(network, anna, ben)
   await ben.contacts.remove(anna.peer, 'keep')

@@ -323,6 +323,22 @@ test('new requests are taken at a bounded pace', async () => {
   expect(list[0]!.peer).toBe(late.peer)
 })
 
+test('who was declined cannot ask anew faster than strangers may ask', async () => {
+  const nagger = await stranger(50)
+  for (let sinceMs = 1; sinceMs <= MAX_NEW_REQUESTS_PER_MINUTE; sinceMs += 1) {
+    await nagger.channel().send(nagger.hello({ sinceMs }))
+  }
+  await settled(200)
+  await ben.contacts.decline(nagger.peer)
+  const sinceMs = MAX_NEW_REQUESTS_PER_MINUTE + 1
+  await nagger.channel().send(nagger.hello({ sinceMs }))
+  await settled(50)
+  expect(await requests(ben)).toEqual([])
+  clock.advance(60_000)
+  await nagger.channel().send(nagger.hello({ sinceMs }))
+  expect(await requested(ben)).toHaveLength(1)
+})
+
 test('of too many requests the oldest make room', async () => {
   const db = memoryDatabase()
   const store = new DexieContactsStore(db)

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { Discovery } from '../../../src/lib/p2p/discovery/discovery.ts'
+import type { Node } from '../../../src/lib/p2p/node.ts'
+import type { RelayBook } from '../../../src/lib/p2p/relay-book/relay-book.ts'
+import { sealPeerRecord } from '../../../src/lib/protocol/peer-record.ts'
+import { systemRandom } from '../../../src/lib/protocol/seams.ts'
+import { ManualClock } from '../../fixtures/manual-clock.ts'
+import { signerOf } from '../../fixtures/signers.ts'
+import { silent } from './fake-network.ts'
+
+test('a record that the full disk does not take leads to the peer all the same', async () => {
+  const clock = new ManualClock()
+  const signer = await signerOf(1)
+  const relay = '/dns/relay.example/tcp/443/tls/ws'
+  const record = await sealPeerRecord(
+    {
+      peer: signer.peer,
+      relays: [relay],
+      sequence: clock.now(),
+      expiresAtMs: clock.now() + 60_000,
+    },
+    signer,
+  )
+  const discovery = new Discovery({
+    relays: { reservedConnections: () => [] } as unknown as RelayBook,
+    records: {
+      get: () => Promise.resolve(undefined),
+      put: () => Promise.reject(new DOMException('full', 'QuotaExceededError')),
+    },
+    clock,
+    random: systemRandom,
+    log: silent,
+  })
+  discovery.attach({
+    dht: {
+      async *records() {
+        yield await Promise.resolve(record)
+      },
+    },
+  } as unknown as Node)
+
+  const stages: string[][] = []
+  for await (const relays of discovery.relaysOf(signer.peer, [], new AbortController().signal)) {
+    stages.push(relays)
+  }
+
+  expect(stages).toEqual([[], [relay]])
+  expect(clock.pending).toBe(0)
+})
