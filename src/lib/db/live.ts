@@ -1,4 +1,10 @@
-import { liveQuery } from 'dexie'
+import Dexie, { liveQuery } from 'dexie'
+
+/**
+ * Changes, one or two a write, after which a query that none of them touched is asked again. Dexie (4.4) keeps the keys of all writes, of
+ * whatever table, until a query has its next result: one that never changes would gather them for ever.
+ */
+export const MAX_GATHERED_CHANGES = 256
 
 export interface LiveOptions {
   signal?: AbortSignal
@@ -8,17 +14,19 @@ export interface LiveOptions {
 
 /**
  * The query's result now and after each change of a row it read. A result the reader had no time for is replaced
- * by the next. Ends when `signal` is aborted or the reader stops.
+ * by the next; now and then one comes that equals the last. Ends when `signal` is aborted or the reader stops.
  */
 export async function* live<T>(
   query: () => Promise<T>,
   { signal, changes }: LiveOptions = {},
 ): AsyncIterable<T> {
   const box = new Box<T>()
+  let gathered = 0
   let subscription = subscribe()
   function subscribe() {
     return liveQuery(query).subscribe({
       next: (value) => {
+        gathered = 0
         box.put(value)
       },
       error: (error: unknown) => {
@@ -26,10 +34,16 @@ export async function* live<T>(
       },
     })
   }
-  const unlisten = changes?.(() => {
+  const again = (): void => {
+    gathered = 0
     subscription.unsubscribe()
     subscription = subscribe()
-  })
+  }
+  const unlisten = changes?.(again)
+  const onChange = (): void => {
+    if (++gathered >= MAX_GATHERED_CHANGES) again()
+  }
+  Dexie.on('storagemutated', onChange)
   const end = (): void => {
     box.end()
   }
@@ -40,6 +54,7 @@ export async function* live<T>(
   } finally {
     signal?.removeEventListener('abort', end)
     unlisten?.()
+    Dexie.on.storagemutated.unsubscribe(onChange)
     subscription.unsubscribe()
   }
 }

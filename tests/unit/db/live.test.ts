@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { live } from '#lib/db/live.ts'
+import { live, MAX_GATHERED_CHANGES } from '#lib/db/live.ts'
 import { orStorageFull } from '#lib/db/storage-full.ts'
 import { StorageFullError } from '#lib/protocol/errors.ts'
 import { settled } from '../../fixtures/fake-network.ts'
@@ -29,6 +29,27 @@ test('a slow reader gets the latest, not each', async () => {
     await settled(10)
   }
   expect(names).toEqual([undefined, 'last'])
+})
+
+test('a query that no write touches is asked again after many, so that their keys do not gather', async () => {
+  const db = memoryDatabase()
+  const dark = { key: 'me' as const, language: null, theme: 'dark' as const }
+  let asked = 0
+  const watch = live(() => {
+    asked += 1
+    return db.profile.get('me')
+  })[Symbol.asyncIterator]()
+  await watch.next()
+  const writeElsewhere = async (times: number): Promise<void> => {
+    for (let at = 0; at < times; at += 1) await db.settings.put(dark)
+  }
+
+  await writeElsewhere(MAX_GATHERED_CHANGES / 4)
+  expect(asked).toBe(1)
+  await writeElsewhere(MAX_GATHERED_CHANGES)
+  await watch.next()
+  expect(asked).toBe(2)
+  await watch.return?.()
 })
 
 test('what changes beside the database is shown, too', async () => {
