@@ -1,8 +1,9 @@
 import Dexie, { liveQuery } from 'dexie'
 
 /**
- * Changes, one or two a write, after which a query that none of them touched is asked again. Dexie (4.4) keeps the keys of all writes, of
- * whatever table, until a query has its next result: one that never changes would gather them for ever.
+ * Changes, one a transaction, after which a query that none of them touched is asked again. Dexie (4.4) keeps the
+ * keys of all writes, of whatever table, until a query has its next result: one that never changes would gather
+ * them for ever.
  */
 export const MAX_GATHERED_CHANGES = 256
 
