@@ -123,8 +123,8 @@ class Connections {
 /** One RTCPeerConnection and what the worker is told of it. */
 class RealConnection {
   readonly #pc: RTCPeerConnection
-  /** Incoming `init` channels: never shown, and held so that they are not collected, which would close them. */
-  readonly #hidden: RTCDataChannel[] = []
+  /** Open incoming `init` channels: never shown, and held so that they are not collected, which would close them. */
+  readonly #hidden = new Set<RTCDataChannel>()
 
   constructor(
     number: number,
@@ -163,7 +163,7 @@ class RealConnection {
     }
     pc.ondatachannel = ({ channel }) => {
       channel.binaryType = 'arraybuffer'
-      if (channel.label === INIT_LABEL) this.#hidden.push(channel)
+      if (channel.label === INIT_LABEL) this.#hide(channel)
       else if (channel.readyState === 'open') onChannel(channel)
       else
         channel.onopen = () => {
@@ -196,6 +196,14 @@ class RealConnection {
     }
   }
 
+  #hide(channel: RTCDataChannel): void {
+    this.#hidden.add(channel)
+    // A peer may open and close such channels for as long as it likes.
+    channel.onclose = () => {
+      this.#hidden.delete(channel)
+    }
+  }
+
   close(): void {
     // Nothing more is told of a connection the worker has let go.
     this.#pc.onconnectionstatechange = null
@@ -205,7 +213,7 @@ class RealConnection {
     this.#pc.onicecandidate = null
     this.#pc.ondatachannel = null
     if (this.#pc.sctp !== null) this.#pc.sctp.onstatechange = null
-    this.#hidden.length = 0
+    this.#hidden.clear()
     this.#pc.close()
   }
 }
