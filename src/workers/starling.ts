@@ -65,11 +65,13 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
     return { db, profile: own, settings: choices }
   })
 
-  const social = local.then(async ({ db, profile }) => {
+  // Before the transports are loaded: @libp2p/webrtc looks for WebRTC at its import.
+  bridge.install(globalThis)
+  // Loaded while the database opens, or a newcomer thinks of a name.
+  const transports = import('../lib/p2p/index.ts')
+
+  const social = Promise.all([local, transports]).then(async ([{ db, profile }, { p2p }]) => {
     const identity = (await profile.identity()) ?? (await created.promise)
-    // Before the transports are loaded: @libp2p/webrtc looks for WebRTC at its import.
-    bridge.install(globalThis)
-    const { p2p } = await import('../lib/p2p/index.ts')
     const node = p2p({ origin: init.origin })({
       identity,
       clock,
