@@ -13,6 +13,7 @@ import {
   type Early,
 } from './chain.ts'
 import { decodeEnvelope, encodeEnvelope, messageId, type Envelope } from './envelope.ts'
+import { NotAcceptedError } from './errors.ts'
 import { MAX_FRAME_BYTES } from './frames.ts'
 import type { Mailbox, Sealer } from './seams.ts'
 import { Session, type Intake, type Taken } from './session.ts'
@@ -36,7 +37,7 @@ export interface DeliveryComponents {
 export interface DeliveryInit {
   /** Protocol id of the channels. */
   protocol: string
-  /** Whether messages are exchanged with this peer. Asked as in `ChannelInit.accept`. */
+  /** Whether messages are exchanged with this peer. Asked as in `ChannelInit.accept`, and for each message of theirs. */
   accept(peer: PeerIdString): Promise<boolean> | boolean
   /** @throws InvalidDataError when the payload is not one of the feature's: its channel then ends. */
   check(payload: Uint8Array): void
@@ -147,6 +148,8 @@ export class Delivery implements Startable, Intake {
   async receive(peer: PeerIdString, sealed: Uint8Array): Promise<Taken> {
     const { clock, identity, sealer, store } = this.#components
     return this.#turns.run(peer, async () => {
+      // A channel is still read to its end when the answer has changed, and a mailbox may be emptied late.
+      if (!(await this.#init.accept(peer))) throw new NotAcceptedError('no longer accepted')
       const bytes = await sealer.open(peer, sealed)
       const envelope = decodeEnvelope(bytes)
       const { chain, sequence } = envelope

@@ -17,7 +17,10 @@ export interface Channel {
    * @throws ChannelClosedError, LimitExceededError
    */
   send(frame: Uint8Array): Promise<void>
-  /** Frames in the order they were sent; ends when closed. To be read once. Not reading holds the peer back. */
+  /**
+   * Frames in the order they were sent; ends once closed and all is read that came before. To be read once. Not
+   * reading holds the peer back.
+   */
   frames(): AsyncIterable<Uint8Array>
   /** Ends the channel, because of `reason` when something was wrong with what the peer sent. */
   close(reason?: Error): void

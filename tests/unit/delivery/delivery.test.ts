@@ -8,6 +8,7 @@ import {
   messageId,
   type Envelope,
 } from '#lib/delivery/envelope.ts'
+import { NotAcceptedError } from '#lib/delivery/errors.ts'
 import { frameCodec, type Frame } from '#lib/delivery/frames.ts'
 import { plainSealer } from '#lib/delivery/seams.ts'
 import type { Channel } from '#lib/p2p/api.ts'
@@ -36,8 +37,10 @@ let clock: ManualClock
 let network: FakeNetwork
 let anna: Person
 let ben: Person
+let refused: Set<PeerIdString>
 
 beforeEach(async () => {
+  refused = new Set()
   clock = new ManualClock()
   network = new FakeNetwork()
   anna = await person(ANNA, 1)
@@ -61,7 +64,7 @@ async function person(peer: PeerIdString, seed: number): Promise<Person> {
     },
     {
       protocol: PROTOCOL,
-      accept: () => true,
+      accept: (other) => !refused.has(other),
       check: (payload) => {
         if (new TextDecoder().decode(payload) === BAD) throw new InvalidDataError('bad payload')
       },
@@ -233,6 +236,14 @@ test('what they wrote does not come back after I deleted it', async () => {
   await say(ben, 'new')
   await settled()
   expect(texts(anna)).toEqual(['new'])
+})
+
+test('what was on its way from somebody no longer accepted is not taken in', async () => {
+  await say(ben, 'too late')
+  const [late] = await ben.store.outbox(ANNA, (await standing(ben)).mine.chain, 0, 1)
+  refused.add(BEN)
+  await expect(anna.delivery.receive(BEN, late!.sealed)).rejects.toThrow(NotAcceptedError)
+  expect(texts(anna)).toEqual([])
 })
 
 test('a message for a sleeping peer goes to the mailbox, a note to self does not', async () => {

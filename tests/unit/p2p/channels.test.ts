@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Channel } from '../../../src/lib/p2p/api.ts'
 import { OPEN_GRACE_MS } from '../../../src/lib/p2p/channels/channels.ts'
+import { encodeCredit } from '../../../src/lib/p2p/channels/frames.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { connect, FakeSide, LARGER, SMALLER } from './fake-network.ts'
 
@@ -124,6 +125,21 @@ test('an unwanted peer gets no channel, and one no longer wanted loses it', asyn
     })
   }
   expect(ours.living()).toEqual([])
+})
+
+test('a peer that is no longer wanted when it is ready gets no channel', async () => {
+  const { small, large } = sides()
+  let wanted = true
+  const theirs = await serve(large, () => wanted)
+  const { signal } = new AbortController()
+  const stream = await connect(small, large, 'direct').newStream(PROTOCOL, { signal })
+  await new Promise((resolve) => setImmediate(resolve))
+  wanted = false
+  stream.send(encodeCredit(1_000))
+  await new Promise((resolve) => {
+    stream.addEventListener('close', resolve)
+  })
+  expect(theirs.channels).toEqual([])
 })
 
 test('detached, no channel lives and no timer waits', async () => {

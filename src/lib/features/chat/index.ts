@@ -5,16 +5,15 @@ import { noMailbox, plainSealer } from '../../delivery/seams.ts'
 import { DexieDeliveryStore } from '../../delivery/store.ts'
 import type { Channels } from '../../p2p/api.ts'
 import type { Clock, Loggers, Random } from '../../protocol/seams.ts'
-import type { ContactsApi } from '../contacts/api.ts'
 import { CHAT_PROTOCOL, payloadCodec } from './protocol.ts'
-import { ChatService } from './service.ts'
+import { ChatService, type ContactsOfChat } from './service.ts'
 import { DexieChatStore } from './store.ts'
 
 export interface ChatSliceComponents {
   db: StarlingDatabase
   identity: Identity
   channels: Channels
-  contacts: Pick<ContactsApi, 'watchContacts'>
+  contacts: ContactsOfChat
   clock: Clock
   random: Random
   loggers: Loggers

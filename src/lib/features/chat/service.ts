@@ -29,10 +29,15 @@ export const MAX_HITS = 50
 /** Longest intent and longest query, in UTF-16 units. */
 export const MAX_INTENT_CHARS = 200
 
+/** Who has whom, as a list that follows and as an answer for now. */
+export interface ContactsOfChat extends Pick<ContactsApi, 'watchContacts'> {
+  hasMutual(peer: PeerIdString): boolean
+}
+
 export interface ChatComponents {
   me: PeerIdString
   delivery: Delivery
-  contacts: Pick<ContactsApi, 'watchContacts'>
+  contacts: ContactsOfChat
   store: ChatStore
   logger: Logger
 }
@@ -70,9 +75,8 @@ export class ChatService implements ChatApi, Startable {
   }
 
   /** Whether texts are exchanged with this peer: for delivery's `accept`. */
-  async accepts(peer: PeerIdString): Promise<boolean> {
-    await this.#known.promise
-    return this.#contacts.get(peer)?.state === 'mutual'
+  accepts(peer: PeerIdString): boolean {
+    return this.#components.contacts.hasMutual(peer)
   }
 
   /** Deletes all messages with this peer here. What they have not got yet they never will. */

@@ -79,6 +79,8 @@ export class ContactsService implements ContactsApi, Startable {
   readonly #components: ContactsComponents
   readonly #sessions = new Map<PeerIdString, Session>()
   readonly #contacts = new Map<PeerIdString, ContactRow>()
+  /** Being removed with their history. */
+  readonly #leaving = new Set<PeerIdString>()
   readonly #words = new Map<PeerIdString, string[]>()
   readonly #newRequests: Pace
   readonly #cardListeners = new Set<() => void>()
@@ -130,6 +132,12 @@ export class ContactsService implements ContactsApi, Startable {
   nameOf(peer: PeerIdString): string | null {
     const row = this.#contacts.get(peer)
     return row === undefined ? null : (row.alias ?? displayName(row))
+  }
+
+  /** Whether this peer and I have each other now, and I have not begun to remove them. */
+  hasMutual(peer: PeerIdString): boolean {
+    const row = this.#contacts.get(peer)
+    return row !== undefined && stateOf(row) === 'mutual' && !this.#leaving.has(peer)
   }
 
   watchContacts(options?: AbortOptions): AsyncIterable<Contact[]> {
@@ -247,12 +255,19 @@ export class ContactsService implements ContactsApi, Startable {
     options?: AbortOptions,
   ): Promise<void> {
     options?.signal?.throwIfAborted()
-    // First: when this fails, the contact is still there to be removed again.
-    if (history === 'delete') await this.#components.history.deleteHistory(peer)
-    await this.#change(peer, ({ contact, request }) => ({
-      contact: null,
-      request: contact === null ? request : dismissedRequest(contact, this.#components.clock.now()),
-    }))
+    // From here on nothing of theirs is taken in, or what they sent just now would begin the history anew.
+    if (history === 'delete') this.#leaving.add(peer)
+    try {
+      // First: when this fails, the contact is still there to be removed again.
+      if (history === 'delete') await this.#components.history.deleteHistory(peer)
+      await this.#change(peer, ({ contact, request }) => ({
+        contact: null,
+        request:
+          contact === null ? request : dismissedRequest(contact, this.#components.clock.now()),
+      }))
+    } finally {
+      this.#leaving.delete(peer)
+    }
     this.#sessions.get(peer)?.channel.close()
   }
 

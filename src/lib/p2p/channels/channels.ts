@@ -217,8 +217,10 @@ export class LinkChannels implements Channels {
     } finally {
       cancelLimit()
     }
-    if (!this.#serves(service) || channel.closed.aborted) {
-      channel.close(new ChannelClosedError('no longer served'))
+    // Much can change while the peer takes its time.
+    const wanted = await this.#wanted(service, link.peer)
+    if (!wanted || !this.#serves(service) || channel.closed.aborted) {
+      channel.close(new ChannelClosedError('no longer wanted'))
       return
     }
     const slot = this.#slot(service, link.peer)

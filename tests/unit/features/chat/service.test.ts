@@ -325,6 +325,17 @@ describe('removing a contact', () => {
     await say(anna, ben.peer, 'also new')
     await timeline(ben, anna.peer, (each) => texts(each).includes('also new'))
   })
+
+  test('with the history leaves nothing of what they are just sending', async () => {
+    network.disconnect(anna.host, ben.host)
+    for (let count = 0; count < 20; count += 1) await say(ben, anna.peer, `burst ${count}`)
+    network.connect(anna.host, ben.host)
+    await timeline(anna, ben.peer, ({ items }) => items.length > 1)
+    await anna.contacts.remove(ben.peer, 'delete')
+    await settled(50)
+    expect(await anna.db.messages.count()).toBe(0)
+    expect(await anna.db.conversations.get(ben.peer)).toBeUndefined()
+  })
 })
 
 test('search ignores case, also of Cyrillic letters, and gives the newest first', async () => {
