@@ -139,11 +139,18 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
 
   /** Resolves once the node runs; relays are reserved and peers dialled from then on. */
   start(): Promise<void> {
-    return (this.#turn = this.#turn.then(() => this.#start()))
+    return this.#inTurn(() => this.#start())
   }
 
   stop(): Promise<void> {
-    return (this.#turn = this.#turn.then(() => this.#stop()))
+    return this.#inTurn(() => this.#stop())
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work)
+    // How it ended is told to its own caller.
+    this.#turn = done.catch(() => undefined)
+    return done
   }
 
   addresses(): string[] {

@@ -3,25 +3,33 @@ import { expect, test } from 'vitest'
 import type { RelayRow } from '../../../src/lib/db/schema.ts'
 import type { Node } from '../../../src/lib/p2p/node.ts'
 import { Pinger } from '../../../src/lib/p2p/ping.ts'
-import { RelayBook } from '../../../src/lib/p2p/relay-book/relay-book.ts'
+import {
+  MAX_LEARNED_FAILURES,
+  MAX_RETRY_ALONE_MS,
+  RelayBook,
+} from '../../../src/lib/p2p/relay-book/relay-book.ts'
+import { StorageFullError } from '../../../src/lib/protocol/errors.ts'
 import { systemRandom } from '../../../src/lib/protocol/seams.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { LARGER, silent, SMALLER } from './fake-network.ts'
 
 /** A book whose relays all refuse to be dialled. */
-async function aBook(init: { origin: string | null; offline?: boolean }) {
+async function aBook(init: { origin: string | null; offline?: boolean; full?: boolean }) {
   const clock = new ManualClock()
   const rows = new Map<string, RelayRow>()
   const browser = { offline: init.offline ?? false }
+  const disk = { full: init.full ?? false }
   const book = new RelayBook(
     {
       store: {
         all: () => Promise.resolve([...rows.values()]),
         put: (row) => {
+          if (disk.full) return Promise.reject(new StorageFullError('full'))
           rows.set(row.address, row)
           return Promise.resolve()
         },
         delete: (address) => {
+          if (disk.full) return Promise.reject(new StorageFullError('full'))
           rows.delete(address)
           return Promise.resolve()
         },
@@ -47,7 +55,7 @@ async function aBook(init: { origin: string | null; offline?: boolean }) {
   } as unknown as Node
   await book.attach(node)
   await settled()
-  return { book, clock, rows, browser, dials: () => dials }
+  return { book, clock, rows, browser, disk, dials: () => dials }
 }
 
 function settled(): Promise<void> {
@@ -95,5 +103,41 @@ test('a relay that led to somebody is kept, once, and not against the will of th
   await book.remove('friend.example')
   await book.keep('friend.example', to(LARGER))
   expect(book.statuses()).toEqual([])
+  book.detach()
+})
+
+test('where nothing can be written, relays are tried all the same', async () => {
+  const { book, clock, dials } = await aBook({ origin: 'https://relay.example', full: true })
+  expect(dials()).toBe(1)
+  clock.advance(1_000)
+  await settled()
+  expect(dials()).toBe(2)
+  book.detach()
+})
+
+test('a relay added or taken out where nothing can be written is so until the next start', async () => {
+  const { book, dials } = await aBook({ origin: null, full: true })
+  await expect(book.add('relay.example')).rejects.toThrow(StorageFullError)
+  await settled()
+  expect(dials()).toBe(1)
+  await expect(book.remove('relay.example')).rejects.toThrow(StorageFullError)
+  expect(book.statuses()).toEqual([])
+  book.detach()
+})
+
+test('others are tried on when a hopeless relay cannot be struck off the book', async () => {
+  const { book, clock, disk, dials } = await aBook({ origin: 'https://relay.example' })
+  await book.keep('friend.example', to(SMALLER))
+  disk.full = true
+  for (let failures = 0; failures < MAX_LEARNED_FAILURES; failures += 1) {
+    await settled()
+    clock.advance(MAX_RETRY_ALONE_MS)
+  }
+  await settled()
+  const before = dials()
+  expect(book.statuses()).toMatchObject([{ source: 'origin' }])
+  clock.advance(MAX_RETRY_ALONE_MS)
+  await settled()
+  expect(dials()).toBe(before + 1)
   book.detach()
 })

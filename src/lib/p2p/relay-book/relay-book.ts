@@ -149,29 +149,28 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     return this.#holders().flatMap((peer) => this.#dialer.connectionTo(peer) ?? [])
   }
 
-  /** @throws InvalidAddressError, AlreadyKnownError */
+  /**
+   * Holds at once; kept for the next start once it resolves.
+   * @throws InvalidAddressError, AlreadyKnownError, StorageFullError
+   */
   async add(text: string): Promise<void> {
     const address = parseRelayAddress(text)
     const known = this.#entryFor(address)
     if (known !== undefined && !known.row.removed) throw new AlreadyKnownError(address.text)
-    if (known !== undefined) {
-      known.row = { ...known.row, source: 'person', removed: false }
-      await this.#components.store.put(known.row)
-    } else await this.#write(address, 'person')
+    const entry = known ?? this.#remember(this.#newRow(address, 'person'))
+    entry.row = { ...entry.row, source: 'person', removed: false }
     this.#wakeEntries()
+    await this.#components.store.put(entry.row)
   }
 
+  /** Holds at once; kept for the next start once it resolves. @throws StorageFullError */
   async remove(text: string): Promise<void> {
     const entry = this.#entries.get(text)
     if (entry === undefined) return
     // One that would come back by itself is marked instead of deleted.
-    if (entry.row.source === 'person') {
-      this.#entries.delete(text)
-      await this.#components.store.delete(text)
-    } else {
-      entry.row = { ...entry.row, removed: true }
-      await this.#components.store.put(entry.row)
-    }
+    const comesBack = entry.row.source !== 'person'
+    if (comesBack) entry.row = { ...entry.row, removed: true }
+    else this.#entries.delete(text)
     const { peer } = entry.row
     if (peer !== null && !this.#holders().includes(peer)) {
       this.#dialer
@@ -179,6 +178,8 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
         ?.abort(new NotRunningError('the relay was taken out of the book'))
     }
     this.#changed()
+    const { store } = this.#components
+    await (comesBack ? store.put(entry.row) : store.delete(text))
   }
 
   /** @throws InvalidAddressError */
@@ -331,11 +332,12 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     if (this.#entryFor(address) !== undefined || this.#node === null) return
     const learned = [...this.#entries.values()].filter(({ row }) => row.source === 'learned')
     if (source === 'learned' && learned.length >= MAX_LEARNED_RELAYS) return
-    await this.#write(address, source)
+    const { row } = this.#remember(this.#newRow(address, source))
+    await this.#tryToStore(row, this.#components.store.put(row))
   }
 
-  async #write(address: RelayAddress, source: RelaySource): Promise<void> {
-    const row: RelayRow = {
+  #newRow(address: RelayAddress, source: RelaySource): RelayRow {
+    return {
       address: address.text,
       peer: address.peer,
       source,
@@ -344,26 +346,35 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       addedAtMs: this.#components.clock.now(),
       removed: false,
     }
-    this.#remember(row)
-    await this.#components.store.put(row)
   }
 
-  #remember(row: RelayRow): void {
-    this.#entries.set(row.address, {
+  #remember(row: RelayRow): Entry {
+    const entry: Entry = {
       row,
       address: parseRelayAddress(row.address),
       state: 'idle',
       backoff: new Backoff(this.#components.random, { firstMs: 1_000, maxMs: MAX_RETRY_MS }),
       nextAttemptAtMs: 0,
       busy: false,
-    })
+    }
+    this.#entries.set(row.address, entry)
+    return entry
   }
 
   async #forgetIfHopeless(entry: Entry): Promise<void> {
     const { row, backoff } = entry
     if (row.source !== 'learned' || row.removed || backoff.attempts < MAX_LEARNED_FAILURES) return
     this.#entries.delete(row.address)
-    await this.#components.store.delete(row.address)
+    await this.#tryToStore(row, this.#components.store.delete(row.address))
+  }
+
+  /** What nobody asked for holds as long as the book is open, also where nothing can be written. */
+  async #tryToStore({ address }: RelayRow, write: Promise<void>): Promise<void> {
+    try {
+      await write
+    } catch (error) {
+      this.#components.log.warn(`what is known of ${address} is not kept: ${String(error)}`)
+    }
   }
 
   #entryFor(address: RelayAddress): Entry | undefined {
