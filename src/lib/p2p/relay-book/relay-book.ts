@@ -404,6 +404,8 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       if (connection !== undefined && node.reservations.hasReservation(connection.remotePeer))
         continue
       entry.state = 'idle'
+      entry.row = { ...entry.row, lastConnectedAtMs: this.#components.clock.now() }
+      void this.#tryToStore(entry.row, this.#components.store.put(entry.row))
       this.#postpone(entry)
       this.#components.log.info(`lost the reservation at ${entry.address.host}`)
       if (peer !== null) this.safeDispatchEvent('lost', { detail: peer })
