@@ -56,9 +56,10 @@ export interface Peers extends TypedEventTarget<PeersEvents> {
   path(peer: PeerIdString): PeerPath
   /**
    * Keep connected to this peer from now on, with these relays (`host[:port]` or multiaddrs) as first hints.
-   * Calling again replaces the hints and dials at once if offline.
+   * Calling again replaces the hints and dials at once if offline. Only `directly` is a direct connection made with it
+   * or taken from it: that shows each side the address of the other.
    */
-  want(peer: PeerIdString, relays?: readonly string[]): void
+  want(peer: PeerIdString, relays?: readonly string[], how?: 'directly' | 'relayed'): void
   /** No longer; open connections are closed. */
   unwant(peer: PeerIdString): void
   /** Connections from and to this peer are refused from now on; open ones are closed. */

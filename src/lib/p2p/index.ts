@@ -22,7 +22,7 @@ import { Publisher } from './discovery/publisher.ts'
 import type { PeerRecordStore } from './discovery/record-store.ts'
 import { Keeper } from './keeper/keeper.ts'
 import { Links } from './keeper/links.ts'
-import { browserTransports, createNode, type Node, type TransportFactory } from './node.ts'
+import { browserTransports, createNode, type Node } from './node.ts'
 import { Pinger } from './ping.ts'
 import { RelayBook } from './relay-book/relay-book.ts'
 import type { RelayStore } from './relay-book/store.ts'
@@ -31,8 +31,8 @@ import { Traffic } from './traffic.ts'
 export interface P2PInit {
   /** Origin of the page, whose server is the first relay; null where there is none. */
   origin: string | null
-  /** The ways out, the circuit relay excepted. Default: all a browser has. */
-  transports?: () => TransportFactory[]
+  /** The ways out, the circuit relay excepted. Default: all a browser has (`browserTransports`). */
+  transports?: typeof browserTransports
 }
 
 export interface P2PComponents {
@@ -236,7 +236,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
         traffic: this.#traffic,
         dht: { clock },
       },
-      (this.#init.transports ?? browserTransports)(),
+      (this.#init.transports ?? browserTransports)((peer) => this.#keeper.mayMeet(peer)),
     )
     this.#links.attach(node.libp2p)
     await this.#channels.attach(node)

@@ -13,7 +13,6 @@ import {
 } from '@libp2p/interface'
 import type { TransportManager } from '@libp2p/interface-internal'
 import { ping, type Ping } from '@libp2p/ping'
-import { webRTC } from '@libp2p/webrtc'
 import { webTransport } from '@libp2p/webtransport'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import type { Loggers } from '../protocol/seams.ts'
@@ -21,6 +20,7 @@ import { forgetStillborn } from '../protocol/stillborn.ts'
 import { closingWebSockets } from '../protocol/web-sockets.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { LazyDht, type LazyDhtInit } from './discovery/lazy-dht.ts'
+import { guardedWebRTC } from './rtc/guarded-web-rtc.ts'
 import type { Traffic } from './traffic.ts'
 
 /** One address gets this long: on a slow mobile link ICE alone took over 3 s, and libp2p's own limit is 6 s. */
@@ -69,14 +69,12 @@ export interface Node {
   dht: LazyDht
 }
 
-/** Every way out of a browser. WebRTC uses the `RTCPeerConnection` that is there when the module loads. */
-export function browserTransports(): TransportFactory[] {
-  return [
-    closingWebSockets(),
-    webTransport(),
-    // Without a server of our own there is none: public STUN servers would learn who talks to whom.
-    webRTC({ rtcConfiguration: { iceServers: [] } }),
-  ]
+/**
+ * Every way out of a browser. WebRTC uses the `RTCPeerConnection` that is there when the module loads, and answers
+ * those who may connect directly.
+ */
+export function browserTransports(mayMeet: (peer: PeerId) => boolean): TransportFactory[] {
+  return [closingWebSockets(), webTransport(), guardedWebRTC(mayMeet)]
 }
 
 /** A libp2p node as Starling wants it, not yet started. */

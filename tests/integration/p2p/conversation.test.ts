@@ -74,6 +74,21 @@ test('a relayed connection becomes direct, keeps its fallback, and the channel m
   expect(adas.alive()).toHaveLength(1)
 })
 
+test('somebody who is not wanted stays on the relay until they are', async () => {
+  const relay = await aRelay()
+  const init = { origin: relay.origin, webrtc: true }
+  const [ada, bob] = await Promise.all([somebody(init), somebody(init)])
+  await Promise.all([onState(ada.node, 'online'), onState(bob.node, 'online')])
+  ada.node.peers.want(bob.peer, [relay.host])
+  const refused = `no direct connection with ${bob.peer}`
+  await until(ada.log, 'line', () =>
+    ada.log.lines('debug').some(({ text }) => text.startsWith(refused)),
+  )
+  expect(bob.node.peers.path(ada.peer)).toBe('relayed')
+  bob.node.peers.want(ada.peer, [relay.host])
+  await onPath(bob.node, ada.peer, 'direct')
+})
+
 test('the channel falls back to the relay when the direct connection breaks, and returns', async () => {
   const { ada, bob, adas, bobs } = await aPair(await aRelay(), { webrtc: true })
   await Promise.all([

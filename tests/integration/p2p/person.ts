@@ -92,7 +92,10 @@ export async function person(init: { origin: string | null; webrtc?: boolean }):
       return make(parts)
     }
   }
-  const node = p2p({ origin: init.origin, transports: () => browserTransports().map(spy) })({
+  const node = p2p({
+    origin: init.origin,
+    transports: (mayMeet) => browserTransports(mayMeet).map(spy),
+  })({
     identity,
     clock: systemClock,
     random: systemRandom,

@@ -3,10 +3,11 @@ import { TypedEventEmitter } from 'main-event'
 import { expect, test } from 'vitest'
 import type { WebRtcBridge, WebRtcBridgeEvents } from '../../../src/lib/p2p/api.ts'
 import type { Discovery } from '../../../src/lib/p2p/discovery/discovery.ts'
-import { Keeper, WAKE_PING_TIMEOUT_MS } from '../../../src/lib/p2p/keeper/keeper.ts'
+import { Keeper, MAX_STRANGERS, WAKE_PING_TIMEOUT_MS } from '../../../src/lib/p2p/keeper/keeper.ts'
 import type { Node } from '../../../src/lib/p2p/node.ts'
 import { Pinger } from '../../../src/lib/p2p/ping.ts'
 import type { RelayBook } from '../../../src/lib/p2p/relay-book/relay-book.ts'
+import { peerIdOf } from '../../../src/lib/protocol/ids.ts'
 import { systemRandom } from '../../../src/lib/protocol/seams.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { connect, type FakeConnection, FakeSide, LARGER, silent, SMALLER } from './fake-network.ts'
@@ -128,4 +129,31 @@ test('while the browser is offline somebody not found is left alone, until it is
   await keeper.wake()
   await settled()
   expect(lookups()).toBe(2)
+})
+
+test('of too many strangers the one who came first goes, and none who is wanted', async () => {
+  const { clock, small, large, keeper } = keeping()
+  keeper.want(LARGER)
+  const wanted = connect(large, small, 'relayed')
+  const strangers = Array.from({ length: MAX_STRANGERS + 1 }, (_, index) => {
+    clock.advance(1)
+    const stranger = new FakeSide(peerIdOf(new Uint8Array(32).fill(index + 10)), clock)
+    return connect(stranger, small, 'relayed')
+  })
+  expect(wanted.status).toBe('open')
+  expect(strangers.map(({ status }) => status)).toEqual([
+    'closed',
+    ...strangers.slice(1).map(() => 'open'),
+  ])
+  keeper.detach()
+})
+
+test('a peer may meet me directly only where that is wanted', () => {
+  const { keeper } = keeping()
+  expect(keeper.mayMeet(LARGER)).toBe(false)
+  keeper.want(LARGER, [], 'relayed')
+  expect(keeper.mayMeet(LARGER)).toBe(false)
+  keeper.want(LARGER)
+  expect(keeper.mayMeet(LARGER)).toBe(true)
+  keeper.detach()
 })

@@ -39,9 +39,6 @@ export const MAX_REQUESTS = 200
  */
 export const MAX_NEW_REQUESTS_PER_MINUTE = 20
 
-/** Strangers listened to at once. */
-export const MAX_STRANGER_CHANNELS = 64
-
 /** Longest note about a contact, in UTF-16 units. */
 export const MAX_NOTE_CHARS = 2_000
 
@@ -320,9 +317,10 @@ export class ContactsService implements ContactsApi, Startable {
     if (before?.blocked === true && after?.blocked !== true) peers.allow(peer)
     if (after?.blocked === true && before?.blocked !== true) peers.deny(peer)
     if (after !== null && wanted(after)) {
-      if (!wanted(before) || !equalLists(before?.relays ?? [], after.relays)) {
-        peers.want(peer, after.relays)
-      }
+      const same = before?.heard === after.heard && equalLists(before.relays, after.relays)
+      // Who has not said that they have me is a stranger yet, who need not know my address.
+      if (!wanted(before) || !same)
+        peers.want(peer, after.relays, after.heard ? 'directly' : 'relayed')
     } else if (wanted(before)) peers.unwant(peer)
   }
 
@@ -378,12 +376,10 @@ export class ContactsService implements ContactsApi, Startable {
     return words
   }
 
+  /** Strangers too: this is where they ask. How many are connected at once the node bounds. */
   #accepts(peer: PeerIdString): boolean {
     if (peer === this.#components.identity.peer) return false
-    const row = this.#contacts.get(peer)
-    if (row !== undefined) return !row.blocked
-    const strangers = [...this.#sessions.keys()].filter((each) => !this.#contacts.has(each))
-    return strangers.includes(peer) || strangers.length < MAX_STRANGER_CHANNELS
+    return this.#contacts.get(peer)?.blocked !== true
   }
 
   async #serve(channel: Channel): Promise<void> {

@@ -5,7 +5,7 @@ import type { Clock, Logger, Random } from '../../protocol/seams.ts'
 import { circuitAddress, transportOf } from '../addresses.ts'
 import type { BrowserNetwork, PeerPath, Peers, PeersEvents, WebRtcBridge } from '../api.ts'
 import { Backoff } from '../backoff.ts'
-import { NoAnswerError, UnreachableError } from '../errors.ts'
+import { NoAnswerError, SupersededError, UnreachableError } from '../errors.ts'
 import type { Discovery } from '../discovery/discovery.ts'
 import type { Node } from '../node.ts'
 import type { Pinger } from '../ping.ts'
@@ -21,6 +21,9 @@ export const ATTEMPT_TIMEOUT_MS = 45_000
 
 /** A connection whose peer does not answer a ping this long after waking up is dead. */
 export const WAKE_PING_TIMEOUT_MS = 3_000
+
+/** Peers connected at once that came by themselves and are not wanted. */
+export const MAX_STRANGERS = 64
 
 export interface KeeperComponents {
   self: PeerIdString
@@ -38,6 +41,8 @@ export interface KeeperComponents {
 interface Want {
   peer: PeerIdString
   hints: readonly string[]
+  /** A direct connection is wanted too. */
+  directly: boolean
   backoff: Backoff
   cancelTimer: (() => void) | null
   controller: AbortController | null
@@ -64,7 +69,7 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
   constructor(components: KeeperComponents) {
     super()
     this.#components = components
-    this.#upgrader = new Upgrader({ ...components, wanted: (peer) => this.#wants.has(peer) })
+    this.#upgrader = new Upgrader({ ...components, wanted: (peer) => this.mayMeet(peer) })
     components.links.addEventListener('path', (event) => {
       this.#pathChanged(event.detail)
     })
@@ -79,6 +84,9 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
       for (const link of components.links.all()) {
         if (transportOf(link.connection.remoteAddr) === 'webrtc') this.doubt(link)
       }
+    })
+    components.links.addEventListener('opened', () => {
+      this.#boundStrangers()
     })
     for (const type of ['opened', 'closed'] as const) {
       components.links.addEventListener(type, ({ detail: link }) => {
@@ -114,12 +122,23 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
     return this.#components.links.path(peer)
   }
 
-  want(peer: PeerIdString, relays: readonly string[] = []): void {
+  want(
+    peer: PeerIdString,
+    relays: readonly string[] = [],
+    how: 'directly' | 'relayed' = 'directly',
+  ): void {
     if (peer === this.#components.self) return
     const want = this.#wants.get(peer) ?? this.#newWant(peer)
     want.hints = [...relays]
+    want.directly = how === 'directly'
     this.#retry(want)
     this.#upgrader.consider(peer)
+  }
+
+  /** Whether a direct connection is made with this peer, or taken from it. */
+  mayMeet(peer: PeerId | PeerIdString): boolean {
+    const wants: ReadonlyMap<string, Want> = this.#wants
+    return wants.get(peer.toString())?.directly === true
   }
 
   unwant(peer: PeerIdString): void {
@@ -182,6 +201,19 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
     }
   }
 
+  /** Of too many the one who came first goes: to ask takes a moment, and who stays silent keeps nobody out. */
+  #boundStrangers(): void {
+    const strangers = this.#components.links
+      .all()
+      .filter(
+        ({ peer, connection }) => connection.direction === 'inbound' && !this.#wants.has(peer),
+      )
+      .toSorted((a, b) => a.openedAtMs - b.openedAtMs)
+    for (const { connection } of strangers.slice(0, -MAX_STRANGERS)) {
+      connection.abort(new SupersededError('the place of a stranger goes to the next'))
+    }
+  }
+
   #denies(peer: PeerId): boolean {
     // Widened, because libp2p's ids may be of any key; only ours are ever in the set.
     const denied: ReadonlySet<string> = this.#denied
@@ -205,6 +237,7 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
     const want: Want = {
       peer,
       hints: [],
+      directly: false,
       backoff: new Backoff(this.#components.random, { firstMs: 1_000, maxMs: 5 * 60_000 }),
       cancelTimer: null,
       controller: null,

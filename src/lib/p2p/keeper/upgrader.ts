@@ -31,6 +31,7 @@ export interface UpgraderComponents {
   clock: Clock
   random: Random
   log: Logger
+  /** Whether a direct connection with this peer is wanted. */
   wanted: (peer: PeerIdString) => boolean
 }
 

@@ -98,6 +98,17 @@ test('one scan and one acceptance make both contacts of each other', async () =>
   expect(await requests(ben)).toEqual([])
 })
 
+test('only who has me too is met directly', async () => {
+  await anna.contacts.add(await ben.code())
+  expect(anna.host.peers.wantedDirectly.has(ben.peer)).toBe(false)
+  network.connect(anna.host, ben.host)
+  await requested(ben)
+  await ben.contacts.accept(anna.peer)
+  expect(ben.host.peers.wantedDirectly.has(anna.peer)).toBe(true)
+  await contact(anna, ben, ({ state }) => state === 'mutual')
+  expect(anna.host.peers.wantedDirectly.has(ben.peer)).toBe(true)
+})
+
 test('two who scan each other need no acceptance', async () => {
   await befriend(network, anna, ben)
   expect(await requests(anna)).toEqual([])
