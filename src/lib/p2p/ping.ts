@@ -73,12 +73,13 @@ export class Pinger {
     const sent = crypto.getRandomValues(new Uint8Array(PING_BYTES))
     const startMs = this.#clock.now()
     const answer = Promise.withResolvers<undefined>()
-    const received: number[] = []
+    let received = 0
     stream.addEventListener('message', ({ data }) => {
-      received.push(...data.subarray())
-      if (received.length < PING_BYTES) return
-      if (equalBytes(Uint8Array.from(received), sent)) answer.resolve(undefined)
-      else answer.reject(new NoAnswerError('another answer than the ping'))
+      const expected = sent.subarray(received, received + data.byteLength)
+      received += data.byteLength
+      if (!equalBytes(data.subarray(), expected)) {
+        answer.reject(new NoAnswerError('another answer than the ping'))
+      } else if (received === PING_BYTES) answer.resolve(undefined)
     })
     const ended = (): void => {
       answer.reject(new NoAnswerError('the ping was cut off'))

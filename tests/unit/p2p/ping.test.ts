@@ -59,6 +59,24 @@ test('who waits shorter hears of it sooner', async () => {
   expect(clock.pending).toBe(0)
 })
 
+test('an answer in parts is one', async () => {
+  const { connection, pinger, came } = pinged()
+  const pinging = pinger.ping(connection)
+  const there = await came.promise
+  there.addEventListener('message', ({ data }) => {
+    there.send(data.subarray(0, 1))
+    there.send(data.subarray(1))
+  })
+  await pinging
+})
+
+test('an answer without end is none', async () => {
+  const { connection, pinger, answer } = pinged()
+  const pinging = pinger.ping(connection)
+  await answer(() => new Uint8Array(1_000_000))
+  await expect(pinging).rejects.toMatchObject({ name: 'NoAnswerError' })
+})
+
 test('another answer than what was sent is none', async () => {
   const { connection, pinger, answer } = pinged()
   const pinging = pinger.ping(connection)
