@@ -16,10 +16,15 @@ cleanupOutdatedCaches()
 
 const shell = createHandlerBoundToURL('/index.html')
 
+/** What the relay itself answers (relay-node/src/http.ts). */
+const RELAYS_OWN = /^\/(?:api\/|(?:health|metrics)$)/
+
 self.addEventListener('fetch', (event) => {
   const { request } = event
-  if (request.mode !== 'navigate' || new URL(request.url).pathname.startsWith('/api/')) return
-  event.respondWith(shell({ event, request, url: new URL(request.url) }))
+  const url = new URL(request.url)
+  if (request.mode === 'navigate' && !RELAYS_OWN.test(url.pathname)) {
+    event.respondWith(shell({ event, request, url }))
+  }
 })
 
 self.addEventListener('message', ({ data }: ExtendableMessageEvent) => {
