@@ -238,6 +238,20 @@ test('what they wrote does not come back after I deleted it', async () => {
   expect(texts(anna)).toEqual(['new'])
 })
 
+test('somebody who holds less than they once said is sent the rest again', async () => {
+  await connect()
+  await say(anna, 'one')
+  await settled()
+  const earlier = await standing(ben)
+  await say(anna, 'two')
+  await settled()
+  network.disconnect(anna.host, ben.host)
+  await ben.store.putChains(earlier)
+  ben.store.messages.pop()
+  await connect()
+  expect(texts(ben)).toEqual(['one', 'two'])
+})
+
 test('what was on its way from somebody no longer accepted is not taken in', async () => {
   await say(ben, 'too late')
   const [late] = await ben.store.outbox(ANNA, (await standing(ben)).mine.chain, 0, 1)
