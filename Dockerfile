@@ -25,5 +25,5 @@ USER node
 VOLUME /data
 EXPOSE 8787/tcp 8787/udp
 HEALTHCHECK --interval=30s --timeout=3s --start-period=10s CMD \
-  ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  ["node", "relay-node/src/healthcheck.ts"]
 ENTRYPOINT ["node", "relay-node/src/main.ts"]

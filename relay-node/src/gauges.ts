@@ -3,6 +3,7 @@ import { Gauge, type Registry } from 'prom-client'
 import type { QuotaDatastore } from './dht/quota-datastore.ts'
 import type { RelayNode } from './node.ts'
 import type { RelayMesh } from './relay-mesh.ts'
+import type { BoundedPeers } from './store/bounded-peers.ts'
 import type { ResilientDatastore } from './store/resilient-datastore.ts'
 
 export interface GaugesComponents {
@@ -10,6 +11,7 @@ export interface GaugesComponents {
   node: RelayNode
   mesh: RelayMesh
   quota: QuotaDatastore
+  peers: BoundedPeers
   store: ResilientDatastore
 }
 
@@ -17,7 +19,7 @@ export interface GaugesComponents {
  * What the relay holds now, beside what libp2p counts itself (bytes, dials, DHT operations) and what prom-client tells
  * of the process.
  */
-export function gauges({ registry, node, mesh, quota, store }: GaugesComponents): void {
+export function gauges({ registry, node, mesh, quota, peers, store }: GaugesComponents): void {
   const gauge = (name: string, help: string, read: () => number): void => {
     new Gauge({
       name: `starling_relay_${name}`,
@@ -32,6 +34,7 @@ export function gauges({ registry, node, mesh, quota, store }: GaugesComponents)
   gauge('reservations', 'Peers this is the relay of', () => node.services.relay.reservations.size)
   gauge('circuits', 'Open relayed connections', () => circuits(node))
   gauge('dht_records', 'Records kept for the DHT', () => quota.size)
+  gauge('peer_rows', 'Peers in the peer store', () => peers.size)
   gauge('known_relays', 'Other relays seen working', () => mesh.size)
   gauge('unwritten_entries', 'Entries the disk did not take', () => store.unwritten)
 }

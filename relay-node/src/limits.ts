@@ -81,7 +81,7 @@ export const CIRCUIT_TIMEOUT_MS = 10_000
 /** Values and provider records one peer may put: its own and, for later features, some of its groups. */
 export const MAX_DHT_RECORDS_PER_PEER = 64
 
-/** The same for a relay this one knows, which puts the records of its clients. */
+/** The same for a relay that the settings name or that is on the LAN, which puts the records of its clients. */
 export const MAX_DHT_RECORDS_PER_RELAY = 20_000
 
 /** Records in all: 2.5 KB each at most, this is 250 MB of disk. */
@@ -90,7 +90,10 @@ export const MAX_DHT_RECORDS = 100_000
 /** Longest DHT value in bytes as stored: a peer record with its key and envelope. */
 export const MAX_DHT_VALUE_BYTES = 4_096
 
-/** How long a DHT record is kept: https://github.com/libp2p/specs/blob/master/kad-dht/README.md */
+/**
+ * How long a provider record or public key is kept: https://github.com/libp2p/specs/blob/master/kad-dht/README.md.
+ * A peer record says itself how long.
+ */
 export const DHT_RECORD_LIFE_MS = 48 * 60 * 60_000
 
 /** How often records past their life are deleted. */
@@ -111,13 +114,22 @@ export const MAX_DIRECTORY_STREAMS = 8
 /** How long a directory stream may stay without a request. */
 export const DIRECTORY_IDLE_MS = 60_000
 
+/** Rows of libp2p's peer store: a reconnecting crowd twice as large as there may be connections. */
+export const MAX_PEER_ROWS = 20_000
+
+/** Longest row: an identify message of 8 KiB, whose addresses are in it twice. With the above, 320 MB of disk. */
+export const MAX_PEER_ROW_BYTES = 16 * 1_024
+
 /** Entries kept in memory while the disk takes none; beyond it the oldest are forgotten. */
 export const MAX_UNWRITTEN_ENTRIES = 20_000
+
+/** Bytes of these entries, keys and values: what as many records of usual length have. */
+export const MAX_UNWRITTEN_BYTES = 32 * 1_024 * 1_024
 
 /** How often a disk that failed is tried again. */
 export const DISK_RETRY_MS = 30_000
 
-/** Other relays this one keeps a connection to. */
+/** Relays on the LAN this one keeps a connection to, and as many that came by themselves. */
 export const MAX_KNOWN_RELAYS = 64
 
 /** How often a known relay is dialled or pinged. */

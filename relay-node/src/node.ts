@@ -8,11 +8,13 @@ import type {
   ConnectionGater,
   Ed25519PrivateKey,
   Libp2p,
+  PeerDiscovery,
   PeerId,
+  PeerInfo,
 } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { keychain } from '@libp2p/keychain'
-import { mdns } from '@libp2p/mdns'
+import { mdns, type MulticastDNSComponents } from '@libp2p/mdns'
 import { ping, type Ping } from '@libp2p/ping'
 import { prometheusMetrics } from '@libp2p/prometheus-metrics'
 import { getNetConfig } from '@libp2p/utils'
@@ -54,6 +56,8 @@ export interface NodeComponents extends SharedWebSocketsComponents {
   asker: DhtAsker
   /** How many WebRTC-direct handshakes may begin. */
   handshakes: RateLimit
+  /** Told of each relay that announces itself on the LAN. */
+  onLan: (relay: PeerInfo) => void
 }
 
 export interface NodeInit {
@@ -108,7 +112,7 @@ export async function relayNode(components: NodeComponents, init: NodeInit): Pro
     connectionMonitor: { enabled: false },
     connectionGater: gater(() => node, components, init),
     metrics: prometheusMetrics({ registry: components.registry }),
-    ...(init.mdns ? { peerDiscovery: [mdns({ serviceTag: MDNS_SERVICE_TAG })] } : {}),
+    ...(init.mdns ? { peerDiscovery: [lanDiscovery(components.onLan)] } : {}),
     services: {
       stillborn: forgetStillborn,
       identify: identify(),
@@ -139,6 +143,23 @@ export async function relayNode(components: NodeComponents, init: NodeInit): Pro
   })
   await node.start()
   return node
+}
+
+/**
+ * mDNS itself: libp2p's `peer:discovery` tells of whoever is new in the peer store, so of every stranger, and not of a
+ * relay that was there yesterday.
+ */
+function lanDiscovery(
+  onLan: NodeComponents['onLan'],
+): (components: MulticastDNSComponents) => PeerDiscovery {
+  const create = mdns({ serviceTag: MDNS_SERVICE_TAG })
+  return (components) => {
+    const discovery = create(components)
+    discovery.addEventListener('peer', ({ detail }) => {
+      onLan(detail)
+    })
+    return discovery
+  }
 }
 
 /** A peer that came back by another network is here twice until the old connection is found dead. */

@@ -22,6 +22,8 @@ export const REFUSALS = [
   'dht-value-too-large',
   'dht-records-per-peer',
   'dht-records-total',
+  'peer-too-large',
+  'peers-total',
   'directory-requests',
   'directory-invalid',
   'disk-write',

@@ -2,7 +2,8 @@
  * The other relays this one knows: those of its settings, those found on the LAN, and those that came by themselves.
  * Each is dialled and pinged every `RELAY_CHECK_MS`; being connected makes them one DHT. Settings are tried for as
  * long as the relay runs, the others until they fail. A relay that answered and said in identify that it offers circuit
- * relay is named to browsers in a signed list (src/lib/protocol/relay-list.ts).
+ * relay is named to browsers in a signed list (src/lib/protocol/relay-list.ts). Anyone can say that, so only those that
+ * the operator chose, by settings or by network, have the share of a relay in the DHT.
  */
 import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
 import type { IdentifyResult, PeerId, PeerInfo } from '@libp2p/interface'
@@ -48,8 +49,12 @@ interface Described {
 export class RelayMesh {
   readonly #components: RelayMeshComponents
   readonly #settings: readonly string[]
-  /** Multiaddrs with a peer id, of relays that are in no setting. */
-  readonly #found = new Set<string>()
+  /** Multiaddrs with a peer id, of relays that announced themselves by mDNS. */
+  readonly #onLan = new Set<string>()
+  /** The same of those that came by themselves. */
+  readonly #cameBy = new Set<string>()
+  /** Who answered last at an address of the settings or the LAN. */
+  readonly #chosen = new Map<string, string>()
   readonly #described = new Map<string, Described>()
   /** When a relay last answered a dial and a ping of ours. */
   readonly #answeredAtMs = new Map<string, number>()
@@ -64,7 +69,6 @@ export class RelayMesh {
 
   start(): void {
     const { node } = this.#components
-    node.addEventListener('peer:discovery', this.#onDiscovery)
     node.addEventListener('peer:identify', this.#onIdentify)
     node.addEventListener('peer:disconnect', this.#onDisconnect)
     this.#check()
@@ -72,7 +76,6 @@ export class RelayMesh {
 
   async stop(): Promise<void> {
     const { node } = this.#components
-    node.removeEventListener('peer:discovery', this.#onDiscovery)
     node.removeEventListener('peer:identify', this.#onIdentify)
     node.removeEventListener('peer:disconnect', this.#onDisconnect)
     this.#stopping.abort()
@@ -86,9 +89,17 @@ export class RelayMesh {
     return this.#working().length
   }
 
-  /** Whether this peer is a relay that was seen working of late. */
-  knows(peer: string): boolean {
-    return this.#described.has(peer) && this.#isFresh(peer)
+  /** Whether this peer answered as a relay that the settings name or the LAN has. */
+  trusts(peer: string): boolean {
+    return this.#chosen.values().some((chosen) => chosen === peer)
+  }
+
+  /** Takes note of a relay that announced itself on the LAN. */
+  foundOnLan({ id, multiaddrs }: PeerInfo): void {
+    remember(
+      this.#onLan,
+      multiaddrs.map((address) => withPeer(address, id)),
+    )
   }
 
   /** The relays seen working of late, signed. */
@@ -118,10 +129,6 @@ export class RelayMesh {
     )
   }
 
-  readonly #onDiscovery = ({ detail: { id, multiaddrs } }: CustomEvent<PeerInfo>): void => {
-    this.#find(multiaddrs.map((address) => withPeer(address, id)))
-  }
-
   readonly #onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
     const { peerId, protocols, agentVersion, listenAddrs, signedPeerRecord, connection } = detail
     if (!protocols.includes(RELAY_V2_HOP_CODEC) || !protocols.includes(DHT_PROTOCOL)) return
@@ -135,7 +142,7 @@ export class RelayMesh {
       .toSorted((a, b) => Number(b.startsWith('/dns')) - Number(a.startsWith('/dns')))
       .slice(0, MAX_LISTED_ADDRESSES)
     this.#described.set(peerId.toString(), { addresses, operator: operatorOf(agentVersion) })
-    if (!this.#answeredAtMs.has(peerId.toString())) this.#find(addresses)
+    if (!this.#answeredAtMs.has(peerId.toString())) remember(this.#cameBy, addresses)
   }
 
   readonly #onDisconnect = ({ detail: peer }: CustomEvent<PeerId>): void => {
@@ -143,17 +150,19 @@ export class RelayMesh {
     this.#answeredAtMs.delete(peer.toString())
   }
 
-  /** Remembers a relay to visit, by the first WebSocket address there is. */
-  #find(addresses: readonly string[]): void {
-    const address = addresses.find((text) => text.includes('/ws/'))
-    if (address !== undefined && this.#found.size < MAX_KNOWN_RELAYS) this.#found.add(address)
-  }
-
   #check(): void {
     const visits = [
-      ...this.#settings.map((address) => this.#visit(address)),
-      ...[...this.#found].map(async (address) => {
-        if (!(await this.#visit(address))) this.#found.delete(address)
+      ...this.#settings.map(async (address) => {
+        const peer = await this.#visit(address)
+        if (peer !== null) this.#chosen.set(address, peer)
+      }),
+      ...[...this.#onLan].map(async (address) => {
+        const peer = await this.#visit(address)
+        if (peer !== null) this.#chosen.set(address, peer)
+        else this.#forgetOnLan(address)
+      }),
+      ...[...this.#cameBy].map(async (address) => {
+        if ((await this.#visit(address)) === null) this.#cameBy.delete(address)
       }),
     ]
     this.#checking = Promise.all(visits).then(() => {
@@ -164,8 +173,13 @@ export class RelayMesh {
     })
   }
 
-  /** Whether the relay at this address answers. */
-  async #visit(address: string): Promise<boolean> {
+  #forgetOnLan(address: string): void {
+    this.#onLan.delete(address)
+    if (!this.#settings.includes(address)) this.#chosen.delete(address)
+  }
+
+  /** The relay that answers at this address, or `null`. */
+  async #visit(address: string): Promise<string | null> {
     const { node, log, clock } = this.#components
     const signal = AbortSignal.any([
       this.#stopping.signal,
@@ -175,12 +189,18 @@ export class RelayMesh {
       const { remotePeer } = await node.dial(multiaddr(address), { signal })
       await node.services.ping.ping(remotePeer, { signal })
       this.#answeredAtMs.set(remotePeer.toString(), clock.now())
-      return true
+      return remotePeer.toString()
     } catch (error) {
       log.debug(`the relay at ${address} does not answer: ${String(error)}`)
-      return false
+      return null
     }
   }
+}
+
+/** Notes a relay to visit, by the first WebSocket address there is. */
+function remember(into: Set<string>, addresses: readonly string[]): void {
+  const address = addresses.find((text) => text.includes('/ws/'))
+  if (address !== undefined && into.size < MAX_KNOWN_RELAYS) into.add(address)
 }
 
 function withPeer(address: Multiaddr, peer: PeerId): string {

@@ -26,6 +26,7 @@ import { RateLimit } from './rate-limit.ts'
 import { isOneOf, remoteBehind } from './remote.ts'
 import { relayIdentity, relaySigner } from './store/identity.ts'
 import { openDataFolder } from './store/level-disk.ts'
+import { BoundedPeers } from './store/bounded-peers.ts'
 import { ResilientDatastore } from './store/resilient-datastore.ts'
 import { UpgradeRoutes } from './upgrade-routes.ts'
 
@@ -105,12 +106,19 @@ export async function createRelay(
     const asker = new DhtAsker({ refusals: refused, clock })
     const records = new PeerRecords({ clock })
     let mesh: RelayMesh | null = null
-    const quota = new QuotaDatastore({
+    const isChosen = (peer: string): boolean => mesh?.trusts(peer) === true
+    const peers = new BoundedPeers({
       datastore: store,
+      refusals: refused,
+      isKept: (peer) => peer === peerId || isChosen(peer),
+    })
+    await peers.start()
+    const quota = new QuotaDatastore({
+      datastore: peers,
       clock,
       refusals: refused,
       asker: () => asker.current(),
-      isRelay: (peer) => mesh?.knows(peer) === true,
+      isRelay: isChosen,
     })
     // `quota` starts and stops with the node, as each of libp2p's components that can.
     const node = await relayNode(
@@ -130,6 +138,7 @@ export async function createRelay(
           { clock },
           { max: MAX_WEBRTC_HANDSHAKES_PER_MINUTE, windowMs: 60_000 },
         ),
+        onLan: (relay) => mesh?.foundOnLan(relay),
       },
       { ...config, port, secure: config.https },
     )
@@ -141,7 +150,7 @@ export async function createRelay(
       { relays: config.relays },
     )
     mesh = relays
-    gauges({ registry, node, mesh: relays, quota, store })
+    gauges({ registry, node, mesh: relays, quota, peers, store })
     const directory = new Directory({
       libp2p: node,
       dht: node.services.dht,

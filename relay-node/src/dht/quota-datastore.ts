@@ -11,19 +11,21 @@ import {
 } from '../limits.ts'
 import type { Refusals } from '../refusals.ts'
 import { WrappedDatastore } from '../store/wrapped-datastore.ts'
+import { usefulUntilMs } from './record-life.ts'
+import { Shares } from './shares.ts'
 
 /** Where kad-dht keeps values and provider records; everything else passes through. */
 const RECORDS = '/dht/record/'
 const PROVIDERS = '/dht/provider/'
 
-/** Who put what was there before a restart: counted in all, in nobody's share. */
-const UNKNOWN = ''
+/** Owner of what the relay itself put for its clients, and of what was there before a restart. */
+const SELF = ''
 
 export interface QuotaDatastoreComponents {
   datastore: Datastore
   clock: Clock
   refusals: Refusals
-  /** The peer that puts; `null`: the relay itself, which has no quota of its own. */
+  /** The peer that puts; `null`: the relay itself, which is refused nothing. */
   asker: () => string | null
   /** Whether this peer is a relay that puts the records of its clients. */
   isRelay: (peer: string) => boolean
@@ -31,18 +33,20 @@ export interface QuotaDatastoreComponents {
 
 interface Entry {
   owner: string
-  putAtMs: number
+  /** Deleted after that, in ms since 1970. */
+  untilMs: number
 }
 
 /**
  * Bounds what the DHT keeps: the length of a value, the records of one peer, the records in all, and their age.
- * kad-dht itself stores whatever validates, without a count. As libp2p's datastore it is started before libp2p listens,
- * and stopped by it.
+ * kad-dht itself stores whatever validates, without a count. Who is within its share is never refused: when all places
+ * are taken, whoever has used most of its own loses its oldest record. As libp2p's datastore it is started before
+ * libp2p listens, and stopped by it.
  */
 export class QuotaDatastore extends WrappedDatastore {
   readonly #components: QuotaDatastoreComponents
   readonly #entries = new Map<string, Entry>()
-  readonly #counts = new Map<string, number>()
+  readonly #shares = new Shares((owner) => this.#maxOf(owner))
   #cancelSweep: (() => void) | null = null
   #sweeping: Promise<void> = Promise.resolve()
 
@@ -58,10 +62,10 @@ export class QuotaDatastore extends WrappedDatastore {
 
   /** Counts what earlier runs left, and begins to sweep. */
   async start(): Promise<void> {
-    const putAtMs = this.#components.clock.now()
     for (const prefix of [RECORDS, PROVIDERS]) {
-      for await (const key of this.inner.queryKeys({ prefix })) {
-        this.#remember(key.toString(), { owner: UNKNOWN, putAtMs })
+      for await (const { key, value } of this.inner.query({ prefix })) {
+        const name = key.toString()
+        this.#remember(name, { owner: SELF, untilMs: this.#untilMs(name, value) })
       }
     }
     this.#sweepLater()
@@ -81,7 +85,10 @@ export class QuotaDatastore extends WrappedDatastore {
   /** @throws QuotaError */
   override async put(...[key, value, options]: Parameters<Datastore['put']>): Promise<Key> {
     const name = key.toString()
-    if (isDht(name)) this.#admit(name, value)
+    if (isDht(name)) {
+      this.#admit(name, value)
+      await this.#makeRoom()
+    }
     return await super.put(key, value, options)
   }
 
@@ -98,16 +105,16 @@ export class QuotaDatastore extends WrappedDatastore {
     })
   }
 
-  /** Deletes what kad-dht no longer answers with. */
+  /** Deletes what is of no use any more. */
   async #sweep(): Promise<void> {
-    const oldestMs = this.#components.clock.now() - DHT_RECORD_LIFE_MS
-    for (const [name, { putAtMs }] of this.#entries) {
-      if (putAtMs <= oldestMs) await this.delete(new Key(name, false))
+    const nowMs = this.#components.clock.now()
+    for (const [name, { untilMs }] of this.#entries) {
+      if (untilMs <= nowMs) await this.delete(new Key(name, false))
     }
   }
 
   #admit(name: string, value: Uint8Array): void {
-    const { asker, clock, isRelay, refusals } = this.#components
+    const { asker, refusals } = this.#components
     if (value.byteLength > MAX_DHT_VALUE_BYTES) {
       refusals.count('dht-value-too-large')
       throw new QuotaError(
@@ -116,37 +123,47 @@ export class QuotaDatastore extends WrappedDatastore {
     }
     const held = this.#entries.get(name)
     const peer = asker()
-    if (held === undefined) {
-      if (this.#entries.size >= MAX_DHT_RECORDS) {
-        refusals.count('dht-records-total')
-        throw new QuotaError(`${MAX_DHT_RECORDS} records are kept, no more`)
-      }
-      const max =
-        peer !== null && isRelay(peer) ? MAX_DHT_RECORDS_PER_RELAY : MAX_DHT_RECORDS_PER_PEER
-      if (peer !== null && (this.#counts.get(peer) ?? 0) >= max) {
-        refusals.count('dht-records-per-peer')
-        throw new QuotaError(`${max} records of one peer are kept, no more`)
-      }
+    if (held === undefined && peer !== null && this.#shares.count(peer) >= this.#maxOf(peer)) {
+      refusals.count('dht-records-per-peer')
+      throw new QuotaError(`${this.#maxOf(peer)} records of one peer are kept, no more`)
     }
-    // Who put it first keeps it in its share: putting somebody's record again must not use up theirs.
-    this.#remember(name, { owner: held?.owner ?? peer ?? UNKNOWN, putAtMs: clock.now() })
+    // Who put it first keeps it in its share, as putting somebody's record again must not use up theirs. What the relay
+    // itself puts is its own: no stranger who was faster takes it along.
+    const owner = peer === null ? SELF : (held?.owner ?? peer)
+    this.#remember(name, { owner, untilMs: this.#untilMs(name, value) })
+  }
+
+  async #makeRoom(): Promise<void> {
+    while (this.#entries.size > MAX_DHT_RECORDS) {
+      const name = this.#shares.first()
+      if (name === undefined) return
+      this.#components.refusals.count('dht-records-total')
+      await this.delete(new Key(name, false))
+    }
+  }
+
+  #maxOf(owner: string): number {
+    if (owner === SELF) return MAX_DHT_RECORDS
+    return this.#components.isRelay(owner) ? MAX_DHT_RECORDS_PER_RELAY : MAX_DHT_RECORDS_PER_PEER
+  }
+
+  #untilMs(name: string, value: Uint8Array): number {
+    if (name.startsWith(RECORDS)) return usefulUntilMs(value)
+    // kad-dht itself deletes those that a restart has made younger here.
+    return this.#components.clock.now() + DHT_RECORD_LIFE_MS
   }
 
   #remember(name: string, entry: Entry): void {
     this.#forget(name)
     this.#entries.set(name, entry)
-    if (entry.owner !== UNKNOWN) {
-      this.#counts.set(entry.owner, (this.#counts.get(entry.owner) ?? 0) + 1)
-    }
+    this.#shares.add(entry.owner, name)
   }
 
   #forget(name: string): void {
     const entry = this.#entries.get(name)
     if (entry === undefined) return
     this.#entries.delete(name)
-    const left = (this.#counts.get(entry.owner) ?? 1) - 1
-    if (left <= 0) this.#counts.delete(entry.owner)
-    else this.#counts.set(entry.owner, left)
+    this.#shares.remove(entry.owner, name)
   }
 }
 

@@ -1,7 +1,7 @@
 import { NotFoundError } from '@libp2p/interface'
 import { type Datastore, Key, type KeyQuery, type Pair, type Query } from 'interface-datastore'
 import type { Clock, Logger } from '#lib/protocol/seams.ts'
-import { DISK_RETRY_MS, MAX_UNWRITTEN_ENTRIES } from '../limits.ts'
+import { DISK_RETRY_MS, MAX_UNWRITTEN_BYTES, MAX_UNWRITTEN_ENTRIES } from '../limits.ts'
 import type { Refusals } from '../refusals.ts'
 import { WrappedDatastore } from './wrapped-datastore.ts'
 
@@ -23,12 +23,14 @@ export interface Disk extends Datastore {
 
 /**
  * A datastore that outlives a full or read-only disk: what cannot be written is kept in memory, answered from there,
- * and written once the disk takes writes again. At most `MAX_UNWRITTEN_ENTRIES` are kept; the oldest go first.
+ * and written once the disk takes writes again. At most `MAX_UNWRITTEN_ENTRIES` of `MAX_UNWRITTEN_BYTES` are kept; the
+ * oldest go first.
  */
 export class ResilientDatastore extends WrappedDatastore {
   readonly #components: ResilientDatastoreComponents
   /** What the disk did not take, by key: a value, or `null` for a deletion. */
   readonly #unwritten = new Map<string, Uint8Array | null>()
+  #unwrittenBytes = 0
   #cancelRetry: (() => void) | null = null
   #retry: Promise<void> = Promise.resolve()
   #stopped = false
@@ -101,7 +103,7 @@ export class ResilientDatastore extends WrappedDatastore {
     if (this.#cancelRetry === null) {
       try {
         await write()
-        this.#unwritten.delete(key.toString())
+        this.#drop(key.toString())
         return
       } catch (error) {
         this.#components.log.error('the disk takes no writes: going on from memory', error)
@@ -113,12 +115,22 @@ export class ResilientDatastore extends WrappedDatastore {
   }
 
   #keep(name: string, value: Uint8Array | null): void {
-    this.#unwritten.delete(name)
+    this.#drop(name)
     this.#unwritten.set(name, value)
-    if (this.#unwritten.size > MAX_UNWRITTEN_ENTRIES) {
-      const [oldest] = this.#unwritten.keys()
-      if (oldest !== undefined) this.#unwritten.delete(oldest)
+    this.#unwrittenBytes += bytesOf(name, value)
+    for (const [oldest] of this.#unwritten) {
+      const isFull =
+        this.#unwritten.size > MAX_UNWRITTEN_ENTRIES || this.#unwrittenBytes > MAX_UNWRITTEN_BYTES
+      if (!isFull) return
+      this.#drop(oldest)
     }
+  }
+
+  #drop(name: string): void {
+    const value = this.#unwritten.get(name)
+    if (value === undefined) return
+    this.#unwritten.delete(name)
+    this.#unwrittenBytes -= bytesOf(name, value)
   }
 
   #retryLater(): void {
@@ -132,11 +144,12 @@ export class ResilientDatastore extends WrappedDatastore {
   async #recover(): Promise<void> {
     try {
       await this.#components.disk.recover()
-      for (const [name, value] of [...this.#unwritten]) {
+      // Also what is added meanwhile: a Map is walked to its end, wherever that moves.
+      for (const [name, value] of this.#unwritten) {
         const key = new Key(name, false)
         await (value === null ? super.delete(key) : super.put(key, value))
         // Kept when it changed meanwhile.
-        if (this.#unwritten.get(name) === value) this.#unwritten.delete(name)
+        if (this.#unwritten.get(name) === value) this.#drop(name)
       }
       this.#cancelRetry = null
       this.#components.log.info('the disk takes writes again')
@@ -145,4 +158,8 @@ export class ResilientDatastore extends WrappedDatastore {
       this.#retryLater()
     }
   }
+}
+
+function bytesOf(name: string, value: Uint8Array | null): number {
+  return name.length + (value?.byteLength ?? 0)
 }

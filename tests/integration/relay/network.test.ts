@@ -14,8 +14,10 @@ import { openRelayList } from '#lib/protocol/relay-list.ts'
 import { systemClock } from '#lib/protocol/seams.ts'
 import { signedBytes, type Signer } from '#lib/protocol/signed.ts'
 import { generateKeyPair, publicKeyToProtobuf } from '@libp2p/crypto/keys'
+import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
-import { MAX_DHT_RECORDS_PER_PEER } from '#relay/limits.ts'
+import { DHT_PROTOCOL } from '#relay/dht/index.ts'
+import { MAX_DHT_RECORDS_PER_PEER, RELAY_CHECK_MS } from '#relay/limits.ts'
 import type { Relay } from '#relay/relay.ts'
 import { signerOf } from '../../fixtures/signers.ts'
 import {
@@ -66,6 +68,26 @@ async function connected(a: Relay, b: Relay): Promise<void> {
     await soon(async () =>
       relay.registry.getSingleMetricAsString('libp2p_kad_dht_routing_table_size'),
     ).toMatch(/ [1-9]/)
+  }
+}
+
+/** Somebody who says in identify what a relay says, and answers pings, as anyone can. */
+async function selfStyledRelay(): Promise<StockClient> {
+  const client = await stockClient({ listen: ['/ip4/127.0.0.1/tcp/0/ws'] })
+  for (const protocol of [RELAY_V2_HOP_CODEC, DHT_PROTOCOL]) {
+    await client.handle(protocol, (stream) => {
+      stream.abort(new Error('nothing behind it'))
+    })
+  }
+  return client
+}
+
+/** Puts one public key more than a peer may that is no relay. */
+async function putMoreThanAPeerMay(client: StockClient): Promise<void> {
+  for (let n = 0; n <= MAX_DHT_RECORDS_PER_PEER; n += 1) {
+    const { publicKey } = await generateKeyPair('Ed25519')
+    const key = new Uint8Array([...Buffer.from('/pk/'), ...publicKey.toMultihash().bytes])
+    await dhtPut(client, key, publicKeyToProtobuf(publicKey))
   }
 }
 
@@ -160,14 +182,47 @@ describe('the DHT', () => {
     const relay = await startRelay()
     const { client } = await person()
     await client.dial(webSocketOf(relay))
-    for (let n = 0; n <= MAX_DHT_RECORDS_PER_PEER; n += 1) {
-      const { publicKey } = await generateKeyPair('Ed25519')
-      const key = new Uint8Array([...Buffer.from('/pk/'), ...publicKey.toMultihash().bytes])
-      await dhtPut(client, key, publicKeyToProtobuf(publicKey))
-    }
+    await putMoreThanAPeerMay(client)
     expect(await refused(relay, 'dht-records-per-peer')).toBe(1)
     expect(await relay.registry.getSingleMetricAsString('starling_relay_dht_records')).toContain(
       `starling_relay_dht_records ${MAX_DHT_RECORDS_PER_PEER}`,
+    )
+  })
+
+  test('keeps of somebody who came and says to be a relay no more than of others', async () => {
+    const often = systemClock.after.bind(systemClock)
+    const clock = {
+      ...systemClock,
+      after: (delayMs: number, call: () => void) =>
+        often(delayMs === RELAY_CHECK_MS ? 10 : delayMs, call),
+    }
+    const relay = await startRelay([], { clock })
+    const client = await selfStyledRelay()
+    await client.dial(webSocketOf(relay))
+    await soon(() =>
+      relay.registry.getSingleMetricAsString('starling_relay_known_relays'),
+    ).toContain('starling_relay_known_relays 1')
+    await putMoreThanAPeerMay(client)
+    expect(await refused(relay, 'dht-records-per-peer')).toBe(1)
+  })
+
+  test('keeps more of a relay that the operator names', async () => {
+    const client = await selfStyledRelay()
+    const relay = await startRelay(['--relay', String(client.getMultiaddrs()[0])])
+    await soon(() =>
+      relay.registry.getSingleMetricAsString('starling_relay_known_relays'),
+    ).toContain('starling_relay_known_relays 1')
+    await putMoreThanAPeerMay(client)
+    expect(await refused(relay, 'dht-records-per-peer')).toBe(0)
+  })
+
+  test('remembers who came, counted', async () => {
+    const relay = await startRelay()
+    const { client } = await person()
+    await client.dial(webSocketOf(relay))
+    // Itself and its guest.
+    await soon(() => relay.registry.getSingleMetricAsString('starling_relay_peer_rows')).toContain(
+      'starling_relay_peer_rows 2',
     )
   })
 

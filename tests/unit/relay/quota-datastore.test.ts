@@ -1,6 +1,8 @@
 import { MemoryDatastore } from 'datastore-core'
 import { Key } from 'interface-datastore'
+import { Libp2pRecord } from '@libp2p/record'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { PEER_RECORD_LIFE_MS, peerRecordKey, sealPeerRecord } from '#lib/protocol/peer-record.ts'
 import { QuotaDatastore } from '#relay/dht/quota-datastore.ts'
 import { QuotaError } from '#relay/errors.ts'
 import {
@@ -12,12 +14,30 @@ import {
   MAX_DHT_VALUE_BYTES,
 } from '#relay/limits.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
+import { signerOf } from '../../fixtures/signers.ts'
 import { CountingRefusals } from './counting-refusals.ts'
 
-const VALUE = Uint8Array.of(1)
+/** A value that says nothing of its age, as kad-dht stores it. */
+function stored(timeReceived: Date, value: Uint8Array = Uint8Array.of(1)): Uint8Array {
+  return new Libp2pRecord(Uint8Array.of(1), value, timeReceived).serialize().subarray()
+}
 
-async function quotas({ datastore = new MemoryDatastore() } = {}) {
-  const clock = new ManualClock()
+/** A peer record made then, as kad-dht stores it. */
+async function storedPeerRecord(madeAtMs: number, timeReceived: Date): Promise<Uint8Array> {
+  const { peer, ...signer } = await signerOf(1)
+  const record = {
+    peer,
+    relays: [],
+    sequence: madeAtMs,
+    expiresAtMs: madeAtMs + PEER_RECORD_LIFE_MS,
+  }
+  const value = await sealPeerRecord(record, signer)
+  return new Libp2pRecord(peerRecordKey(peer), value, timeReceived).serialize().subarray()
+}
+
+const VALUE = stored(new Date(new ManualClock().now()))
+
+async function quotas({ datastore = new MemoryDatastore(), clock = new ManualClock() } = {}) {
   const refusals = new CountingRefusals()
   let asker: string | null = null
   const store = new QuotaDatastore({
@@ -62,12 +82,45 @@ describe('the quota of the DHT', () => {
     await expect(put('relay', '/dht/record/more')).rejects.toThrow(QuotaError)
   })
 
-  test('keeps as many records in all as allowed', async () => {
-    const { put, fill, refusals, store } = await quotas()
+  test('keeps as many records in all as allowed, and takes a new one for an old one', async () => {
+    const { put, fill, refusals, store, datastore } = await quotas()
     await fill(null, MAX_DHT_RECORDS, 'own')
+    expect(refusals.counted).toEqual([])
     expect(store.size).toBe(MAX_DHT_RECORDS)
-    await expect(put('ada', '/dht/record/more')).rejects.toThrow(QuotaError)
+    await put('ada', '/dht/record/more')
     expect(refusals.counted).toEqual(['dht-records-total'])
+    expect(store.size).toBe(MAX_DHT_RECORDS)
+    expect(datastore.has(new Key('/dht/record/more'))).toBe(true)
+    expect(datastore.has(new Key('/dht/record/own-0'))).toBe(false)
+    expect(datastore.has(new Key('/dht/record/own-1'))).toBe(true)
+  })
+
+  test('strangers who fill it lose their own oldest, not others theirs', async () => {
+    const { put, fill, store, datastore } = await quotas()
+    await fill(null, 1_000, 'own')
+    await fill('relay', 1_000)
+    await put('ada', '/dht/record/of-ada')
+    for (let n = 0; store.size < MAX_DHT_RECORDS; n += 1) {
+      await fill(`stranger-${n}`, Math.min(MAX_DHT_RECORDS_PER_PEER, MAX_DHT_RECORDS - store.size))
+    }
+    await fill('latecomer', MAX_DHT_RECORDS_PER_PEER)
+    await put(null, '/dht/record/own-new')
+    const has = async (name: string): Promise<boolean> => await datastore.has(new Key(name))
+    expect(store.size).toBe(MAX_DHT_RECORDS)
+    expect(await has('/dht/record/of-ada')).toBe(true)
+    expect(await has('/dht/record/own-0')).toBe(true)
+    expect(await has('/dht/record/own-new')).toBe(true)
+    expect(await has('/dht/record/relay-0')).toBe(true)
+    expect(await has('/dht/record/stranger-0-0')).toBe(false)
+    expect(await has(`/dht/record/stranger-0-${MAX_DHT_RECORDS_PER_PEER - 1}`)).toBe(true)
+  })
+
+  test('a record the relay puts for its client is its own, whoever was faster', async () => {
+    const { put, fill } = await quotas()
+    await fill('ada', MAX_DHT_RECORDS_PER_PEER)
+    await put(null, '/dht/record/ada-0')
+    await put('ada', '/dht/record/more')
+    await expect(put('ada', '/dht/record/and-more')).rejects.toThrow(QuotaError)
   })
 
   test('keeps a value of the longest length, and none longer', async () => {
@@ -98,18 +151,49 @@ describe('the quota of the DHT', () => {
     expect(store.size).toBe(1)
   })
 
-  test('deletes what is past its life', async () => {
-    const { put, clock, datastore, store } = await quotas()
-    const old = new Key('/dht/record/old')
-    await put('ada', old.toString())
-    const sweeps = DHT_RECORD_LIFE_MS / DHT_SWEEP_MS
-    for (let n = 1; n <= sweeps; n += 1) {
-      expect(await datastore.has(old)).toBe(true)
-      clock.advance(DHT_SWEEP_MS)
-      await store.settled()
-    }
-    expect(await datastore.has(old)).toBe(false)
-    await store.stop()
-    expect(clock.pending).toBe(0)
+  test('deletes a peer record when its validity is over, however often it is put', async () => {
+    const datastore = new MemoryDatastore()
+    const key = new Key('/dht/record/of-ada')
+    const clock = new ManualClock()
+    const madeAtMs = clock.now()
+    clock.advance(PEER_RECORD_LIFE_MS - 2 * DHT_SWEEP_MS)
+    const again = await storedPeerRecord(madeAtMs, new Date(clock.now()))
+    // A restart makes it no younger.
+    await datastore.put(key, again)
+    const { put, store } = await quotas({ datastore, clock })
+    clock.advance(DHT_SWEEP_MS)
+    await store.settled()
+    await put('ada', key.toString(), again)
+    expect(datastore.has(key)).toBe(true)
+    clock.advance(DHT_SWEEP_MS)
+    await store.settled()
+    expect(datastore.has(key)).toBe(false)
   })
+
+  test('deletes what nobody can read', async () => {
+    const datastore = new MemoryDatastore()
+    await datastore.put(new Key('/dht/record/broken'), Uint8Array.of(0xff))
+    const { clock, store } = await quotas({ datastore })
+    clock.advance(DHT_SWEEP_MS)
+    await store.settled()
+    expect(store.size).toBe(0)
+  })
+
+  test.each(['/dht/record/old', '/dht/provider/cid/ada'])(
+    'deletes %s after its life',
+    async (name) => {
+      const { put, clock, datastore, store } = await quotas()
+      const old = new Key(name)
+      await put('ada', old.toString())
+      const sweeps = DHT_RECORD_LIFE_MS / DHT_SWEEP_MS
+      for (let n = 1; n <= sweeps; n += 1) {
+        expect(await datastore.has(old)).toBe(true)
+        clock.advance(DHT_SWEEP_MS)
+        await store.settled()
+      }
+      expect(await datastore.has(old)).toBe(false)
+      await store.stop()
+      expect(clock.pending).toBe(0)
+    },
+  )
 })

@@ -1,7 +1,7 @@
 import { MemoryDatastore } from 'datastore-core'
 import { Key } from 'interface-datastore'
 import { describe, expect, test } from 'vitest'
-import { DISK_RETRY_MS, MAX_UNWRITTEN_ENTRIES } from '#relay/limits.ts'
+import { DISK_RETRY_MS, MAX_UNWRITTEN_BYTES, MAX_UNWRITTEN_ENTRIES } from '#relay/limits.ts'
 import { type Disk, ResilientDatastore } from '#relay/store/resilient-datastore.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { CountingRefusals } from './counting-refusals.ts'
@@ -11,9 +11,12 @@ const KEY = new Key('/a')
 /** A disk that can be full, and then stays broken until it recovers, as LevelDB does. */
 class FullableDisk extends MemoryDatastore implements Disk {
   full = false
+  /** Called before each write. */
+  onWrite: () => void = () => undefined
   #broken = false
 
   override put(...args: Parameters<MemoryDatastore['put']>): Key {
+    this.onWrite()
     this.#write()
     return super.put(...args) as Key
   }
@@ -91,6 +94,41 @@ describe('a store on a full disk', () => {
     expect(resilient.unwritten).toBe(MAX_UNWRITTEN_ENTRIES)
     expect(await resilient.has(new Key('/0'))).toBe(false)
     expect(await resilient.has(new Key('/1'))).toBe(true)
+    await resilient.stop()
+  })
+
+  test('writes also what came while it was writing', async () => {
+    const { disk, clock, store: resilient } = store()
+    disk.full = true
+    await resilient.put(KEY, Uint8Array.of(1))
+    disk.full = false
+    const late: Promise<unknown>[] = []
+    disk.onWrite = () => {
+      disk.onWrite = () => undefined
+      late.push(resilient.put(new Key('/late'), Uint8Array.of(2)))
+    }
+    clock.advance(DISK_RETRY_MS)
+    await resilient.settled()
+    await Promise.all(late)
+    expect(late).toHaveLength(1)
+    expect(disk.has(KEY)).toBe(true)
+    expect(disk.has(new Key('/late'))).toBe(true)
+    expect(resilient.unwritten).toBe(0)
+  })
+
+  test('keeps as many bytes as allowed and forgets the oldest', async () => {
+    const { disk, store: resilient } = store()
+    disk.full = true
+    const key = (n: number) => new Key(`/${n}`)
+    const half = new Uint8Array(MAX_UNWRITTEN_BYTES / 2 - key(1).toString().length)
+    await resilient.put(key(1), half)
+    await resilient.put(key(2), half)
+    await resilient.put(key(2), half)
+    expect(resilient.unwritten).toBe(2)
+    await resilient.delete(key(3))
+    expect(resilient.unwritten).toBe(2)
+    expect(await resilient.has(key(1))).toBe(false)
+    expect(await resilient.has(key(2))).toBe(true)
     await resilient.stop()
   })
 
