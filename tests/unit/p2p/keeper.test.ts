@@ -131,7 +131,7 @@ test('while the browser is offline somebody not found is left alone, until it is
   expect(lookups()).toBe(2)
 })
 
-test('of too many strangers the one who came first goes, and none who is wanted', async () => {
+test('of too many strangers the one who came first goes, and none who is wanted', () => {
   const { clock, small, large, keeper } = keeping()
   keeper.want(LARGER)
   const wanted = connect(large, small, 'relayed')
