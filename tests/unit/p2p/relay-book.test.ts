@@ -1,4 +1,5 @@
 import type { Connection } from '@libp2p/interface'
+import { multiaddr } from '@multiformats/multiaddr'
 import { expect, test } from 'vitest'
 import type { RelayRow } from '../../../src/lib/db/schema.ts'
 import type { Node } from '../../../src/lib/p2p/node.ts'
@@ -13,8 +14,50 @@ import { systemRandom } from '../../../src/lib/protocol/seams.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { LARGER, silent, SMALLER } from './fake-network.ts'
 
-/** A book whose relays all refuse to be dialled. */
-async function aBook(init: { origin: string | null; offline?: boolean; full?: boolean }) {
+/** A relay that is there and gives a place, until it is gone. */
+class AnsweringRelay {
+  connections: Connection[] = []
+  #onRemoved = (): void => undefined
+
+  connect(): Promise<Connection> {
+    const connection = {
+      id: 'one',
+      status: 'open',
+      direct: true,
+      streams: [],
+      remotePeer: { toString: () => SMALLER },
+      remoteAddr: multiaddr('/dns4/relay.example/tcp/443/tls/ws'),
+      newStream: () => Promise.resolve({ close: () => Promise.resolve() }),
+    } as unknown as Connection
+    this.connections = [connection]
+    return Promise.resolve(connection)
+  }
+
+  addRelay(): Promise<void> {
+    return Promise.resolve()
+  }
+
+  hasReservation(): boolean {
+    return this.connections.length > 0
+  }
+
+  addEventListener(_type: 'relay:removed', listener: () => void): void {
+    this.#onRemoved = listener
+  }
+
+  goAway(): void {
+    this.connections = []
+    this.#onRemoved()
+  }
+}
+
+/** A book whose relays all refuse to be dialled, but for one that answers. */
+async function aBook(init: {
+  origin: string | null
+  offline?: boolean
+  full?: boolean
+  answers?: AnsweringRelay
+}) {
   const clock = new ManualClock()
   const rows = new Map<string, RelayRow>()
   const browser = { offline: init.offline ?? false }
@@ -47,11 +90,11 @@ async function aBook(init: { origin: string | null; offline?: boolean; full?: bo
     libp2p: {
       dial: () => {
         dials += 1
-        return Promise.reject(new Error('no way'))
+        return init.answers?.connect() ?? Promise.reject(new Error('no way'))
       },
-      getConnections: () => [],
+      getConnections: () => init.answers?.connections ?? [],
     },
-    reservations: { addEventListener: () => undefined, hasReservation: () => false },
+    reservations: init.answers ?? { addEventListener: () => undefined },
   } as unknown as Node
   await book.attach(node)
   await settled()
@@ -92,6 +135,21 @@ test('while the browser is offline each relay is tried once, and at once when wo
   book.wake()
   await settled()
   expect(dials()).toBe(5)
+  book.detach()
+})
+
+test('a relay was last connected when it was lost, not when it was found', async () => {
+  const answers = new AnsweringRelay()
+  const { book, clock, rows } = await aBook({ origin: 'https://relay.example', answers })
+  await settled()
+  expect(book.state).toBe('online')
+  clock.advance(30 * 60_000)
+
+  answers.goAway()
+  await settled()
+
+  expect(rows.get('relay.example')?.lastConnectedAtMs).toBe(clock.now())
+  expect(book.statuses()).toMatchObject([{ lastConnectedAtMs: clock.now() }])
   book.detach()
 })
 
