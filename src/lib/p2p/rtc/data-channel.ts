@@ -177,6 +177,7 @@ class ChannelErrorEvent extends Event {
  * their own each of them would wake the tabs and workers of both sides.
  */
 function joined(chunks: readonly Uint8Array<ArrayBuffer>[]): ArrayBuffer[] {
+  if (chunks.length === 1) return [chunks[0]!.buffer]
   const messages: ArrayBuffer[] = []
   for (let from = 0, to = 0; from < chunks.length; from = to) {
     let byteLength = 0
