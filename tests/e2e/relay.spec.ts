@@ -12,6 +12,8 @@ test('a relay killed and started again is reserved again, and messages go on', a
 
   await relay.kill()
   await expect(anna.relayRow(relay).getByText('Holds your place')).toBeHidden()
+  await anna.page.getByRole('button', { name: 'Try now' }).click()
+  await expect(anna.page.getByText('Nobody new can reach you now')).toBeVisible()
   // Nobody may be reached through what no longer runs: both start anew, with what they have stored.
   await boris.leave()
   await relay.up()

@@ -1,6 +1,5 @@
+import type { WakeReason } from '../features/network/api.ts'
 import type { NodeConnection } from './node-connection.ts'
-
-type WakeReason = 'online' | 'visible' | 'resume'
 
 /**
  * Tells the host what happens to the page. Timers of a page that sleeps do not fire, so the host is told when

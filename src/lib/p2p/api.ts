@@ -69,6 +69,9 @@ export interface Peers extends TypedEventTarget<PeersEvents> {
   myRelays(): string[]
 }
 
+/** Why to try everything at once: the network, the tab or the device is back, or the person asks for it. */
+export type WakeReason = 'online' | 'visible' | 'resume' | 'asked'
+
 /** What the browser says about its network. */
 export interface BrowserNetwork {
   /** Nothing is retried by itself meanwhile: what fails now will fail again, at the cost of a battery. */
@@ -153,7 +156,7 @@ export interface Network extends TypedEventTarget<NetworkEvents> {
   /** Connects, and sees whether the peer offers circuit relay. @throws InvalidAddressError */
   checkRelay(address: string, options?: { signal?: AbortSignal }): Promise<RelayCheck>
   /** The person or the network is back: test what is open, and retry at once what waits. */
-  wake(reason: 'online' | 'visible' | 'resume'): Promise<void>
+  wake(reason: WakeReason): Promise<void>
   /** The browser says that there is no network: test what is open, and retry nothing by itself until woken. */
   rest(): Promise<void>
 }

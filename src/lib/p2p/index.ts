@@ -15,6 +15,7 @@ import type {
   RelayCheck,
   RelayStatus,
   WebRtcBridge,
+  WakeReason,
 } from './api.ts'
 import { LinkChannels } from './channels/channels.ts'
 import { Discovery } from './discovery/discovery.ts'
@@ -193,7 +194,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     return this.#relays.check(address, options?.signal)
   }
 
-  async wake(reason: 'online' | 'visible' | 'resume'): Promise<void> {
+  async wake(reason: WakeReason): Promise<void> {
     this.#browser.offline = false
     if (this.#node === null) return
     this.#components.loggers('keeper').debug(`woken: ${reason}`)

@@ -4,6 +4,9 @@ import type { PeerIdString } from '../../protocol/ids.ts'
 /** `starting` until the first relay is reserved or refused; `offline` when the browser says so or no relay answers. */
 export type NetworkState = 'starting' | 'online' | 'offline'
 
+/** Why to try everything at once: the network, the tab or the device is back, or the person asks for it. */
+export type WakeReason = 'online' | 'visible' | 'resume' | 'asked'
+
 export interface SelfInfo {
   peer: PeerIdString
   state: NetworkState
@@ -74,8 +77,8 @@ export interface NetworkApi {
   testRelay(address: string, options?: AbortOptions): Promise<RelayTest>
   /** The newest lines first to last, at most 1,000. */
   watchLog(minLevel: LogLevel, options?: AbortOptions): AsyncIterable<LogLine[]>
-  /** A tab says that the person is back: online again, visible again or resumed. */
-  wake(reason: 'online' | 'visible' | 'resume', options?: AbortOptions): Promise<void>
+  /** Everything that waits is tried at once: the person is back, online again, or asks for it. */
+  wake(reason: WakeReason, options?: AbortOptions): Promise<void>
   /** A tab says that the browser has no network: attempts rest until the next `wake`. */
   rest(options?: AbortOptions): Promise<void>
 }

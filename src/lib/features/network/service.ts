@@ -10,6 +10,7 @@ import type {
   NetworkApi,
   RelayInfo,
   RelayTest,
+  WakeReason,
   SelfInfo,
 } from './api.ts'
 import { watch } from './watch.ts'
@@ -110,7 +111,7 @@ export class NetworkService implements NetworkApi {
     return this.#components.network.checkRelay(address, options)
   }
 
-  wake(reason: 'online' | 'visible' | 'resume'): Promise<void> {
+  wake(reason: WakeReason): Promise<void> {
     return this.#components.network.wake(reason)
   }
 
