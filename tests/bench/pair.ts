@@ -50,13 +50,16 @@ export class Pair implements AsyncDisposable {
     ])
     const start = (page: Page): Promise<unknown> =>
       page.evaluate((origin) => window.bench.ask({ type: 'start', relay: origin }), relay.origin)
-    await start(here)
-    const peer = String(await start(there))
+    const mine = String(await start(here))
+    const theirs = String(await start(there))
     const relayHost = new URL(relay.origin).host
-    await here.evaluate(([peer, relay]) => window.bench.ask({ type: 'meet', peer, relay }), [
-      peer,
-      relayHost,
-    ] as const)
+    const meet = (page: Page, peer: string): Promise<unknown> =>
+      page.evaluate(([peer, relay]) => window.bench.ask({ type: 'meet', peer, relay }), [
+        peer,
+        relayHost,
+      ] as const)
+    // Direct connections are only between two who want each other.
+    await Promise.all([meet(here, theirs), meet(there, mine)])
     return new Pair(stack.move(), here)
   }
 

@@ -15,6 +15,9 @@ declare const self: SharedWorkerGlobalScope
 
 const PROTOCOL = '/starling/bench/1.0.0'
 
+/** Two nodes that want each other are connected directly by then, also on a busy machine. */
+const MEET_TIMEOUT_MS = 120_000
+
 const bridge = new RtcBridge()
 bridge.install(globalThis)
 
@@ -58,13 +61,22 @@ async function run(order: Exclude<ToWorker, { type: 'rtc' }>): Promise<unknown> 
       return start(order.relay)
     case 'meet':
       node?.peers.want(parsePeerId(order.peer), [order.relay])
-      await direct.promise
+      await Promise.race([direct.promise, late()])
       return null
     case 'echo':
       return echo(order.rounds, order.bytes)
     case 'bulk':
       return bulk(order.bytes)
   }
+}
+
+/** Else a bench in which nobody meets would wait for ever. */
+function late(): Promise<never> {
+  return new Promise((_, reject) => {
+    setTimeout(() => {
+      reject(new Error(`not connected directly within ${MEET_TIMEOUT_MS} ms`))
+    }, MEET_TIMEOUT_MS)
+  })
 }
 
 /** Starts a node with keys of its own; resolves with its peer id once a relay holds a place for it. */
