@@ -16,7 +16,7 @@ const rows = [
   { name: 'tab heap, bytes', allowance: 2 * MiB },
   { name: 'tab listeners', allowance: 50 },
   { name: 'tab WebRTC connections', allowance: 1 },
-  { name: 'relay heap, bytes', allowance: 4 * MiB },
+  { name: 'relay heap, bytes', allowance: 2 * MiB },
   { name: 'relay timers', allowance: 8 },
   { name: 'relay handles', allowance: 4 },
   { name: 'relay descriptors', allowance: 4 },
@@ -79,12 +79,20 @@ export class Probe {
   readonly #tab: CDPSession
   readonly #person: Person
   readonly #relay: Relay
+  readonly #relayInspector: Inspector
 
-  private constructor(worker: Inspector, tab: CDPSession, person: Person, relay: Relay) {
+  private constructor(
+    worker: Inspector,
+    tab: CDPSession,
+    person: Person,
+    relay: Relay,
+    relayInspector: Inspector,
+  ) {
     this.#worker = worker
     this.#tab = tab
     this.#person = person
     this.#relay = relay
+    this.#relayInspector = relayInspector
   }
 
   static async of(browser: Browser, person: Person, relay: Relay): Promise<Probe> {
@@ -93,7 +101,7 @@ export class Probe {
     await worker.evaluate(`(${countTimers.toString()})()`)
     const tab = await person.context.newCDPSession(person.page)
     await tab.send('Performance.enable')
-    return new Probe(worker, tab, person, relay)
+    return new Probe(worker, tab, person, relay, await relay.inspect())
   }
 
   async measure(): Promise<Measure> {
@@ -116,7 +124,7 @@ export class Probe {
       'tab heap, bytes': tab['JSHeapUsedSize'] ?? NaN,
       'tab listeners': tab['JSEventListeners'] ?? NaN,
       'tab WebRTC connections': connections ?? NaN,
-      'relay heap, bytes': relay('nodejs_heap_size_used_bytes'),
+      'relay heap, bytes': await this.#relayInspector.heapBytes(),
       'relay timers': relay('nodejs_active_resources{type="Timeout"}'),
       'relay handles': relay('nodejs_active_handles_total'),
       'relay descriptors': (await readdir(`/proc/${this.#relay.pid}/fd`)).length,

@@ -1,24 +1,13 @@
-import type { Browser, CDPSession } from 'playwright'
+import type { Browser } from 'playwright'
 
-/** The inspector of one target of a browser: a page, or a worker that Playwright itself does not reach. */
+/** The inspector of a program that Playwright itself does not reach: a browser's worker, or a Node process. */
 export class Inspector {
-  readonly #browser: CDPSession
-  readonly #session: string
+  readonly #post: (message: string) => unknown
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>()
   #lastId = 0
 
-  private constructor(browser: CDPSession, session: string) {
-    this.#browser = browser
-    this.#session = session
-    // Chrome DevTools Protocol, Target domain: answers to `sendMessageToTarget` come as this event.
-    browser.on('Target.receivedMessageFromTarget', ({ sessionId, message }) => {
-      if (sessionId !== session) return
-      const { id, result, error } = JSON.parse(message) as Answer
-      const waiting = this.#waiting.get(id)
-      this.#waiting.delete(id)
-      if (error === undefined) waiting?.resolve(result)
-      else waiting?.reject(new Error(error.message))
-    })
+  private constructor(post: (message: string) => unknown) {
+    this.#post = post
   }
 
   /** Of every SharedWorker of the browser, with the people whose contexts they belong to told apart by `origin`. */
@@ -34,19 +23,39 @@ export class Inspector {
           targetId,
           flatten: false,
         })
-        return new Inspector(session, sessionId)
+        const inspector = new Inspector((message) =>
+          session.send('Target.sendMessageToTarget', { sessionId, message }),
+        )
+        // Chrome DevTools Protocol, Target domain: answers to `sendMessageToTarget` come as this event.
+        session.on('Target.receivedMessageFromTarget', ({ sessionId: from, message }) => {
+          if (from === sessionId) inspector.#receive(message)
+        })
+        return inspector
       }),
     )
+  }
+
+  /** @param url what Node prints when its inspector listens */
+  static async ofNode(url: string): Promise<Inspector> {
+    const socket = new WebSocket(url)
+    const inspector = new Inspector((message) => {
+      socket.send(message)
+    })
+    socket.addEventListener('message', ({ data }) => {
+      inspector.#receive(String(data))
+    })
+    await new Promise((resolve, reject) => {
+      socket.addEventListener('open', resolve)
+      socket.addEventListener('error', reject)
+    })
+    return inspector
   }
 
   async send<T>(method: string, params: object = {}): Promise<T> {
     const id = ++this.#lastId
     const answer = Promise.withResolvers<unknown>()
     this.#waiting.set(id, answer)
-    await this.#browser.send('Target.sendMessageToTarget', {
-      sessionId: this.#session,
-      message: JSON.stringify({ id, method, params }),
-    })
+    await this.#post(JSON.stringify({ id, method, params }))
     return (await answer.promise) as T
   }
 
@@ -81,6 +90,14 @@ export class Inspector {
       awaitPromise: true,
     })
     return result.value
+  }
+
+  #receive(message: string): void {
+    const { id, result, error } = JSON.parse(message) as Answer
+    const waiting = this.#waiting.get(id)
+    this.#waiting.delete(id)
+    if (error === undefined) waiting?.resolve(result)
+    else waiting?.reject(new Error(error.message))
   }
 }
 

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Inspector } from './inspector.ts'
 
 /** A real relay in a process of its own, which serves the built app on a free port of this machine. */
 export class Relay implements AsyncDisposable {
@@ -39,7 +40,8 @@ export class Relay implements AsyncDisposable {
   /** Starts it, again with the same port and data; resolves once it answers. */
   async up(): Promise<void> {
     this.#log = ''
-    const child = spawn(process.execPath, ['relay-node/src/main.ts', '--no-mdns', ...this.#args], {
+    const command = ['--inspect-port=0', 'relay-node/src/main.ts', '--no-mdns', ...this.#args]
+    const child = spawn(process.execPath, command, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
         ...process.env,
@@ -56,6 +58,16 @@ export class Relay implements AsyncDisposable {
     child.stderr.on('data', keep)
     while (!(await this.#answers())) {
       if (child.exitCode !== null) throw new Error(`the relay did not start:\n${this.#log}`)
+      await delay(50)
+    }
+  }
+
+  /** Opens its inspector, which costs it nothing until then. */
+  async inspect(): Promise<Inspector> {
+    process.kill(this.pid, 'SIGUSR1')
+    for (;;) {
+      const [url] = /ws:\/\/127\.0\.0\.1:\S+/.exec(this.#log) ?? []
+      if (url !== undefined) return await Inspector.ofNode(url)
       await delay(50)
     }
   }
