@@ -1,8 +1,9 @@
-import type { Locator, Page } from 'playwright'
+import type { Page } from 'playwright'
 import { launchChromium } from '../support/chromium.ts'
 import { recordPeerConnections } from '../support/page-scripts.ts'
 import { Person } from '../support/person.ts'
 import type { Relay } from '../support/relay.ts'
+import { reachable } from './reachable.ts'
 
 /** Two people who talk directly, of whom one has several tabs. */
 export class Friends implements AsyncDisposable {
@@ -49,30 +50,29 @@ async function direct(page: Page): Promise<void> {
 export class Reserved implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack
   readonly #relay: Relay
-  readonly #reachable: Locator
+  readonly #page: Page
 
-  private constructor(stack: AsyncDisposableStack, relay: Relay, reachable: Locator) {
+  private constructor(stack: AsyncDisposableStack, relay: Relay, page: Page) {
     this.#stack = stack
     this.#relay = relay
-    this.#reachable = reachable
+    this.#page = page
   }
 
   static async at(relay: Relay): Promise<Reserved> {
     await using stack = new AsyncDisposableStack()
     const anna = await arrive(stack, relay, 'Anna')
     await anna.goTo('Network')
-    const reachable = anna.page.getByText('Others can reach you')
-    await reachable.waitFor()
-    return new Reserved(stack.move(), relay, reachable)
+    await reachable(anna.page)
+    return new Reserved(stack.move(), relay, anna.page)
   }
 
   /** Milliseconds from the relay's first answer after a failure to a place that it holds again. */
   async restart(): Promise<number> {
     await this.#relay.kill()
-    await this.#reachable.waitFor({ state: 'hidden' })
+    await this.#page.getByText('Others can reach you').waitFor({ state: 'hidden' })
     await this.#relay.up()
     const startMs = performance.now()
-    await this.#reachable.waitFor()
+    await reachable(this.#page)
     return performance.now() - startMs
   }
 

@@ -2,6 +2,7 @@ import type { Browser, BrowserContext } from 'playwright'
 import { launchChromium } from '../support/chromium.ts'
 import { Inspector } from '../support/inspector.ts'
 import type { Relay } from '../support/relay.ts'
+import { reachable } from './reachable.ts'
 
 export interface Start {
   /** From an empty browser that loads the page to a place at a relay; the name is typed at once. */
@@ -42,7 +43,7 @@ async function visit(context: BrowserContext, relay: Relay, first: boolean): Pro
       .getByRole('link', { name: 'Network' })
       .click()
   }
-  await page.getByText('Others can reach you').waitFor()
+  await reachable(page)
   return performance.now() - startMs
 }
 
