@@ -6,14 +6,19 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { Inspector } from '../support/inspector.ts'
 import { Relay } from '../support/relay.ts'
 
 /** From one connection to the next: a relay takes 32 new ones a second (docs/LIMITS.md). */
 const PACE_MS = 50
 
-/** Bytes of resident memory a relay spends on each idle connection: the growth by many, divided. */
+/**
+ * Bytes of resident memory a relay keeps for each idle connection: the growth by many, divided, once the garbage
+ * their handshakes left is gone.
+ */
 export async function idleConnectionBytes(connections: number): Promise<number> {
   await using relay = await Relay.start('--max-connections-per-address', String(connections * 2))
+  const inspector = await relay.inspect()
   await using stack = new AsyncDisposableStack()
   const address = multiaddr(`/dns4/localhost/tcp/${relay.port}/ws`)
   const connect = async (): Promise<void> => {
@@ -29,17 +34,18 @@ export async function idleConnectionBytes(connections: number): Promise<number> 
   }
   // The first ones load code and fill pools.
   for (let warmUp = 0; warmUp < 5; warmUp++) await connect()
-  const before = await residentBytes(relay.pid)
+  const before = await residentBytes(relay, inspector)
   for (let connection = 0; connection < connections; connection++) await connect()
-  return ((await residentBytes(relay.pid)) - before) / connections
+  return ((await residentBytes(relay, inspector)) - before) / connections
 }
 
 /** Resident memory once it has come to rest: the smallest of some looks. */
-async function residentBytes(pid: number): Promise<number> {
+async function residentBytes(relay: Relay, inspector: Inspector): Promise<number> {
   const looks: number[] = []
   for (let look = 0; look < 6; look++) {
     await delay(500)
-    const [, pages] = (await readFile(`/proc/${pid}/statm`, 'utf8')).split(' ')
+    await inspector.heapBytes()
+    const [, pages] = (await readFile(`/proc/${relay.pid}/statm`, 'utf8')).split(' ')
     looks.push(Number(pages) * 4096)
   }
   return Math.min(...looks)

@@ -2,12 +2,12 @@ import type { Browser } from 'playwright'
 
 /** The inspector of a program that Playwright itself does not reach: a browser's worker, or a Node process. */
 export class Inspector {
-  readonly #post: (message: string) => unknown
+  readonly #wire: Wire
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>()
   #lastId = 0
 
-  private constructor(post: (message: string) => unknown) {
-    this.#post = post
+  private constructor(wire: Wire) {
+    this.#wire = wire
   }
 
   /** Of every SharedWorker of the browser, with the people whose contexts they belong to told apart by `origin`. */
@@ -23,9 +23,10 @@ export class Inspector {
           targetId,
           flatten: false,
         })
-        const inspector = new Inspector((message) =>
-          session.send('Target.sendMessageToTarget', { sessionId, message }),
-        )
+        const inspector = new Inspector({
+          post: (message) => session.send('Target.sendMessageToTarget', { sessionId, message }),
+          close: () => session.send('Target.detachFromTarget', { sessionId }),
+        })
         // Chrome DevTools Protocol, Target domain: answers to `sendMessageToTarget` come as this event.
         session.on('Target.receivedMessageFromTarget', ({ sessionId: from, message }) => {
           if (from === sessionId) inspector.#receive(message)
@@ -38,8 +39,13 @@ export class Inspector {
   /** @param url what Node prints when its inspector listens */
   static async ofNode(url: string): Promise<Inspector> {
     const socket = new WebSocket(url)
-    const inspector = new Inspector((message) => {
-      socket.send(message)
+    const inspector = new Inspector({
+      post: (message) => {
+        socket.send(message)
+      },
+      close: () => {
+        socket.close()
+      },
     })
     socket.addEventListener('message', ({ data }) => {
       inspector.#receive(String(data))
@@ -55,7 +61,7 @@ export class Inspector {
     const id = ++this.#lastId
     const answer = Promise.withResolvers<unknown>()
     this.#waiting.set(id, answer)
-    await this.#post(JSON.stringify({ id, method, params }))
+    await this.#wire.post(JSON.stringify({ id, method, params }))
     return (await answer.promise) as T
   }
 
@@ -92,6 +98,10 @@ export class Inspector {
     return result.value
   }
 
+  async close(): Promise<void> {
+    await this.#wire.close()
+  }
+
   #receive(message: string): void {
     const { id, result, error } = JSON.parse(message) as Answer
     const waiting = this.#waiting.get(id)
@@ -99,6 +109,12 @@ export class Inspector {
     if (error === undefined) waiting?.resolve(result)
     else waiting?.reject(new Error(error.message))
   }
+}
+
+/** Carries messages of the Chrome DevTools Protocol to one target. */
+interface Wire {
+  post(message: string): unknown
+  close(): unknown
 }
 
 interface Answer {

@@ -15,6 +15,7 @@ export class Relay implements AsyncDisposable {
   readonly #dataFolder: string
   readonly #args: readonly string[]
   #process: ChildProcess | null = null
+  #inspector: Inspector | null = null
   #log = ''
 
   private constructor(port: number, dataFolder: string, args: readonly string[]) {
@@ -62,12 +63,12 @@ export class Relay implements AsyncDisposable {
     }
   }
 
-  /** Opens its inspector, which costs it nothing until then. */
+  /** Opens its inspector, which costs it nothing until then; closed with the relay. */
   async inspect(): Promise<Inspector> {
     process.kill(this.pid, 'SIGUSR1')
     for (;;) {
       const [url] = /ws:\/\/127\.0\.0\.1:\S+/.exec(this.#log) ?? []
-      if (url !== undefined) return await Inspector.ofNode(url)
+      if (url !== undefined) return (this.#inspector = await Inspector.ofNode(url))
       await delay(50)
     }
   }
@@ -85,6 +86,9 @@ export class Relay implements AsyncDisposable {
   async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#process
     this.#process = null
+    // A Node process that ends waits for its inspector to be left.
+    await this.#inspector?.close()
+    this.#inspector = null
     if (child?.exitCode !== null) return
     const ended = once(child, 'exit')
     child.kill(signal)
