@@ -72,13 +72,13 @@ export class Directory {
     try {
       const peer = parsePeerId(connection.remotePeer.toString())
       while (stream.readStatus === 'readable') {
-        const frame = await frames.read({ signal: this.#within(DIRECTORY_IDLE_MS) })
+        const frame = await this.#within(DIRECTORY_IDLE_MS, (signal) => frames.read({ signal }))
         const response = await this.#respond(peer, directoryRequest.decode(frame.subarray()))
-        await frames.write(directoryResponse.encode(response), {
-          signal: this.#within(DIRECTORY_IDLE_MS),
-        })
+        await this.#within(DIRECTORY_IDLE_MS, (signal) =>
+          frames.write(directoryResponse.encode(response), { signal }),
+        )
       }
-      await stream.close({ signal: this.#within(DIRECTORY_IDLE_MS) })
+      await this.#within(DIRECTORY_IDLE_MS, (signal) => stream.close({ signal }))
     } catch (error) {
       if (error instanceof StarlingError) this.#components.refusals.count('directory-invalid')
       stream.abort(error instanceof Error ? error : new Error(String(error)))
@@ -122,7 +122,9 @@ export class Directory {
   async #spread(peer: PeerIdString, record: Uint8Array): Promise<void> {
     const { dht, log } = this.#components
     try {
-      const relays = await putIntoDht(dht, peer, record, this.#within(LOOKUP_TIMEOUT_MS))
+      const relays = await this.#within(LOOKUP_TIMEOUT_MS, (signal) =>
+        putIntoDht(dht, peer, record, signal),
+      )
       log.debug(`a record reached ${relays} other relays`)
     } catch (error) {
       log.debug(`a record did not reach the DHT: ${String(error)}`)
@@ -134,7 +136,7 @@ export class Directory {
     const held = records.get(peer)
     if (held !== null) return { type: 'found', record: held }
     try {
-      const found = await getFromDht(dht, peer, this.#within(LOOKUP_TIMEOUT_MS))
+      const found = await this.#within(LOOKUP_TIMEOUT_MS, (signal) => getFromDht(dht, peer, signal))
       return found === null ? { type: 'unknown' } : { type: 'found', record: found }
     } catch (error) {
       log.debug(`a lookup found nothing: ${String(error)}`)
@@ -142,7 +144,16 @@ export class Directory {
     }
   }
 
-  #within(timeoutMs: number): AbortSignal {
-    return AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(timeoutMs)])
+  /** Does this with a signal that says when its time is over, or the relay stops. */
+  async #within<T>(timeoutMs: number, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const limit = new AbortController()
+    const cancel = this.#components.clock.after(timeoutMs, () => {
+      limit.abort()
+    })
+    try {
+      return await act(AbortSignal.any([this.#stopping.signal, limit.signal]))
+    } finally {
+      cancel()
+    }
   }
 }

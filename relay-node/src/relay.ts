@@ -17,6 +17,7 @@ import { addressesOf, relayNode } from './node.ts'
 import {
   COSTLY_LIMITS,
   type CostlyLimits,
+  MAX_DIRECTORY_RECORDS,
   MAX_WEBRTC_HANDSHAKES_PER_MINUTE,
   SOCKETS_PER_CONNECTION,
 } from './limits.ts'
@@ -104,7 +105,7 @@ export async function createRelay(
     stops.push(() => close(server))
 
     const asker = new DhtAsker({ refusals: refused, clock })
-    const records = new PeerRecords({ clock })
+    const records = new PeerRecords({ clock }, { max: MAX_DIRECTORY_RECORDS })
     let mesh: RelayMesh | null = null
     const isChosen = (peer: string): boolean => mesh?.trusts(peer) === true
     const peers = new BoundedPeers({

@@ -8,7 +8,6 @@ import {
   validatePeerRecord,
 } from '#lib/protocol/peer-record.ts'
 import { StaleRecordError } from '../errors.ts'
-import { MAX_DIRECTORY_RECORDS } from '../limits.ts'
 
 interface Held {
   bytes: Uint8Array
@@ -22,10 +21,13 @@ interface Held {
  */
 export class PeerRecords {
   readonly #clock: Pick<Clock, 'now'>
+  /** Records held at once; the one published longest ago goes for another. */
+  readonly #max: number
   readonly #held = new Map<string, Held>()
 
-  constructor(components: { clock: Pick<Clock, 'now'> }) {
+  constructor(components: { clock: Pick<Clock, 'now'> }, init: { max: number }) {
     this.#clock = components.clock
+    this.#max = init.max
   }
 
   /** The record of `peer`, still valid, or `null`. */
@@ -46,7 +48,7 @@ export class PeerRecords {
     this.#requireNewest(peer, sequence)
     this.#held.delete(peer)
     this.#held.set(peer, { bytes, sequence, expiresAtMs })
-    if (this.#held.size > MAX_DIRECTORY_RECORDS) {
+    if (this.#held.size > this.#max) {
       const [oldest] = this.#held.keys()
       if (oldest !== undefined) this.#held.delete(oldest)
     }
