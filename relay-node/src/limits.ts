@@ -149,6 +149,7 @@ export interface CostlyLimits {
   pendingConnections: number
   handshakeTimeoutMs: number
   slowReaderTimeoutMs: number
+  circuitTimeoutMs: number
   circuitBytes: bigint
   circuitDurationMs: number
 }
@@ -158,6 +159,7 @@ export const COSTLY_LIMITS: CostlyLimits = {
   pendingConnections: MAX_PENDING_CONNECTIONS,
   handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
   slowReaderTimeoutMs: SLOW_READER_TIMEOUT_MS,
+  circuitTimeoutMs: CIRCUIT_TIMEOUT_MS,
   circuitBytes: CIRCUIT_BYTES,
   circuitDurationMs: CIRCUIT_DURATION_MS,
 }

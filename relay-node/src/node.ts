@@ -121,7 +121,7 @@ export async function relayNode(components: NodeComponents, init: NodeInit): Pro
       ping: ping({ maxInboundStreams: 8, maxOutboundStreams: 8 }),
       autonat: autoNAT(),
       relay: circuitRelayServer({
-        hopTimeout: limits.CIRCUIT_TIMEOUT_MS,
+        hopTimeout: costly.circuitTimeoutMs,
         maxInboundHopStreams: limits.MAX_CIRCUITS_PER_CONNECTION,
         maxOutboundStopStreams: limits.MAX_CIRCUITS_PER_CONNECTION,
         reservations: {

@@ -1,7 +1,9 @@
 import type { Stream } from '@libp2p/interface'
+import { RELAY_V2_HOP_CODEC, RELAY_V2_STOP_CODEC } from '@libp2p/circuit-relay-v2'
 import { expect, test } from 'vitest'
+import { MAX_CIRCUITS_PER_CONNECTION } from '#relay/limits.ts'
 import { circuitClient, openCircuit } from './circuits.ts'
-import { startRelay } from './harness.ts'
+import { soon, startRelay, stockClient, webSocketOf } from './harness.ts'
 
 /** Resolves once this much has come. */
 async function received(stream: Stream, bytes: number): Promise<void> {
@@ -49,4 +51,43 @@ test('a circuit carries as many bytes as allowed, both ways together, and not on
 test('a circuit ends when its time is over', async () => {
   const { near, far } = await circuit({ circuitDurationMs: 100 })
   await Promise.all([ended(near), ended(far)])
+})
+
+test('one connection opens as many circuits at once as allowed, and another when one has ended', async () => {
+  const relay = await startRelay()
+  // Two, because as many as that end at one connection, too.
+  const called = [
+    await circuitClient(relay, () => undefined),
+    await circuitClient(relay, () => undefined),
+  ]
+  const caller = await circuitClient(relay, () => undefined)
+  const circuits: Stream[] = []
+  const open = (n: number): Promise<Stream> => openCircuit(caller, called[n % 2]!, relay)
+  for (let n = 0; n < MAX_CIRCUITS_PER_CONNECTION; n += 1) circuits.push(await open(n))
+  await expect(open(0)).rejects.toThrow(/reset|closed/)
+  expect(circuits.filter(({ status }) => status === 'open')).toHaveLength(circuits.length)
+
+  circuits[0]?.abort(new Error('no longer needed'))
+  await soon(() => open(0).then(({ status }) => status, String)).toBe('open')
+})
+
+test('a circuit whose other side does not answer in time is refused', async () => {
+  const relay = await startRelay([], { circuitTimeoutMs: 500 })
+  const called = await circuitClient(relay, () => undefined)
+  await called.unhandle(RELAY_V2_STOP_CODEC)
+  const asked = Promise.withResolvers<unknown>()
+  await called.handle(RELAY_V2_STOP_CODEC, asked.resolve)
+  const caller = await circuitClient(relay, () => undefined)
+  await Promise.all([
+    asked.promise,
+    expect(openCircuit(caller, called, relay)).rejects.toThrow('refused'),
+  ])
+})
+
+test('who opens the stream for a circuit and asks for none in time is reset', async () => {
+  const relay = await startRelay([], { circuitTimeoutMs: 500 })
+  const client = await stockClient()
+  const stream = await client.dialProtocol(webSocketOf(relay), RELAY_V2_HOP_CODEC)
+  await ended(stream)
+  expect(stream.status).toBe('reset')
 })

@@ -38,7 +38,8 @@ export async function circuitClient(
     { maxInboundStreams: 256 },
   )
   await client.dial(address)
-  await hop(client, relay, HOP_RESERVE)
+  const reserved = await hop(client, relay, HOP_RESERVE)
+  await reserved.close()
   return client
 }
 
