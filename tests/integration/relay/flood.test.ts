@@ -1,13 +1,19 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import type { StreamMuxer } from '@libp2p/interface'
+import { type Stream, stop, type StreamMuxer } from '@libp2p/interface'
 import { WebSocket } from 'ws'
+import { DIRECTORY_PROTOCOL } from '#lib/protocol/directory.ts'
+import { DHT_PROTOCOL } from '#relay/dht/index.ts'
 import {
+  HEADERS_TIMEOUT_MS,
+  MAX_DHT_STREAMS,
+  MAX_DIRECTORY_STREAMS,
   MAX_FRAME_BEFORE_AUTHENTICATION_BYTES,
   MAX_FRAME_BYTES,
   MAX_FRAME_FRAGMENTS,
   MAX_STREAMS_PER_CONNECTION,
+  REQUEST_TIMEOUT_MS,
   SOCKETS_PER_CONNECTION,
 } from '#relay/limits.ts'
 import type { Relay } from '#relay/relay.ts'
@@ -81,6 +87,43 @@ test('as many connections in all as allowed, and the next is refused', async () 
   first?.socket.terminate()
   await once(first!.socket, 'close')
   await stillServes(relay)
+})
+
+test('as many sockets in all as allowed, also those that say nothing', async () => {
+  const relay = await startRelay(['--max-connections', '2'])
+  const sockets = Array.from({ length: 2 * SOCKETS_PER_CONNECTION + 1 }, () => {
+    const socket = connect(relay.port, '127.0.0.1')
+    onTestFinished(() => {
+      socket.destroy()
+    })
+    return socket
+  })
+  await Promise.race(sockets.map((socket) => once(socket, 'close')))
+  expect(await refused(relay, 'connections-total')).toBe(1)
+  expect(sockets.filter(({ destroyed }) => !destroyed)).toHaveLength(2 * SOCKETS_PER_CONNECTION)
+})
+
+test('who takes too long for the headers of a request, or for all of it, is cut', async () => {
+  const relay = await startRelay()
+  /** How long the relay waits after these bytes, in ms. */
+  const patience = async (bytes: string): Promise<number> => {
+    const socket = connect(relay.port, '127.0.0.1')
+    onTestFinished(() => {
+      socket.destroy()
+    })
+    const beganAtMs = performance.now()
+    socket.resume().write(bytes)
+    await once(socket, 'close')
+    return performance.now() - beganAtMs
+  }
+  const head = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n'
+  const [headers, whole] = await Promise.all([
+    patience(head),
+    patience(`${head}Content-Length: 2\r\n\r\nx`),
+  ])
+  expect(headers).toBeGreaterThanOrEqual(HEADERS_TIMEOUT_MS)
+  expect(headers).toBeLessThan(REQUEST_TIMEOUT_MS)
+  expect(whole).toBeGreaterThanOrEqual(REQUEST_TIMEOUT_MS)
 })
 
 test('a malformed frame before any handshake ends only its connection', async () => {
@@ -197,6 +240,28 @@ test('streams of one connection beyond the limit are reset and counted', async (
   ).toBeGreaterThanOrEqual(8)
   await stillServes(relay)
 })
+
+test.each([
+  ['DHT', DHT_PROTOCOL, MAX_DHT_STREAMS],
+  ['directory', DIRECTORY_PROTOCOL, MAX_DIRECTORY_STREAMS],
+])(
+  'a connection has as many streams to the %s as allowed, and the next is reset',
+  async (_what, protocol, max) => {
+    const relay = await startRelay()
+    const client = await stockClient()
+    // It would ask the relay of its own accord.
+    await stop(client.services.dht)
+    const open = (): Promise<Stream> =>
+      client.dialProtocol(webSocketOf(relay), protocol, { maxOutboundStreams: max + 1 })
+    const streams: Stream[] = []
+    while (streams.length < max) streams.push(await open())
+    const oneMore = await open()
+    await soon(() => oneMore.status).toBe('reset')
+    expect(streams.filter(({ status }) => status === 'open')).toHaveLength(max)
+    streams[0]?.abort(new Error('no longer needed'))
+    await soon(async () => (await open()).status).toBe('open')
+  },
+)
 
 test('when a peer connects too often its oldest connection goes', async () => {
   const relay = await startRelay()
