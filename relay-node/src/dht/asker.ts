@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { StreamHandler, StreamHandlerOptions } from '@libp2p/interface'
+import type { Stream, StreamHandler, StreamHandlerOptions } from '@libp2p/interface'
 import type { Registrar } from '@libp2p/interface-internal'
+import { LengthPrefixedDecoder } from '@libp2p/utils'
 import type { Clock } from '#lib/protocol/seams.ts'
 import { QuotaError } from '../errors.ts'
 import { MAX_DHT_REQUESTS_PER_MINUTE } from '../limits.ts'
@@ -52,16 +53,38 @@ export class DhtAsker {
     }
   }
 
-  /** Clients open one stream for each request. */
   #naming(handler: StreamHandler): StreamHandler {
     return (stream, connection) => {
       const peer = connection.remotePeer.toString()
-      if (this.#requests.allow(peer)) {
-        return this.#asking.run(peer, () => handler(stream, connection))
-      }
-      this.#refusals.count('dht-requests')
-      stream.abort(new QuotaError(`more than ${MAX_DHT_REQUESTS_PER_MINUTE} DHT requests a minute`))
-      return undefined
+      // The first request: whoever opens a stream asks something, or takes a place for nothing.
+      if (!this.#allow(peer, stream)) return undefined
+      this.#countFurther(peer, stream)
+      return this.#asking.run(peer, () => handler(stream, connection))
     }
+  }
+
+  /** Clients open a stream for each request; kad-dht answers as many as come on one. */
+  #countFurther(peer: string, stream: Stream): void {
+    const frames = new LengthPrefixedDecoder()
+    let first = true
+    stream.addEventListener('message', ({ data }) => {
+      try {
+        const requests = frames.decode(data)
+        while (requests.next().done !== true) {
+          if (!first && !this.#allow(peer, stream)) return
+          first = false
+        }
+      } catch (error) {
+        stream.abort(error instanceof Error ? error : new Error(String(error)))
+      }
+    })
+  }
+
+  /** Whether this peer may ask once more; ends the stream when not. */
+  #allow(peer: string, stream: Stream): boolean {
+    if (this.#requests.allow(peer)) return true
+    this.#refusals.count('dht-requests')
+    stream.abort(new QuotaError(`more than ${MAX_DHT_REQUESTS_PER_MINUTE} DHT requests a minute`))
+    return false
   }
 }

@@ -15,9 +15,13 @@ import { systemClock } from '#lib/protocol/seams.ts'
 import { signedBytes, type Signer } from '#lib/protocol/signed.ts'
 import { generateKeyPair, publicKeyToProtobuf } from '@libp2p/crypto/keys'
 import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
-import type { Ed25519PrivateKey } from '@libp2p/interface'
+import { type Ed25519PrivateKey, stop } from '@libp2p/interface'
 import { DHT_PROTOCOL } from '#relay/dht/index.ts'
-import { MAX_DHT_RECORDS_PER_PEER, RELAY_CHECK_MS } from '#relay/limits.ts'
+import {
+  MAX_DHT_RECORDS_PER_PEER,
+  MAX_DHT_REQUESTS_PER_MINUTE,
+  RELAY_CHECK_MS,
+} from '#relay/limits.ts'
 import type { Relay } from '#relay/relay.ts'
 import { signerOf } from '../../fixtures/signers.ts'
 import {
@@ -29,6 +33,9 @@ import {
   webSocketOf,
   soon,
 } from './harness.ts'
+
+/** kad-dht's request for the peers nearest to a key: fields 1, `type`, FIND_NODE, and 2, `key`, of four bytes. */
+const FIND_NODE = Uint8Array.of(0x08, 4, 0x12, 4, 1, 2, 3, 4)
 
 interface Person {
   client: StockClient
@@ -187,6 +194,24 @@ describe('the DHT', () => {
     expect(await relay.registry.getSingleMetricAsString('starling_relay_dht_records')).toContain(
       `starling_relay_dht_records ${MAX_DHT_RECORDS_PER_PEER}`,
     )
+  })
+
+  test('answers so many requests of one peer a minute, also on one stream', async () => {
+    const nowMs = Date.now()
+    // Always the same minute, however long this takes.
+    const relay = await startRelay([], { clock: { ...systemClock, now: () => nowMs } })
+    const client = await stockClient()
+    // It would ask the relay of its own accord.
+    await stop(client.services.dht)
+    const frames = lpStream(await client.dialProtocol(webSocketOf(relay), DHT_PROTOCOL))
+    const ask = async (): Promise<unknown> => {
+      await frames.write(FIND_NODE)
+      return await frames.read()
+    }
+    for (let n = 0; n < MAX_DHT_REQUESTS_PER_MINUTE; n += 1) await ask()
+    expect(await refused(relay, 'dht-requests')).toBe(0)
+    await expect(ask()).rejects.toThrow()
+    expect(await refused(relay, 'dht-requests')).toBe(1)
   })
 
   test('keeps of somebody who came and says to be a relay no more than of others', async () => {

@@ -22,7 +22,10 @@ test('the DHT answers a peer as often a minute as allowed, and knows who asks', 
     asked.push(asker.current())
   })
   let resets = 0
-  const stream = { abort: () => (resets += 1) } as unknown as Stream
+  const stream = {
+    abort: () => (resets += 1),
+    addEventListener: () => undefined,
+  } as unknown as Stream
   const ask = (peer: string): void => {
     void registered?.(stream, { remotePeer: peer } as unknown as Connection)
   }
