@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
-import { MAX_CLOCK_JUMP, type Chains } from '#lib/delivery/chain.ts'
+import { MAX_CLOCK_JUMP, MAX_PAST_CHAINS, type Chains } from '#lib/delivery/chain.ts'
 import { Delivery, MAX_EARLY } from '#lib/delivery/delivery.ts'
 import {
   decodeEnvelope,
@@ -14,7 +14,7 @@ import { plainSealer } from '#lib/delivery/seams.ts'
 import type { Channel } from '#lib/p2p/api.ts'
 import { WINDOW } from '#lib/delivery/session.ts'
 import { InvalidDataError, StarlingError, StorageFullError } from '#lib/protocol/errors.ts'
-import { chainIdOf, type MessageId, type PeerIdString } from '#lib/protocol/ids.ts'
+import { chainIdOf, type ChainId, type MessageId, type PeerIdString } from '#lib/protocol/ids.ts'
 import { FakeNetwork, settled, silentLogger, type FakeHost } from '../../fixtures/fake-network.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { MemoryDeliveryStore } from '../../fixtures/memory-delivery-store.ts'
@@ -416,6 +416,20 @@ test('what waits behind a gap is shown when its chain ends', async () => {
   // The old chain cannot be taken up again.
   await puppet.say(message(puppet.next(3)))
   expect(texts(anna)).toEqual(['message 2'])
+})
+
+test('as many ended chains as allowed are remembered, and the one that ended first is forgotten', async () => {
+  const puppet = await Puppet.at()
+  const begin = async (byte: number): Promise<ChainId | undefined> => {
+    const chain = chainIdOf(new Uint8Array(16).fill(byte))
+    await puppet.say({ type: 'hello', mine: { chain, sequence: 0 }, yours: null })
+    return (await standing(anna)).theirs?.chain
+  }
+  const first = await begin(100)
+  for (let ended = 1; ended <= MAX_PAST_CHAINS; ended += 1) await begin(100 + ended)
+  expect(await begin(100)).not.toBe(first)
+  await begin(200)
+  expect(await begin(100)).toBe(first)
 })
 
 test.each<[string, (puppet: Puppet) => Frame | Uint8Array]>([

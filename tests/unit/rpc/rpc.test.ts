@@ -10,15 +10,24 @@ import { RpcClient } from '../../../src/lib/rpc/client.ts'
 import {
   ErrorClasses,
   HostGoneError,
+  MAX_ERROR_TEXT,
   RemoteError,
   UnknownMethodError,
 } from '../../../src/lib/rpc/errors.ts'
-import { MAX_CREDIT, MAX_OPEN } from '../../../src/lib/rpc/messages.ts'
+import { MAX_ARGUMENTS, MAX_CREDIT, MAX_OPEN } from '../../../src/lib/rpc/messages.ts'
 import type { MethodTable } from '../../../src/lib/rpc/methods.ts'
 import { RpcServer } from '../../../src/lib/rpc/server.ts'
 
 class KnownError extends StarlingError {
   override readonly name = 'KnownError'
+}
+
+class LongError extends StarlingError {
+  override readonly name = 'LongError'
+
+  constructor() {
+    super('x'.repeat(MAX_ERROR_TEXT + 1))
+  }
 }
 
 class StrangeError extends StarlingError {
@@ -28,7 +37,7 @@ class StrangeError extends StarlingError {
 interface Api {
   numbers: {
     add(a: number, b: number, options?: AbortOptions): Promise<number>
-    fail(how: 'known' | 'strange', options?: AbortOptions): Promise<never>
+    fail(how: 'known' | 'strange' | 'long', options?: AbortOptions): Promise<never>
     never(options?: AbortOptions): Promise<void>
     watchCount(options?: AbortOptions): AsyncIterable<number>
     chunks(count: number, options?: AbortOptions): AsyncIterable<Uint8Array>
@@ -63,7 +72,8 @@ class Numbers {
     return Promise.resolve(a + b)
   }
 
-  fail(how: 'known' | 'strange'): Promise<never> {
+  fail(how: 'known' | 'strange' | 'long'): Promise<never> {
+    if (how === 'long') return Promise.reject(new LongError())
     return Promise.reject(how === 'known' ? new KnownError('so') : new StrangeError('odd'))
   }
 
@@ -145,6 +155,30 @@ test('an error of an unknown class keeps its name', async () => {
   const error: unknown = await api.fail('strange').catch((reason: unknown) => reason)
   expect(error).toBeInstanceOf(RemoteError)
   expect(error).toMatchObject({ name: 'StrangeError', message: 'odd' })
+})
+
+test("an error's text is cut to its longest length", async () => {
+  const { api } = connected()
+  await expect(api.fail('long')).rejects.toThrow(
+    new RemoteError('LongError', 'x'.repeat(MAX_ERROR_TEXT)),
+  )
+})
+
+test('a call has as many arguments as allowed', () => {
+  const { server } = connected()
+  const call = (count: number) => ({
+    type: 'call',
+    id: 1,
+    component: 'numbers',
+    method: 'add',
+    args: Array.from({ length: count }, () => 1),
+  })
+  expect(() => {
+    server.receive(call(MAX_ARGUMENTS))
+  }).not.toThrow()
+  expect(() => {
+    server.receive(call(MAX_ARGUMENTS + 1))
+  }).toThrow(InvalidDataError)
 })
 
 test('aborting a call rejects it and reaches the host', async () => {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   MAX_PREVIEW_CHARS,
   MAX_TEXT_BYTES,
+  MAX_WINDOW_SIDE,
   type Conversation,
   type TimelinePage,
   type TimelineWindow,
@@ -260,6 +261,15 @@ describe('a window on a timeline', () => {
       false,
       false,
     ])
+  })
+
+  test('has as many messages on either side as allowed', async () => {
+    while (ids.length < 2 * MAX_WINDOW_SIDE + 3) ids.push(await say(anna, anna.peer, '.'))
+    const around = ids[MAX_WINDOW_SIDE + 1]!
+    const window = { around, before: MAX_WINDOW_SIDE + 1, after: MAX_WINDOW_SIDE + 1 }
+    const page = await timeline(anna, anna.peer, () => true, window)
+    expect(page.items.map(({ id }) => id)).toEqual(ids.slice(1, -1))
+    expect([page.hasOlder, page.hasNewer]).toEqual([true, true])
   })
 
   test('follows the end, and stays where it is elsewhere', async () => {

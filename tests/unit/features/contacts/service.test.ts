@@ -8,7 +8,11 @@ import {
   helloCodec,
   MAX_HELLOS_PER_MINUTE,
 } from '#lib/features/contacts/protocol.ts'
-import { MAX_NEW_REQUESTS_PER_MINUTE, MAX_REQUESTS } from '#lib/features/contacts/service.ts'
+import {
+  MAX_NEW_REQUESTS_PER_MINUTE,
+  MAX_NOTE_CHARS,
+  MAX_REQUESTS,
+} from '#lib/features/contacts/service.ts'
 import { DexieContactsStore } from '#lib/features/contacts/store.ts'
 import type { Channel } from '#lib/p2p/api.ts'
 import { FakeNetwork, settled } from '../../../fixtures/fake-network.ts'
@@ -189,6 +193,17 @@ test('what I call somebody and note about them stays with me', async () => {
   await anna.contacts.setAlias(ben.peer, ' ')
   expect((await contact(anna, ben)).alias).toBeNull()
   await expect(anna.contacts.setNote(anna.peer, '')).rejects.toThrow(UnknownContactError)
+})
+
+test('a note is kept up to its longest length, and what is beyond is cut off', async () => {
+  await befriend(network, anna, ben)
+  for (const [chars, kept] of [
+    [MAX_NOTE_CHARS, MAX_NOTE_CHARS],
+    [MAX_NOTE_CHARS + 1, MAX_NOTE_CHARS],
+  ] as const) {
+    await anna.contacts.setNote(ben.peer, 'x'.repeat(chars))
+    expect((await contact(anna, ben)).note).toHaveLength(kept)
+  }
 })
 
 test('a blocked person is refused at the connection, also after a restart', async () => {
