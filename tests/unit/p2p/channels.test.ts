@@ -1,6 +1,7 @@
+import type { Stream } from '@libp2p/interface'
 import { expect, test } from 'vitest'
 import type { Channel } from '../../../src/lib/p2p/api.ts'
-import { OPEN_GRACE_MS } from '../../../src/lib/p2p/channels/channels.ts'
+import { OPEN_GRACE_MS, OPEN_TIMEOUT_MS } from '../../../src/lib/p2p/channels/channels.ts'
 import { encodeCredit } from '../../../src/lib/p2p/channels/frames.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { connect, FakeSide, LARGER, SMALLER } from './fake-network.ts'
@@ -38,6 +39,13 @@ async function echo(from: Channel, to: Channel, text: string): Promise<string> {
   await from.send(new TextEncoder().encode(text))
   for await (const frame of to.frames()) return new TextDecoder().decode(frame)
   return 'ended'
+}
+
+async function ended(stream: Stream): Promise<void> {
+  if (stream.status !== 'open') return
+  await new Promise((resolve) => {
+    stream.addEventListener('close', resolve)
+  })
 }
 
 function sides() {
@@ -139,6 +147,37 @@ test('a peer that is no longer wanted when it is ready gets no channel', async (
   await new Promise((resolve) => {
     stream.addEventListener('close', resolve)
   })
+  expect(theirs.channels).toEqual([])
+})
+
+test('a channel that the peer does not take in time is given up', async () => {
+  const { clock, small, large } = sides()
+  const ours = await serve(small)
+  const connection = connect(small, large, 'direct')
+  const asked = new Promise<Stream>((resolve) => {
+    connection.other!.arrive = (_protocol, stream) => {
+      resolve(stream)
+    }
+  })
+  const stream = await asked
+  await new Promise((resolve) => setImmediate(resolve))
+  clock.advance(OPEN_TIMEOUT_MS - 1)
+  expect(stream.status).toBe('open')
+  clock.advance(1)
+  await ended(stream)
+  expect(ours.channels).toEqual([])
+})
+
+test('a channel that the peer opens and leaves is given up in time', async () => {
+  const { clock, small, large } = sides()
+  const theirs = await serve(large)
+  const { signal } = new AbortController()
+  const stream = await connect(small, large, 'direct').newStream(PROTOCOL, { signal })
+  await new Promise((resolve) => setImmediate(resolve))
+  clock.advance(OPEN_TIMEOUT_MS - 1)
+  expect(stream.status).toBe('open')
+  clock.advance(1)
+  await ended(stream)
   expect(theirs.channels).toEqual([])
 })
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Discovery } from '../../../src/lib/p2p/discovery/discovery.ts'
+import { DHT_TIMEOUT_MS, Discovery } from '../../../src/lib/p2p/discovery/discovery.ts'
 import type { Node } from '../../../src/lib/p2p/node.ts'
 import type { RelayBook } from '../../../src/lib/p2p/relay-book/relay-book.ts'
 import { sealPeerRecord } from '../../../src/lib/protocol/peer-record.ts'
@@ -45,5 +45,45 @@ test('a record that the full disk does not take leads to the peer all the same',
   }
 
   expect(stages).toEqual([[], [relay]])
+  expect(clock.pending).toBe(0)
+})
+
+test('a lookup in the DHT is given up in time, and what it found until then counts', async () => {
+  const clock = new ManualClock()
+  const { peer, ...signer } = await signerOf(1)
+  const relay = '/dns/relay.example/tcp/443/tls/ws'
+  const [sequence, expiresAtMs] = [clock.now(), clock.now() + 60_000]
+  const record = await sealPeerRecord({ peer, relays: [relay], sequence, expiresAtMs }, signer)
+  const discovery = new Discovery({
+    relays: { reservedConnections: () => [] } as unknown as RelayBook,
+    records: { get: () => Promise.resolve(undefined), put: () => Promise.resolve() },
+    clock,
+    random: systemRandom,
+    log: silent,
+  })
+  const asked = Promise.withResolvers<AbortSignal>()
+  discovery.attach({
+    dht: {
+      async *records(_peer: unknown, { signal }: { signal: AbortSignal }) {
+        yield record
+        asked.resolve(signal)
+        await new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            reject(signal.reason as Error)
+          })
+        })
+      },
+    },
+  } as unknown as Node)
+  const stages = discovery.relaysOf(peer, [], new AbortController().signal)[Symbol.asyncIterator]()
+  await stages.next()
+  const found = stages.next()
+
+  const signal = await asked.promise
+  clock.advance(DHT_TIMEOUT_MS - 1)
+  expect(signal.aborted).toBe(false)
+  clock.advance(1)
+
+  expect((await found).value).toEqual([relay])
   expect(clock.pending).toBe(0)
 })

@@ -3,11 +3,17 @@ import { TypedEventEmitter } from 'main-event'
 import { expect, test } from 'vitest'
 import type { WebRtcBridge, WebRtcBridgeEvents } from '../../../src/lib/p2p/api.ts'
 import type { Discovery } from '../../../src/lib/p2p/discovery/discovery.ts'
-import { Keeper, MAX_STRANGERS, WAKE_PING_TIMEOUT_MS } from '../../../src/lib/p2p/keeper/keeper.ts'
+import {
+  ATTEMPT_TIMEOUT_MS,
+  Keeper,
+  MAX_DIALS,
+  MAX_STRANGERS,
+  WAKE_PING_TIMEOUT_MS,
+} from '../../../src/lib/p2p/keeper/keeper.ts'
 import type { Node } from '../../../src/lib/p2p/node.ts'
 import { Pinger } from '../../../src/lib/p2p/ping.ts'
 import type { RelayBook } from '../../../src/lib/p2p/relay-book/relay-book.ts'
-import { peerIdOf } from '../../../src/lib/protocol/ids.ts'
+import { peerIdOf, type PeerIdString } from '../../../src/lib/protocol/ids.ts'
 import { systemRandom } from '../../../src/lib/protocol/seams.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { connect, type FakeConnection, FakeSide, LARGER, silent, SMALLER } from './fake-network.ts'
@@ -16,8 +22,11 @@ class FakeBridge extends TypedEventEmitter<WebRtcBridgeEvents> implements WebRtc
   readonly available = false
 }
 
-/** A keeper on the smaller peer's side; `lookups` counts how often it looked for somebody. */
-function keeping(browser: { offline: boolean } = { offline: false }) {
+/** A keeper on the smaller peer's side; `lookups` counts how often it looked for somebody, each time as `look` does. */
+function keeping(
+  browser: { offline: boolean } = { offline: false },
+  look: (signal: AbortSignal) => Promise<string[]> = () => Promise.resolve([]),
+) {
   const clock = new ManualClock()
   const small = new FakeSide(SMALLER, clock)
   const large = new FakeSide(LARGER, clock)
@@ -28,9 +37,9 @@ function keeping(browser: { offline: boolean } = { offline: false }) {
     links: small.links,
     relays: new EventTarget() as unknown as RelayBook,
     discovery: {
-      async *relaysOf() {
+      async *relaysOf(_peer: PeerIdString, _hints: string[], signal: AbortSignal) {
         lookups += 1
-        yield await Promise.resolve([])
+        yield await look(signal)
       },
     } as unknown as Discovery,
     bridge,
@@ -129,6 +138,30 @@ test('while the browser is offline somebody not found is left alone, until it is
   await keeper.wake()
   await settled()
   expect(lookups()).toBe(2)
+})
+
+test('as many are looked for at once as allowed; the next when one was not found in time', async () => {
+  const given: AbortSignal[] = []
+  const { clock, keeper, lookups } = keeping(undefined, (signal) => {
+    given.push(signal)
+    return new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => {
+        reject(signal.reason as Error)
+      })
+    })
+  })
+  keeper.want(LARGER)
+  clock.advance(1)
+  for (let n = 1; n <= MAX_DIALS; n += 1) keeper.want(peerIdOf(new Uint8Array(32).fill(n + 10)))
+  await settled()
+  expect(lookups()).toBe(MAX_DIALS)
+  clock.advance(ATTEMPT_TIMEOUT_MS - 2)
+  expect(given.map(({ aborted }) => aborted)).not.toContain(true)
+  clock.advance(1)
+  expect(given.filter(({ aborted }) => aborted)).toEqual([given[0]])
+  await settled()
+  expect(lookups()).toBe(MAX_DIALS + 1)
+  keeper.detach()
 })
 
 test('of too many strangers the one who came first goes, and none who is wanted', () => {

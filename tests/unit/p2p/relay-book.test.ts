@@ -1,35 +1,41 @@
-import type { Connection } from '@libp2p/interface'
-import { multiaddr } from '@multiformats/multiaddr'
+import type { Connection, PeerId } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { expect, test } from 'vitest'
 import type { RelayRow } from '../../../src/lib/db/schema.ts'
 import type { Node } from '../../../src/lib/p2p/node.ts'
 import { Pinger } from '../../../src/lib/p2p/ping.ts'
 import {
   MAX_LEARNED_FAILURES,
+  MAX_LEARNED_RELAYS,
   MAX_RETRY_ALONE_MS,
   RelayBook,
+  TARGET_RESERVATIONS,
 } from '../../../src/lib/p2p/relay-book/relay-book.ts'
+import { peerIdOf } from '../../../src/lib/protocol/ids.ts'
 import { StorageFullError } from '../../../src/lib/protocol/errors.ts'
 import { systemRandom } from '../../../src/lib/protocol/seams.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { LARGER, silent, SMALLER } from './fake-network.ts'
 
-/** A relay that is there and gives a place, until it is gone. */
-class AnsweringRelay {
+/** Relays at any address, each of which is there and gives a place, until it is gone. */
+class AnsweringRelays {
   connections: Connection[] = []
+  #answered = 0
   #onRemoved = (): void => undefined
 
-  connect(): Promise<Connection> {
+  connect([remoteAddr]: readonly Multiaddr[]): Promise<Connection> {
+    this.#answered += 1
+    const peer = peerIdOf(new Uint8Array(32).fill(this.#answered))
     const connection = {
-      id: 'one',
+      id: peer,
       status: 'open',
       direct: true,
       streams: [],
-      remotePeer: { toString: () => SMALLER },
-      remoteAddr: multiaddr('/dns4/relay.example/tcp/443/tls/ws'),
+      remotePeer: { toString: () => peer },
+      remoteAddr,
       newStream: () => Promise.resolve({ close: () => Promise.resolve() }),
     } as unknown as Connection
-    this.connections = [connection]
+    this.connections.push(connection)
     return Promise.resolve(connection)
   }
 
@@ -37,26 +43,27 @@ class AnsweringRelay {
     return Promise.resolve()
   }
 
-  hasReservation(): boolean {
-    return this.connections.length > 0
+  hasReservation(peer: PeerId): boolean {
+    return this.connections.some(({ remotePeer }) => remotePeer === peer)
   }
 
   addEventListener(_type: 'relay:removed', listener: () => void): void {
     this.#onRemoved = listener
   }
 
+  /** The one that answered first goes. */
   goAway(): void {
-    this.connections = []
+    this.connections.shift()
     this.#onRemoved()
   }
 }
 
-/** A book whose relays all refuse to be dialled, but for one that answers. */
+/** A book whose relays all refuse to be dialled, or all answer. */
 async function aBook(init: {
   origin: string | null
   offline?: boolean
   full?: boolean
-  answers?: AnsweringRelay
+  answers?: AnsweringRelays
 }) {
   const clock = new ManualClock()
   const rows = new Map<string, RelayRow>()
@@ -88,9 +95,9 @@ async function aBook(init: {
   let dials = 0
   const node = {
     libp2p: {
-      dial: () => {
+      dial: (to: readonly Multiaddr[]) => {
         dials += 1
-        return init.answers?.connect() ?? Promise.reject(new Error('no way'))
+        return init.answers?.connect(to) ?? Promise.reject(new Error('no way'))
       },
       getConnections: () => init.answers?.connections ?? [],
     },
@@ -139,7 +146,7 @@ test('while the browser is offline each relay is tried once, and at once when wo
 })
 
 test('a relay was last connected when it was lost, not when it was found', async () => {
-  const answers = new AnsweringRelay()
+  const answers = new AnsweringRelays()
   const { book, clock, rows } = await aBook({ origin: 'https://relay.example', answers })
   await settled()
   expect(book.state).toBe('online')
@@ -153,6 +160,25 @@ test('a relay was last connected when it was lost, not when it was found', async
   book.detach()
 })
 
+test('as many relays as needed give a place, and another when one of them is lost', async () => {
+  const answers = new AnsweringRelays()
+  const { book, dials } = await aBook({ origin: null, answers })
+  for (let n = 0; n <= TARGET_RESERVATIONS; n += 1) {
+    await book.add(`relay-${n}.example`)
+    await settled()
+  }
+  const states = () => book.statuses().map(({ state }) => state)
+  const places = Array<string>(TARGET_RESERVATIONS).fill('reserved')
+  expect(states()).toEqual([...places, 'idle'])
+  expect(dials()).toBe(TARGET_RESERVATIONS)
+
+  answers.goAway()
+  await settled()
+
+  expect(states()).toEqual(['idle', ...places])
+  book.detach()
+})
+
 test('a relay that led to somebody is kept, once, and not against the will of the person', async () => {
   const { book, rows } = await aBook({ origin: null })
   await book.keep('friend.example', to(SMALLER))
@@ -161,6 +187,34 @@ test('a relay that led to somebody is kept, once, and not against the will of th
   await book.remove('friend.example')
   await book.keep('friend.example', to(LARGER))
   expect(book.statuses()).toEqual([])
+  book.detach()
+})
+
+test('as many relays are learned as allowed; a person may add more', async () => {
+  const { book, rows } = await aBook({ origin: null })
+  for (let n = 0; n <= MAX_LEARNED_RELAYS; n += 1) {
+    await book.keep(`relay-${n}.example`, to(LARGER))
+  }
+  expect(rows.size).toBe(MAX_LEARNED_RELAYS)
+  expect(rows.has(`relay-${MAX_LEARNED_RELAYS}.example`)).toBe(false)
+  await book.add('mine.example')
+  expect(rows.size).toBe(MAX_LEARNED_RELAYS + 1)
+  book.detach()
+})
+
+test('a learned relay is forgotten when it failed as often in a row as allowed, not before', async () => {
+  const { book, clock, rows, dials } = await aBook({ origin: null })
+  await book.keep('friend.example', to(SMALLER))
+  await settled()
+  while (dials() < MAX_LEARNED_FAILURES - 1) {
+    clock.advance(MAX_RETRY_ALONE_MS)
+    await settled()
+  }
+  expect([...rows.keys()]).toEqual(['friend.example'])
+  clock.advance(MAX_RETRY_ALONE_MS)
+  await settled()
+  expect([...rows.keys()]).toEqual([])
+  expect(clock.pending).toBe(0)
   book.detach()
 })
 

@@ -3,7 +3,12 @@ import type { BridgedDataChannel } from '../../../../src/lib/p2p/rtc/data-channe
 import type { BridgedPeerConnection } from '../../../../src/lib/p2p/rtc/peer-connection.ts'
 import { RtcBridge, type RtcTab } from '../../../../src/lib/p2p/rtc/rtc-bridge.ts'
 import { InvalidDataError } from '../../../../src/lib/protocol/errors.ts'
-import type { FromBridge, ToBridge } from '../../../../src/lib/protocol/rtc-messages.ts'
+import {
+  type FromBridge,
+  MAX_CHANNELS,
+  MAX_CONNECTIONS,
+  type ToBridge,
+} from '../../../../src/lib/protocol/rtc-messages.ts'
 
 class FakeTab implements RtcTab {
   readonly id: string
@@ -153,6 +158,34 @@ test('a connection that lost its way is told once, and again when it does so aga
   say(tab, state(pc, 'connected'))
   say(tab, state(pc, 'disconnected'))
   expect(told).toBe(2)
+})
+
+test('a tab holds as many connections as allowed; the next fails, until one of them is closed', async () => {
+  const tab = new FakeTab('a')
+  const { make } = bridge(tab)
+  const made = (): number => tab.told.filter(({ type }) => type === 'create').length
+  const [first] = Array.from({ length: MAX_CONNECTIONS }, make)
+  expect(made()).toBe(MAX_CONNECTIONS)
+  await expect(make().createOffer()).rejects.toMatchObject({ name: 'InvalidStateError' })
+  first!.close()
+  make()
+  expect(made()).toBe(MAX_CONNECTIONS + 1)
+})
+
+test('a peer opens as many channels on a connection as allowed; the next is closed', () => {
+  const tab = new FakeTab('a')
+  const { say, make } = bridge(tab)
+  const connection = make()
+  let opened = 0
+  connection.addEventListener('datachannel', () => (opened += 1))
+  const { pc } = tab.last('create')
+  for (let n = 1; n <= MAX_CHANNELS + 1; n += 1) {
+    say(tab, { type: 'incoming', pc, channel: 2 * n, label: '', id: n })
+  }
+  expect(opened).toBe(MAX_CHANNELS)
+  expect(tab.told.filter(({ type }) => type === 'closeChannel')).toEqual([
+    { type: 'closeChannel', channel: 2 * (MAX_CHANNELS + 1) },
+  ])
 })
 
 test('a channel that never opens ends with an error, for those who wait for it', () => {
