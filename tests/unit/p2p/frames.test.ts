@@ -6,6 +6,7 @@ import {
   type Unit,
   UnitDecoder,
 } from '../../../src/lib/p2p/channels/frames.ts'
+import { ChannelProtocolError } from '../../../src/lib/p2p/errors.ts'
 
 const MAX = 1_000
 
@@ -51,6 +52,12 @@ test('bytes of any kind decode or are refused with an error of ours', () => {
         expect((error as Error).name).toMatch(/^(ChannelProtocolError|LimitExceededError)$/)
       }
     }),
+  )
+})
+
+test('a number padded with zeros is refused', () => {
+  expect(() => [...new UnitDecoder(MAX).push(Uint8Array.of(0, 0x80, 0))]).toThrow(
+    ChannelProtocolError,
   )
 })
 

@@ -91,6 +91,8 @@ export class UnitDecoder {
     }
     const [kind, ...digits] = this.#head
     this.#head = []
+    // The specification of varints forbids it, and the decoder has no error of ours for it.
+    if (byte === 0 && digits.length > 1) throw new ChannelProtocolError('number padded with zeros')
     const [value] = varint.decode(Uint8Array.from(digits))
     if (kind === CREDIT) return { type: 'credit', bytes: value }
     if (value > this.#maxFrameBytes) {

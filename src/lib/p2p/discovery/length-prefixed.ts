@@ -1,7 +1,7 @@
 /** One message on a stream: an unsigned varint of its length and that many bytes. */
 import type { Stream } from '@libp2p/interface'
 import { varint } from 'multiformats'
-import { LimitExceededError } from '../../protocol/errors.ts'
+import { InvalidDataError, LimitExceededError } from '../../protocol/errors.ts'
 import { NoAnswerError } from '../errors.ts'
 
 /** Lengths here stay below 2^28, which a varint of this many bytes reaches. */
@@ -15,7 +15,10 @@ export function encodeLengthPrefixed(bytes: Uint8Array): Uint8Array {
   return message
 }
 
-/** The next message. @throws LimitExceededError, NoAnswerError when the stream ends first, or the signal's reason. */
+/**
+ * The next message.
+ * @throws LimitExceededError, InvalidDataError, NoAnswerError when the stream ends first, or the signal's reason
+ */
 export function readLengthPrefixed(
   stream: Stream,
   maxBytes: number,
@@ -57,6 +60,8 @@ function cut(bytes: Uint8Array, maxBytes: number): Uint8Array | null {
     throw new LimitExceededError('length too long')
   }
   if (end === -1) return null
+  // The specification of varints forbids it, and the decoder has no error of ours for it.
+  if (end > 0 && bytes[end] === 0) throw new InvalidDataError('length padded with zeros')
   const [length, headBytes] = varint.decode(bytes)
   if (length > maxBytes) throw new LimitExceededError(`${length} bytes, ${maxBytes} are allowed`)
   return bytes.byteLength < headBytes + length ? null : bytes.slice(headBytes, headBytes + length)
