@@ -52,6 +52,8 @@ export class RtcBridge extends TypedEventEmitter<RtcBridgeEvents> {
   }
 
   add(tab: RtcTab): void {
+    const before = this.#tabs.get(tab.id)
+    if (before !== undefined) this.remove(before.tab)
     if (!tab.webrtc) return
     const bridge = new BridgeTab(
       (message, transfer) => {
@@ -67,16 +69,22 @@ export class RtcBridge extends TypedEventEmitter<RtcBridgeEvents> {
 
   /** @throws InvalidDataError when the message is not one of the protocol's. */
   receive(tab: RtcTab, message: unknown): void {
-    this.#tabs.get(tab.id)?.bridge.receive(message)
+    this.#entryOf(tab)?.bridge.receive(message)
   }
 
   remove(tab: RtcTab): void {
-    const entry = this.#tabs.get(tab.id)
+    const entry = this.#entryOf(tab)
     if (entry === undefined) return
     this.#tabs.delete(tab.id)
     const held = entry.bridge.connectionCount > 0
     entry.bridge.end()
     if (held || this.#tabs.size === 0) this.#changed()
+  }
+
+  /** Of this very tab: another may have come back by the same id before the first was seen to go. */
+  #entryOf(tab: RtcTab): { tab: RtcTab; bridge: BridgeTab } | undefined {
+    const entry = this.#tabs.get(tab.id)
+    return entry?.tab === tab ? entry : undefined
   }
 
   /** Null when no tab has WebRTC and room for one more. */

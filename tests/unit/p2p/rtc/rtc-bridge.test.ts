@@ -121,6 +121,26 @@ test.each([
   expect(events).toEqual(['close'])
 })
 
+test('a tab that came back by the same id is not taken for the one that goes', () => {
+  const before = new FakeTab('a')
+  const back = new FakeTab('a')
+  const { bridge: node, say, make } = bridge(before)
+  const lost = make()
+  node.add(back)
+  expect(lost.connectionState).toBe('closed')
+  const connection = make()
+  const { pc } = back.last('create')
+
+  say(before, state(pc, 'failed'))
+  node.remove(before)
+  expect(node.available).toBe(true)
+  expect(connection.connectionState).toBe('new')
+
+  node.remove(back)
+  expect(node.available).toBe(false)
+  expect(connection.connectionState).toBe('closed')
+})
+
 test('a call under way fails when its tab goes', async () => {
   const tab = new FakeTab('a')
   const { bridge: node, make } = bridge(tab)
