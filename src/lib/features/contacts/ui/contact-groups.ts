@@ -1,3 +1,4 @@
+import { fold } from '../../../protocol/fold.ts'
 import type { Contact } from '../api.ts'
 
 export interface ContactGroups {
@@ -16,11 +17,11 @@ export function contactGroups(
   query: string,
   language: string,
 ): ContactGroups {
-  const wanted = query.trim().toLocaleLowerCase(language)
+  const wanted = fold(query.trim())
   const { compare } = new Intl.Collator(language, { sensitivity: 'base', numeric: true })
   const found = contacts
     .filter(({ name, alias, note }) =>
-      [name, alias ?? '', note].some((text) => text.toLocaleLowerCase(language).includes(wanted)),
+      [name, alias ?? '', note].some((text) => fold(text).includes(wanted)),
     )
     .sort((a, b) => compare(displayName(a), displayName(b)))
   return {

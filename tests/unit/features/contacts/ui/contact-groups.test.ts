@@ -46,6 +46,7 @@ describe('the list of contacts', () => {
     ['ANN', ['Anna']],
     [' course ', ['Lena']],
     ['zoe', ['Antonia']],
+    ['léna', ['Lena']],
     ['nobody', []],
   ])('searched for %j, in name, alias and note, has %j', (query, expected) => {
     const contacts = [
