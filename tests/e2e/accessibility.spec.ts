@@ -59,22 +59,35 @@ test('a name, a chat and a message by keyboard alone', async ({ stranger }) => {
   await expect(anna.message('typed')).toBeVisible()
 })
 
-test('nothing is wider than a screen of 320 px', async ({ person, stranger }) => {
+test('no screen is larger than the window: only what is inside scrolls', async ({
+  person,
+  stranger,
+}) => {
+  test.slow()
   const viewport = { width: 320, height: 568 }
   const newcomer = await stranger({ viewport })
   await expect(newcomer.page.getByLabel('What should others call you?')).toBeVisible()
   await expectNoSidewaysScroll(newcomer, 'welcome')
+  const boris = await person('Boris', { viewport })
   const anna = await person('A name of forty characters, no more than', { viewport })
+  await anna.openLink(await boris.myLink())
+  await anna.addPreviewed()
 
+  await anna.goTo('Contacts')
+  await anna.contact('Boris').click()
+  await expect(anna.page.getByRole('list', { name: 'Safety words' })).toBeVisible()
+  await expectToFit(anna, 'contact')
   for (const screen of ['Contacts', 'Network', 'Settings', 'Chats'] as const) {
     await anna.goTo(screen)
-    await expectNoSidewaysScroll(anna, screen)
+    await expectToFit(anna, screen)
   }
   await anna.openMyCode()
-  await expectNoSidewaysScroll(anna, 'my code')
+  await expectToFit(anna, 'my code')
+  await anna.openScan()
+  await expectToFit(anna, 'scan')
   await anna.openChat('Notes to self')
   await anna.write('donaudampfschifffahrtsgesellschaftskapitänsmütze'.repeat(4))
-  await expectNoSidewaysScroll(anna, 'conversation')
+  await expectToFit(anna, 'conversation')
 })
 
 async function expectNoFaults({ page }: Person, place: string): Promise<void> {
@@ -92,6 +105,22 @@ async function expectNoSidewaysScroll({ page }: Person, place: string): Promise<
     shown: document.documentElement.clientWidth,
   }))
   expect(scrolled, place).toBeLessThanOrEqual(shown)
+}
+
+/** At every size of the window; leaves a phone's. */
+async function expectToFit(person: Person, place: string): Promise<void> {
+  const { page } = person
+  for (const [width, height] of [
+    [1280, 400],
+    [390, 664],
+    [390, 844],
+    [320, 568],
+  ] as const) {
+    await page.setViewportSize({ width, height })
+    const at = `${place} at ${width}×${height}`
+    await expectNoSidewaysScroll(person, at)
+    expect(await page.evaluate(() => document.documentElement.scrollHeight), at).toBe(height)
+  }
 }
 
 /** Presses Tab until the focus is on what is called `name`; it has to come by within 40 steps. */
