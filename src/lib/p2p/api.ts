@@ -90,7 +90,10 @@ export interface WebRtcBridgeEvents {
   unsteady: CustomEvent
 }
 
-/** `starting` until the first relay is reserved or refused; `offline` while the browser says so or no relay answers. */
+/**
+ * `starting` until a relay is reserved or all have failed; `offline` while the browser says so, no relay answers or
+ * there is none.
+ */
 export type NodeState = 'starting' | 'online' | 'offline'
 
 export type TransportName =

@@ -3,6 +3,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { expect, test } from 'vitest'
 import type { RelayRow } from '../../../src/lib/db/schema.ts'
 import type { Node } from '../../../src/lib/p2p/node.ts'
+import { hostOf } from '../../../src/lib/p2p/addresses.ts'
 import { Pinger } from '../../../src/lib/p2p/ping.ts'
 import {
   MAX_LEARNED_FAILURES,
@@ -20,12 +21,13 @@ import { LARGER, silent, SMALLER } from './fake-network.ts'
 /** Relays at any address, each of which is there and gives a place, until it is gone. */
 class AnsweringRelays {
   connections: Connection[] = []
-  #answered = 0
+  readonly #known: string[] = []
   #onRemoved = (): void => undefined
 
   connect([remoteAddr]: readonly Multiaddr[]): Promise<Connection> {
-    this.#answered += 1
-    const peer = peerIdOf(new Uint8Array(32).fill(this.#answered))
+    const address = String(remoteAddr)
+    if (!this.#known.includes(address)) this.#known.push(address)
+    const peer = peerIdOf(new Uint8Array(32).fill(this.#known.indexOf(address)))
     const connection = {
       id: peer,
       status: 'open',
@@ -64,6 +66,8 @@ async function aBook(init: {
   offline?: boolean
   full?: boolean
   answers?: AnsweringRelays
+  /** Before any answers; may refuse. */
+  dialled?: (host: string) => Promise<void> | undefined
 }) {
   const clock = new ManualClock()
   const rows = new Map<string, RelayRow>()
@@ -95,8 +99,9 @@ async function aBook(init: {
   let dials = 0
   const node = {
     libp2p: {
-      dial: (to: readonly Multiaddr[]) => {
+      dial: async (to: readonly Multiaddr[]) => {
         dials += 1
+        await init.dialled?.(hostOf(to[0]!) ?? '')
         return init.answers?.connect(to) ?? Promise.reject(new Error('no way'))
       },
       getConnections: () => init.answers?.connections ?? [],
@@ -142,6 +147,53 @@ test('while the browser is offline each relay is tried once, and at once when wo
   book.wake()
   await settled()
   expect(dials()).toBe(5)
+  book.detach()
+})
+
+test('one that refuses at once does not stand for all while another has not answered', async () => {
+  const answer = Promise.withResolvers<void>()
+  const { book } = await aBook({
+    origin: 'https://slow.example',
+    answers: new AnsweringRelays(),
+    dialled: (host) =>
+      host === 'slow.example' ? answer.promise : Promise.reject(new Error('no way')),
+  })
+  await book.add('dead.example')
+  await settled()
+  expect(book.statuses()).toMatchObject([{ state: 'connecting' }, { state: 'unreachable' }])
+  expect(book.state).toBe('starting')
+
+  answer.resolve()
+  await settled()
+  expect(book.state).toBe('online')
+  book.detach()
+})
+
+test('without any relay there is nothing to wait for', async () => {
+  const { book } = await aBook({ origin: null })
+  expect(book.state).toBe('offline')
+  book.detach()
+})
+
+test('a relay that answers somebody else is asked for a place at once', async () => {
+  const answers = new AnsweringRelays()
+  let down = false
+  const { book } = await aBook({
+    origin: 'https://relay.example',
+    answers,
+    dialled: () => (down ? Promise.reject(new Error('no way')) : undefined),
+  })
+  down = true
+  answers.goAway()
+  book.wake()
+  await settled()
+  expect(book.state).toBe('offline')
+
+  down = false
+  await book.connect('relay.example')
+  await settled()
+
+  expect(book.state).toBe('online')
   book.detach()
 })
 

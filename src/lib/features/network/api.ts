@@ -1,7 +1,10 @@
 import type { AbortOptions } from '../../rpc/api.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 
-/** `starting` until the first relay is reserved or refused; `offline` when the browser says so or no relay answers. */
+/**
+ * `starting` until a relay is reserved or all have failed; `offline` when the browser says so, no relay answers or
+ * there is none.
+ */
 export type NetworkState = 'starting' | 'online' | 'offline'
 
 /** Why to try everything at once: the network, the tab or the device is back, or the person asks for it. */

@@ -62,6 +62,8 @@ interface Entry {
   backoff: Backoff
   nextAttemptAtMs: number
   busy: boolean
+  /** Whether it gave no place when last asked; unknown, and so false, until the first answer. */
+  failed: boolean
 }
 
 /**
@@ -79,13 +81,14 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
   readonly #referrals: Referrals
   #node: Node | null = null
   #cancelTimer: (() => void) | null = null
-  #settled = false
 
   constructor(components: RelayBookComponents, init: RelayBookInit) {
     super()
     this.#components = components
     this.#init = init
-    this.#dialer = new RelayDialer(components.clock)
+    this.#dialer = new RelayDialer(components.clock, (peer) => {
+      this.#met(peer)
+    })
     this.#referrals = new Referrals({
       ...components,
       askable: () =>
@@ -96,7 +99,10 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
 
   get state(): NodeState {
     if (this.#reserved().length > 0) return 'online'
-    return this.#settled || this.#components.browser.offline ? 'offline' : 'starting'
+    if (this.#components.browser.offline) return 'offline'
+    if (this.#node === null) return 'starting'
+    // One that refuses, which takes no time, says nothing of those that have not answered yet.
+    return this.#listed().every(({ failed }) => failed) ? 'offline' : 'starting'
   }
 
   /** Reads the book and begins to reserve; resolves without waiting for any relay. */
@@ -104,7 +110,6 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     for (const row of await this.#components.store.all()) this.#remember(row)
     this.#node = node
     this.#dialer.attach(node)
-    this.#settled = false
     node.reservations.addEventListener('relay:removed', () => {
       if (this.#node === node) this.#checkReservations(node)
     })
@@ -122,17 +127,15 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
   }
 
   statuses(): RelayStatus[] {
-    return [...this.#entries.values()]
-      .filter(({ row }) => !row.removed)
-      .map(({ row, state }) => ({
-        address: row.address,
-        peer: row.peer,
-        state,
-        source: row.source,
-        latencyMs: row.latencyMs,
-        lastConnectedAtMs: row.lastConnectedAtMs,
-        addedAtMs: row.addedAtMs,
-      }))
+    return this.#listed().map(({ row, state }) => ({
+      address: row.address,
+      peer: row.peer,
+      state,
+      source: row.source,
+      latencyMs: row.latencyMs,
+      lastConnectedAtMs: row.lastConnectedAtMs,
+      addedAtMs: row.addedAtMs,
+    }))
   }
 
   /** `host[:port]` of this relay, when it is one of mine or I met it. */
@@ -206,6 +209,14 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     this.#referrals.start()
   }
 
+  /** One that failed answers now, whoever asked it: it is not left to wait for its turn. */
+  #met(peer: PeerIdString): void {
+    const entry = this.#listed().find((one) => one.row.peer === peer && one.failed && !one.busy)
+    if (entry === undefined) return
+    entry.nextAttemptAtMs = 0
+    this.#maintain()
+  }
+
   #wakeEntries(): void {
     for (const entry of this.#entries.values()) {
       entry.backoff.reset()
@@ -223,7 +234,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     const { clock } = this.#components
     const reserved = this.#reserved()
     const taken = new Set(this.#holders())
-    const all = [...this.#entries.values()].filter(({ row }) => !row.removed)
+    const all = this.#listed()
     const waiting = all.filter(
       ({ row, busy, state }) =>
         !busy && state !== 'reserved' && (row.peer === null || !taken.has(row.peer)),
@@ -267,8 +278,8 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       await node.reservations.addRelay(connection.remotePeer, 'configured')
       if (this.#node !== node) return
       entry.state = 'reserved'
+      entry.failed = false
       entry.backoff.reset()
-      this.#settled = true
       log.info(`reserved at ${entry.address.host}`)
       this.safeDispatchEvent('reserved', { detail: peer })
       this.#referrals.start()
@@ -276,7 +287,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     } catch (error) {
       if (this.#node !== node) return
       entry.state = 'unreachable'
-      this.#settled = true
+      entry.failed = !this.#components.browser.offline
       this.#postpone(entry)
       log.info(`no reservation at ${entry.address.host}: ${String(error)}`)
       await this.#forgetIfHopeless(entry)
@@ -356,6 +367,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       backoff: new Backoff(this.#components.random, { firstMs: 1_000, maxMs: MAX_RETRY_MS }),
       nextAttemptAtMs: 0,
       busy: false,
+      failed: false,
     }
     this.#entries.set(row.address, entry)
     return entry
@@ -385,10 +397,13 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     )
   }
 
+  /** All but those that the person took out. */
+  #listed(): Entry[] {
+    return [...this.#entries.values()].filter(({ row }) => !row.removed)
+  }
+
   #reserved(): Entry[] {
-    return [...this.#entries.values()].filter(
-      ({ row, state }) => state === 'reserved' && !row.removed,
-    )
+    return this.#listed().filter(({ state }) => state === 'reserved')
   }
 
   /** Who holds a reservation for me. */

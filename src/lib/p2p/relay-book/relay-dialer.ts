@@ -16,6 +16,7 @@ export const VISIT_MS = 60_000
  */
 export class RelayDialer {
   readonly #clock: Clock
+  readonly #onMet: (relay: PeerIdString) => void
   /** Connecting to an address, for all who want it. */
   readonly #connecting = new Map<string, Promise<Connection>>()
   /** The one dial to a host. */
@@ -26,8 +27,10 @@ export class RelayDialer {
   readonly #visits = new Map<string, () => void>()
   #node: Node | null = null
 
-  constructor(clock: Clock) {
+  /** @param onMet told of each relay that answered a dial */
+  constructor(clock: Clock, onMet: (relay: PeerIdString) => void) {
     this.#clock = clock
+    this.#onMet = onMet
   }
 
   attach(node: Node): void {
@@ -120,6 +123,7 @@ export class RelayDialer {
       this.#peers.set(hostOf(connection.remoteAddr) ?? address.host, peer)
     }
     this.#visit(node, connection)
+    if (isPeerId(peer)) this.#onMet(peer)
   }
 
   /** Looks after a while whether this connection still serves anything, and closes it when not. */
