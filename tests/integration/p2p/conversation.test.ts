@@ -160,18 +160,21 @@ test('a channel no longer accepted is closed, and opened when offered again', as
   let wanted = true
   const other = '/starling/other/1.0.0'
   const bobs = await Inbox.open(bob.node, other, ada.peer)
+  const opened = Promise.withResolvers<undefined>()
   const closed = Promise.withResolvers<undefined>()
   await ada.node.channels.handle({
     protocol: other,
     maxFrameBytes: 16,
     accept: () => wanted,
     onChannel: (channel) => {
+      opened.resolve(undefined)
       channel.closed.addEventListener('abort', () => {
         closed.resolve(undefined)
       })
     },
   })
-  await Promise.all([adas.living(), bobs.living()])
+  // Whoever opens has the channel last, and only a channel both have can be closed.
+  await Promise.all([adas.living(), bobs.living(), opened.promise])
   wanted = false
   ada.node.channels.offer(other, bob.peer)
   await closed.promise
