@@ -102,7 +102,7 @@ test('who already has a Starling elsewhere is shown the way there', async ({
   await expect(boris.page.getByRole('button', { name: 'Copy the link' })).toBeVisible()
 })
 
-test('one who is declined is gone', async ({ person }) => {
+test('one who is declined is gone, unless I take that back', async ({ person }) => {
   const anna = await person('Anna')
   const boris = await person('Boris')
   await boris.openLink(await anna.myLink())
@@ -113,6 +113,19 @@ test('one who is declined is gone', async ({ person }) => {
 
   await expect(anna.request('Boris')).toBeHidden()
   await expect(anna.contact('Boris')).toBeHidden()
+  await anna.page.getByRole('button', { name: 'Undo' }).click()
+  await expect(anna.request('Boris')).toBeVisible()
+})
+
+test('who scans my code asks right there, where a phone shows it', async ({ person }) => {
+  const anna = await person('Anna', { viewport: { width: 390, height: 844 } })
+  const boris = await person('Boris')
+  const link = await anna.myLink()
+
+  await boris.openLink(link)
+  await boris.addPreviewed()
+
+  await expect(anna.request('Boris')).toBeInViewport()
 })
 
 test.describe('a code that leads nowhere says why', () => {

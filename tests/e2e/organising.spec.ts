@@ -113,6 +113,11 @@ test('a contact is deleted and their messages are kept', async ({ person }) => {
 
   await expect(anna.message('to be kept')).toBeVisible()
   await expect(anna.page.getByText('This person is not in your contacts any more.')).toBeVisible()
+  await expect(boris.presence('Last seen just now')).toBeVisible()
+
+  await anna.page.getByRole('button', { name: 'Add again' }).click()
+  await boris.write('still here')
+  await expect(anna.message('still here')).toBeVisible()
 })
 
 /** Two people who have each other as contacts; both look at them. */

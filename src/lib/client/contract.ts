@@ -30,6 +30,7 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     add: 'call',
     accept: 'call',
     decline: 'call',
+    undoDecline: 'call',
     block: 'call',
     unblock: 'call',
     remove: 'call',

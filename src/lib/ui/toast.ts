@@ -1,12 +1,21 @@
 /** Short words at the edge of the screen about what just happened. Drawn by Toasts.svelte. */
 import { toast } from 'svelte-sonner'
 
-/** Something went well and needs no answer. */
-export function tell(text: string): void {
-  toast(text)
+/** What the person can do about it. */
+interface Next {
+  label: string
+  onClick: () => void
 }
 
-/** Something failed; `next` is what the person can do about it. */
-export function tellFailure(text: string, next?: { label: string; onClick: () => void }): void {
-  toast.error(text, { duration: 8000, ...(next && { action: next }) })
+/** How long words stay that ask for something to be done, in milliseconds. */
+const LONG_MS = 8_000
+
+/** Something went well. */
+export function tell(text: string, next?: Next): void {
+  toast(text, next && { duration: LONG_MS, action: next })
+}
+
+/** Something failed. */
+export function tellFailure(text: string, next?: Next): void {
+  toast.error(text, { duration: LONG_MS, ...(next && { action: next }) })
 }

@@ -7,7 +7,7 @@ import type { PeerIdString } from '../../protocol/ids.ts'
  */
 export type ContactState = 'waiting' | 'mutual' | 'blocked'
 
-/** How a peer is reached now. */
+/** How a peer is reached now; `offline` also while connected with one who has not said hello. */
 export type Path = 'direct' | 'relayed' | 'offline'
 
 export interface Contact {
@@ -51,6 +51,7 @@ export interface Invitation {
 /** What a code says to me, before anything is done with it. */
 export interface CodePreview extends Invitation {
   safetyWords: string[]
+  /** `requested-me`: they have added me, whatever I said to it; adding them makes it mutual. */
   relation: 'new' | 'self' | 'requested-me' | ContactState
 }
 
@@ -69,11 +70,16 @@ export interface ContactsApi {
    * @throws MalformedCodeError, ForeignCodeError, ExpiredCodeError, TamperedCodeError, NewerCodeError
    */
   preview(code: string, options?: AbortOptions): Promise<CodePreview>
-  /** Adds the person of a code; also accepts their request when there is one. Throws like `preview`, and OwnCodeError. */
+  /**
+   * Adds the person of a code; also accepts their request when there is one. Somebody added already is asked anew.
+   * Throws like `preview`, and OwnCodeError.
+   */
   add(code: string, options?: AbortOptions): Promise<PeerIdString>
   accept(peer: PeerIdString, options?: AbortOptions): Promise<void>
-  /** Forgets a request without an answer. */
+  /** Puts a request away without an answer. */
   decline(peer: PeerIdString, options?: AbortOptions): Promise<void>
+  /** @throws UnknownContactError */
+  undoDecline(peer: PeerIdString, options?: AbortOptions): Promise<void>
   block(peer: PeerIdString, options?: AbortOptions): Promise<void>
   unblock(peer: PeerIdString, options?: AbortOptions): Promise<void>
   remove(peer: PeerIdString, history: 'keep' | 'delete', options?: AbortOptions): Promise<void>

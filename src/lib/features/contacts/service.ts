@@ -76,6 +76,12 @@ export class ContactsService implements ContactsApi, Startable {
   readonly #components: ContactsComponents
   readonly #sessions = new Map<PeerIdString, Session>()
   readonly #contacts = new Map<PeerIdString, ContactRow>()
+  /**
+   * Who has said hello since they connected. A connection alone says nothing: who removed me may still be asked by
+   * my node, and is not there for me.
+   */
+  readonly #here = new Set<PeerIdString>()
+  readonly #hereListeners = new Set<() => void>()
   /** Being removed with their history. */
   readonly #leaving = new Set<PeerIdString>()
   readonly #words = new Map<PeerIdString, string[]>()
@@ -122,6 +128,7 @@ export class ContactsService implements ContactsApi, Startable {
     this.#unhandle = null
     for (const { channel } of this.#sessions.values()) channel.close()
     this.#sessions.clear()
+    this.#here.clear()
     await this.#turn
   }
 
@@ -138,16 +145,12 @@ export class ContactsService implements ContactsApi, Startable {
   }
 
   watchContacts(options?: AbortOptions): AsyncIterable<Contact[]> {
-    const { peers, store } = this.#components
-    return store.watchContacts((rows) => rows.map((row) => this.#contact(row)), {
+    return this.#components.store.watchContacts((rows) => rows.map((row) => this.#contact(row)), {
       ...options,
       changes: (again) => {
-        const onPath = (event: PeersEvents['path']): void => {
-          if (this.#contacts.has(event.detail.peer)) again()
-        }
-        peers.addEventListener('path', onPath)
+        this.#hereListeners.add(again)
         return () => {
-          peers.removeEventListener('path', onPath)
+          this.#hereListeners.delete(again)
         }
       },
     })
@@ -192,7 +195,7 @@ export class ContactsService implements ContactsApi, Startable {
           ? 'self'
           : contact !== null
             ? stateOf(contact)
-            : request !== null && !request.dismissed
+            : request !== null
               ? 'requested-me'
               : 'new',
     }
@@ -226,6 +229,14 @@ export class ContactsService implements ContactsApi, Startable {
       contact,
       request: request === null ? null : { ...request, dismissed: true },
     }))
+  }
+
+  async undoDecline(peer: PeerIdString, options?: AbortOptions): Promise<void> {
+    options?.signal?.throwIfAborted()
+    await this.#change(peer, ({ contact, request }) => {
+      if (request === null) throw new UnknownContactError('no request of this peer')
+      return { contact, request: { ...request, dismissed: false } }
+    })
   }
 
   async block(peer: PeerIdString, options?: AbortOptions): Promise<void> {
@@ -324,14 +335,17 @@ export class ContactsService implements ContactsApi, Startable {
     } else if (wanted(before)) peers.unwant(peer)
   }
 
-  /** The row of somebody I add now, from what is known of them. */
+  /**
+   * The row of somebody I add now, from what is known of them. Added again, they are asked anew, unless they have just
+   * said that they have me.
+   */
   #added(peer: PeerIdString, { contact, request }: Relation): ContactRow {
     const row = contact ?? this.#stranger(peer, request)
     return {
       ...row,
       added: true,
       blocked: false,
-      addedAtMs: row.added ? row.addedAtMs : this.#components.clock.now(),
+      addedAtMs: row.added && this.#here.has(peer) ? row.addedAtMs : this.#components.clock.now(),
     }
   }
 
@@ -360,7 +374,10 @@ export class ContactsService implements ContactsApi, Startable {
       note: row.note,
       safetyWords: this.#wordsWith(row.peer),
       state: stateOf(row),
-      path: row.blocked ? 'offline' : this.#components.peers.path(row.peer),
+      path:
+        this.#here.has(row.peer) && !row.blocked
+          ? this.#components.peers.path(row.peer)
+          : 'offline',
       lastSeenAtMs: row.lastSeenAtMs,
       addedAtMs: row.addedAtMs,
     }
@@ -401,20 +418,23 @@ export class ContactsService implements ContactsApi, Startable {
   }
 
   async #hear(peer: PeerIdString, frame: Uint8Array): Promise<void> {
-    const { clock, logger } = this.#components
+    const { clock, logger, peers } = this.#components
     const hello = helloCodec.decode(frame)
     const card = await openCard(hello.card, clock.now())
     if (card.peer !== peer) throw new InvalidDataError('a card of somebody else')
     const known = await this.#change(peer, ({ contact, request }) => {
       if (contact?.blocked === true) return null
-      if (contact === null) return this.#requested(card, hello.sinceMs, request)
-      const pinned = contact.keyCommitment
+      const pinned = contact?.keyCommitment ?? null
       if (pinned !== null && !equalBytes(pinned, card.keyCommitment)) {
         logger.warn(`${peer} says hello with another key commitment than before: ignored`)
         return null
       }
+      // They may have gone while this waited for its turn.
+      if (peers.path(peer) !== 'offline') this.#here.add(peer)
+      if (contact === null) return this.#requested(card, hello.sinceMs, request)
       return { contact: heard(contact, card, hello.sinceMs), request: null }
     })
+    this.#seen(peer)
     if (known !== null && known.contact !== null && !hello.mutual) await this.#sayHello(peer)
   }
 
@@ -503,7 +523,15 @@ export class ContactsService implements ContactsApi, Startable {
   }
 
   readonly #onPath = ({ detail: { peer, path } }: PeersEvents['path']): void => {
+    if (!this.#here.has(peer)) return
+    if (path === 'offline') this.#here.delete(peer)
+    this.#seen(peer)
+  }
+
+  /** A contact came, moved to another path, or left. */
+  #seen(peer: PeerIdString): void {
     if (!this.#contacts.has(peer)) return
+    for (const again of [...this.#hereListeners]) again()
     const { clock, logger, store } = this.#components
     const lastSeenAtMs = clock.now()
     this.#alone(async () => {
@@ -512,7 +540,7 @@ export class ContactsService implements ContactsApi, Startable {
       this.#contacts.set(peer, { ...row, lastSeenAtMs })
       await store.setLastSeen(peer, lastSeenAtMs)
     }).catch((error: unknown) => {
-      logger.warn(`last seen of a contact (${path}) not stored: ${String(error)}`)
+      logger.warn(`last seen of a contact not stored: ${String(error)}`)
     })
   }
 }

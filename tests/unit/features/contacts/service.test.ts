@@ -261,6 +261,60 @@ test('somebody who removed me and adds me again has me at once', async () => {
   expect((await contact(ben, anna, ({ state }) => state === 'mutual')).state).toBe('mutual')
 })
 
+test('who removed me is not here for me, and is asked anew by adding them again', async () => {
+  await befriend(network, anna, ben)
+  await ben.contacts.remove(anna.peer, 'keep')
+  network.connect(anna.host, ben.host)
+  await settled(20)
+  expect(await contact(anna, ben)).toMatchObject({ state: 'mutual', path: 'offline' })
+  expect(await requests(ben)).toEqual([])
+
+  clock.advance(1)
+  await anna.contacts.add(await ben.code())
+  expect(await requested(ben)).toMatchObject([{ peer: anna.peer }])
+  await ben.contacts.accept(anna.peer)
+  await contact(anna, ben, ({ path }) => path === 'direct')
+})
+
+test('one whom I removed is here at once when I add them again by their id', async () => {
+  await befriend(network, anna, ben)
+  await ben.contacts.remove(anna.peer, 'keep')
+  network.connect(anna.host, ben.host)
+  await settled(20)
+  await ben.contacts.add(anna.peer)
+  expect(await contact(ben, anna)).toMatchObject({ name: 'Anna', state: 'mutual', path: 'direct' })
+  await contact(anna, ben, ({ path }) => path === 'direct')
+})
+
+test('who says that they have me is not asked anew by adding them again', async () => {
+  await befriend(network, anna, ben)
+  const { addedAtMs } = await contact(anna, ben)
+  clock.advance(1)
+  await anna.contacts.add(await ben.code())
+  expect((await contact(anna, ben)).addedAtMs).toBe(addedAtMs)
+})
+
+test('a refusal is taken back, and stays known when their code is read', async () => {
+  await anna.contacts.add(await ben.code())
+  network.connect(anna.host, ben.host)
+  await requested(ben)
+  await ben.contacts.decline(anna.peer)
+  expect((await ben.contacts.preview(await anna.code())).relation).toBe('requested-me')
+  await ben.contacts.undoDecline(anna.peer)
+  expect(await requested(ben)).toMatchObject([{ peer: anna.peer }])
+  await expect(ben.contacts.undoDecline(ben.peer)).rejects.toThrow(UnknownContactError)
+})
+
+test('who was declined asks anew by adding me again', async () => {
+  await anna.contacts.add(await ben.code())
+  network.connect(anna.host, ben.host)
+  await requested(ben)
+  await ben.contacts.decline(anna.peer)
+  clock.advance(1)
+  await anna.contacts.add(await ben.code())
+  expect(await requested(ben)).toMatchObject([{ peer: anna.peer }])
+})
+
 test('last seen is when the connection last changed', async () => {
   await befriend(network, anna, ben)
   clock.advance(60_000)
