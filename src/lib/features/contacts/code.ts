@@ -1,6 +1,6 @@
 /**
  * Everything a person may scan, open or paste to meet somebody: a link of any Starling, its fragment, a
- * `web+starling:` address, a bare card, or the plain `peerid@multiaddr`.
+ * `web+starling:` address, a bare card, or the plain `peerid@multiaddr`; also a message with one of them in it.
  */
 import { multiaddr } from '@multiformats/multiaddr'
 import { isPeerId, type PeerIdString } from '../../protocol/ids.ts'
@@ -8,7 +8,7 @@ import { MAX_ADDRESS_CHARS } from '../../protocol/schemas.ts'
 import { CARD_FRAGMENT, decodeCardText, openCard, type Card } from './card.ts'
 import { ForeignCodeError, MalformedCodeError } from './errors.ts'
 
-/** Longest text that is looked at, in UTF-16 units: a link with a long host before its card, and blanks. */
+/** Longest text that is looked at, in UTF-16 units: a link with a long host before its card, and words around it. */
 export const MAX_CODE_CHARS = 2_048
 
 /** The scheme a browser opens in an installed Starling. */
@@ -21,6 +21,15 @@ export type Code =
 /** Base64url long enough for a card and its signature. */
 const BARE_CARD = /^[A-Za-z0-9_-]{100,}$/
 
+/** A card at the beginning of what follows it in a message: a full stop, say, or what a mail program hung on. */
+const LEADING_CARD = /^[A-Za-z0-9_-]*/
+
+/** A peer id, with an address or without, as a word of a text. */
+const PLAIN = /(?:^|\s)(12D3KooW\S*)/
+
+/** What may stand between the scheme and the card. */
+const AFTER_SCHEME = /^(?:\/\/)?#?(?:\/?c\/)?/
+
 /** `scheme:…`, or a host with a path such as `t.me/somebody`. */
 const SOMETHING_ELSE = /^(?:[a-z][a-z0-9+.-]*:|[a-z0-9-]+(?:\.[a-z0-9-]+)+(?:[/?#]|$))/i
 
@@ -32,7 +41,8 @@ export async function parseCode(text: string, nowMs: number): Promise<Code> {
   const code = text.trim()
   const card = cardText(code)
   if (card !== null) return { type: 'card', ...(await openCard(decodeCardText(card), nowMs)) }
-  if (code.startsWith('12D3KooW')) return parsePlain(code)
+  const plain = PLAIN.exec(code)?.[1]
+  if (plain !== undefined) return parsePlain(plain)
   if (SOMETHING_ELSE.test(code)) throw new ForeignCodeError('a code of something else')
   throw new MalformedCodeError('not a code')
 }
@@ -44,16 +54,22 @@ export function plainCode(peer: PeerIdString, address: string | null): string {
 
 /** The base64url of a card, out of whatever it is wrapped in. */
 function cardText(code: string): string | null {
-  if (code.toLowerCase().startsWith(CODE_SCHEME)) {
-    return code.slice(CODE_SCHEME.length).replace(/^(?:\/\/)?#?(?:\/?c\/)?/, '')
-  }
-  const at = code.indexOf(CARD_FRAGMENT)
-  if (at >= 0) {
-    const rest = unescapePercent(code.slice(at + CARD_FRAGMENT.length))
+  const link = code.indexOf(CARD_FRAGMENT)
+  if (link >= 0) {
+    const [word = ''] = code.slice(link + CARD_FRAGMENT.length).split(/\s/, 1)
+    const rest = unescapePercent(word)
     // A handler of the scheme puts the whole address, escaped, where the card would stand.
-    return rest.toLowerCase().startsWith(CODE_SCHEME) ? cardText(rest) : rest
+    return rest.toLowerCase().startsWith(CODE_SCHEME) ? cardText(rest) : leadingCard(rest)
+  }
+  const scheme = code.toLowerCase().indexOf(CODE_SCHEME)
+  if (scheme >= 0) {
+    return leadingCard(code.slice(scheme + CODE_SCHEME.length).replace(AFTER_SCHEME, ''))
   }
   return BARE_CARD.test(code) ? code : null
+}
+
+function leadingCard(text: string): string {
+  return LEADING_CARD.exec(text)?.[0] ?? ''
 }
 
 function unescapePercent(text: string): string {

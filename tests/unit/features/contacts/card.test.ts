@@ -195,6 +195,9 @@ test('the same card is read out of everything it comes in', async () => {
     `https://relay.example.org/${fragment}`,
     `  http://localhost:8787/${fragment}\n`,
     `#/c/${encodeURIComponent(uri)}`,
+    `Вот моя ссылка: http://localhost:8787/${fragment} пиши!`,
+    `(https://relay.example.org/${fragment}). Bye`,
+    `Open ${uri}, please.`,
   ]) {
     expect(await parseCode(code, NOW)).toEqual({ type: 'card', ...BASE })
   }
@@ -211,6 +214,10 @@ test('the plain form goes out and comes in', async () => {
     type: 'plain',
     peer: anna.peer,
     relays: [],
+  })
+  expect(await parseCode(`My address:\n${plainCode(anna.peer, address)} ok?`, NOW)).toMatchObject({
+    peer: anna.peer,
+    relays: [address],
   })
 })
 
