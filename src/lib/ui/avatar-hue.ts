@@ -11,11 +11,13 @@ export function avatarHue(id: string): number {
   return AVATAR_HUES[hash % AVATAR_HUES.length]!
 }
 
-/** One or two letters for a name: of its first and last word. Empty when it has no letter or digit. */
+/** One or two letters for a name: of its first and last word; without a letter or digit its first sign, such as an emoji. */
 export function initials(name: string): string {
   const words = name.split(/[\s._-]+/u).filter((word) => /[\p{L}\p{N}]/u.test(word))
   const letters = [words[0], words.length > 1 ? words.at(-1) : undefined]
     .map((word) => /[\p{L}\p{N}]/u.exec(word ?? '')?.[0] ?? '')
     .join('')
-  return letters.toLocaleUpperCase()
+  if (letters !== '') return letters.toLocaleUpperCase()
+  const [first] = new Intl.Segmenter().segment(name.trim())
+  return first?.segment ?? ''
 }

@@ -22,7 +22,7 @@ test.each([
   ['𝒜nna', '𝒜'],
   ['дарья-анна', 'ДА'],
   ['42', '4'],
-  ['🐦', ''],
+  ['👩‍🌾🐦', '👩‍🌾'],
   ['', ''],
 ])('the initials of %o are %o', (name, expected) => {
   expect(initials(name)).toBe(expected)
