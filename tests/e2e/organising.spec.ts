@@ -15,6 +15,29 @@ test('unread messages are counted until they are on the screen', async ({ person
   await expect(anna.chat('Boris')).not.toContainText('unread')
 })
 
+test('a chat opens at the first unread message, and tells as read only what was on the screen', async ({
+  person,
+}) => {
+  const [anna, boris] = await friends(person)
+  await anna.openChat('Boris')
+  await anna.goTo('Chats')
+  await boris.openChat('Anna')
+  await boris.write('look at this')
+  await boris.write(`begin ${'long '.repeat(600)}end`)
+  await boris.write('and this')
+  await expect(anna.chat('Boris')).toContainText('3 unread')
+
+  await anna.openChat('Boris')
+
+  await expect(anna.message('look at this')).toBeInViewport({ ratio: 1 })
+  await expect(anna.message('begin')).toBeInViewport()
+  await expect(boris.state('look at this')).toHaveText('Read')
+  await expect(boris.state('and this')).toHaveText('Delivered')
+  await anna.page.getByRole('button', { name: /newest/ }).click()
+  await expect(anna.message('and this')).toBeInViewport({ ratio: 1 })
+  await expect(boris.state('and this')).toHaveText('Read')
+})
+
 test('a pinned conversation stays on top, an archived one goes out of the way', async ({
   person,
 }) => {

@@ -70,6 +70,8 @@ export interface TimelinePage {
   items: TimelineItem[]
   hasOlder: boolean
   hasNewer: boolean
+  /** The oldest message that was not on my screen yet, whether it is in the window or not. */
+  firstUnread: MessageId | null
 }
 
 export interface SearchHit {

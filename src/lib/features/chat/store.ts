@@ -153,7 +153,8 @@ export class DexieChatStore implements ChatStore, Journal {
           const standing = await chains.get(conversation)
           const items: TimelineItem[] = rows.map((row) => this.#message(row, standing))
           if (!hasNewer) items.push(...(await this.#waiting(conversation, standing)))
-          return { items, hasOlder, hasNewer }
+          const firstUnread = await this.firstUnread(conversation)
+          return { items, hasOlder, hasNewer, firstUnread }
         }),
       options,
     )

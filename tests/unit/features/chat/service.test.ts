@@ -224,6 +224,9 @@ test('reading up to a message leaves those after it unread', async () => {
     { id: ids[1], unread: false },
     { id: ids[2], unread: true },
   ])
+  const elsewhere = { around: ids[0]!, before: 0, after: 0 }
+  const { items, firstUnread } = await timeline(ben, anna.peer, () => true, elsewhere)
+  expect([items.length, firstUnread]).toEqual([1, ids[2]])
   const page = await timeline(anna, ben.peer, (each) => states(each)[1] === 'read')
   expect(states(page)).toEqual(['read', 'read', 'delivered'])
 })

@@ -29,8 +29,8 @@ export interface Sight {
   lastRow: number
   /** The last row is in sight, or nearly. */
   atEnd: boolean
-  /** The page is not hidden. */
-  visible: boolean
+  /** The page is before the reader's eyes. */
+  attended: boolean
 }
 
 interface Window {
@@ -60,8 +60,8 @@ export class ConversationView {
   #moving = true
   /** The reader is at the end of the timeline. */
   #following = false
-  /** The page is not hidden. */
-  #visible = false
+  /** The page is before the reader's eyes. */
+  #attended = false
   /** What the reader sees. */
   #middle: MessageId | null = null
   /** The first message of the last ones that came unattended. */
@@ -69,6 +69,9 @@ export class ConversationView {
   /** All behind the line was read, so the next message that comes unattended gets it. */
   #lineFree = true
   #readUpTo: MessageId | null = null
+  #firstUnread: MessageId | null = null
+  /** Unread ones that were on the screen; those after one that was not cannot be marked yet. */
+  #seen: readonly MessageId[] = []
   #watching: AbortController | null = null
 
   constructor(chat: ChatApi, id: ConversationId) {
@@ -105,6 +108,10 @@ export class ConversationView {
     return this.#stretch
   }
 
+  get hasUnread(): boolean {
+    return this.#firstUnread !== null
+  }
+
   /** Where to go; null until the first page is here. */
   get landing(): Landing | null {
     return this.#landing
@@ -136,9 +143,9 @@ export class ConversationView {
   }
 
   /** Told whenever it changes. */
-  look({ firstRow, lastRow, atEnd, visible }: Sight): void {
+  look({ firstRow, lastRow, atEnd, attended }: Sight): void {
     this.#following = atEnd && !this.#hasNewer
-    this.#visible = visible
+    this.#attended = attended
     this.#middle = this.#messageAround(Math.floor((firstRow + lastRow) / 2))
     if (this.#moving || this.#middle === null) return
     const nearStart = this.#hasOlder && firstRow < NEAR_ROWS
@@ -153,10 +160,11 @@ export class ConversationView {
     return item?.type === 'message' ? item : null
   }
 
-  /** Says that this message was on the screen. Marks theirs up to it as read, each once. */
-  async seen(message: MessageId): Promise<void> {
-    const upTo = this.#newestUnread(message)
-    if (upTo === null || this.#position(upTo) <= this.#position(this.#readUpTo)) return
+  /** Says that the ends of these were on the screen. Marks theirs as read, each once, as far as all before were. */
+  async seen(messages: readonly MessageId[]): Promise<void> {
+    this.#seen = [...this.#seen, ...messages.filter((each) => !this.#seen.includes(each))]
+    const upTo = this.#lastSeenInARow()
+    if (upTo === null || upTo === this.#readUpTo) return
     const before = this.#readUpTo
     this.#readUpTo = upTo
     try {
@@ -195,9 +203,14 @@ export class ConversationView {
     }
   }
 
-  async #show({ items, hasOlder, hasNewer }: TimelinePage, signal: AbortSignal): Promise<void> {
+  async #show(
+    { items, hasOlder, hasNewer, firstUnread }: TimelinePage,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#firstUnread = firstUnread
+    if (firstUnread === null) this.#seen = []
     const pushedOut = !this.#moving && items.length > 0 && items[0]?.id !== this.#items[0]?.id
-    if (hasNewer && this.#following) {
+    if (hasNewer && this.#following && this.#attended) {
       this.#stand('end')
       return
     }
@@ -239,7 +252,7 @@ export class ConversationView {
     // With older ones out of the window, the first of it may not be the first that is unread.
     const sure = first > 0 || !hasOlder
     const item = items[first]
-    const attended = this.#following && this.#visible
+    const attended = this.#following && this.#attended
     if (!this.#lineFree || attended || !sure || item?.type !== 'message') return
     this.#line = item.id
     this.#lineFree = false
@@ -260,12 +273,16 @@ export class ConversationView {
     return null
   }
 
-  #newestUnread(upTo: MessageId): MessageId | null {
-    for (let at = this.#position(upTo); at >= 0; at--) {
-      const item = this.#items[at]
-      if (item?.type === 'message' && item.unread) return item.id
+  /** The last message from the first unread one on of which none is unseen; null when that one is not here. */
+  #lastSeenInARow(): MessageId | null {
+    const first = this.#position(this.#firstUnread)
+    let last: MessageId | null = null
+    for (const item of first === -1 ? [] : this.#items.slice(first)) {
+      if (item.type === 'gap' || !item.unread) continue
+      if (!this.#seen.includes(item.id)) break
+      last = item.id
     }
-    return null
+    return last
   }
 
   #position(message: MessageId | null): number {

@@ -70,6 +70,7 @@ class Talk {
         items: this.items.slice(first, end),
         hasOlder: first > 0,
         hasNewer: end < this.items.length,
+        firstUnread: this.items.find(({ unread }) => unread)?.id ?? null,
       }
       await promise
     }
@@ -93,7 +94,7 @@ const texts = (view: ConversationView) =>
 const id = (text: string) => text as MessageId
 
 /** Says that the rows around this message are in sight; with `end`, the last ones. */
-async function lookAt(view: ConversationView, at: string, visible = true): Promise<void> {
+async function lookAt(view: ConversationView, at: string, attended = true): Promise<void> {
   const { rows } = view
   const row = at === 'end' ? rows.length - 1 : rows.findIndex(({ key }) => key === at)
   const lastRow = Math.min(rows.length - 1, row + 5)
@@ -101,7 +102,7 @@ async function lookAt(view: ConversationView, at: string, visible = true): Promi
     firstRow: Math.max(0, row - 5),
     lastRow,
     atEnd: lastRow === rows.length - 1 && !view.hasNewer,
-    visible,
+    attended,
   })
   await settle()
 }
@@ -155,7 +156,7 @@ describe('an open conversation', () => {
     await lookAt(view, '900')
     const laid: { texts: string[]; startMoved: boolean }[] = []
     const before = texts(view)
-    view.look({ firstRow: 0, lastRow: 10, atEnd: false, visible: true })
+    view.look({ firstRow: 0, lastRow: 10, atEnd: false, attended: true })
     for (let turn = 0; turn < 100; turn += 1) {
       await Promise.resolve()
       if (texts(view).join() !== (laid.at(-1)?.texts ?? before).join()) {
@@ -174,7 +175,7 @@ describe('an open conversation', () => {
     const view = await open(talk)
     await lookAt(view, 'end')
     expect(talk.asked).toHaveLength(1)
-    const sight = { firstRow: 10, lastRow: 20, atEnd: false, visible: true }
+    const sight = { firstRow: 10, lastRow: 20, atEnd: false, attended: true }
     for (let time = 0; time < 3; time += 1) view.look(sight)
     await settle()
     expect(talk.asked).toHaveLength(2)
@@ -322,10 +323,10 @@ describe('the line of new messages', () => {
     const view = await open(talk)
     expect(line(view)).toBe('20')
     await lookAt(view, '15')
-    await view.seen(id('22'))
+    await view.seen(['20', '21', '22'].map(id))
     await settle()
     expect(line(view)).toBe('20')
-    await view.seen(id('29'))
+    await view.seen(texts(view).map(id))
     await settle()
     expect(line(view)).toBe('20')
     await lookAt(view, 'end', false)
@@ -343,33 +344,55 @@ describe('the line of new messages', () => {
 })
 
 describe('what was on the screen', () => {
-  test('is marked as read up to their newest message there, each once', async () => {
+  test('is marked as read, each once', async () => {
     const talk = new Talk(3, 0)
     talk.items = [...talk.items, message('mine', { mine: true })]
     const view = await open(talk)
 
-    await view.seen(id('1'))
-    await view.seen(id('mine'))
-    await view.seen(id('2'))
-    await view.seen(id('0'))
+    await view.seen(['0', '1'].map(id))
+    await view.seen(['mine'].map(id))
+    await view.seen(['1', '2', 'mine'].map(id))
+    await view.seen(['0'].map(id))
 
     expect(talk.read).toEqual([id('1'), id('2')])
+  })
+
+  test('is not marked as read before all that came earlier was there too', async () => {
+    const talk = new Talk(5, 1)
+    const view = await open(talk)
+
+    await view.seen(['3', '4'].map(id))
+    expect(talk.read).toEqual([])
+    await view.seen(['1'].map(id))
+    await view.seen(['2'].map(id))
+
+    expect(talk.read).toEqual([id('1'), id('4')])
+  })
+
+  test('is not marked as read where earlier ones, unread as well, are out of the window', async () => {
+    const talk = new Talk(1_000, 100)
+    const view = await open(talk)
+    view.goTo('end')
+    await settle()
+    await view.seen(texts(view).map(id))
+    expect(talk.read).toEqual([])
   })
 
   test('is marked again when that failed', async () => {
     const talk = new Talk(3, 0)
     const view = await open(talk)
     talk.refusing = true
-    await view.seen(id('2'))
+    const all = ['0', '1', '2'].map(id)
+    await view.seen(all)
     talk.refusing = false
-    await view.seen(id('2'))
+    await view.seen(all)
     expect(talk.read).toEqual([id('2')])
   })
 
   test('is not marked when it was read before', async () => {
     const talk = new Talk(3, 2)
     const view = await open(talk)
-    await view.seen(id('1'))
+    await view.seen(['0', '1'].map(id))
     expect(talk.read).toEqual([])
   })
 
@@ -377,7 +400,7 @@ describe('what was on the screen', () => {
     const talk = new Talk(0)
     talk.items = [message('mine', { mine: true })]
     const view = await open(talk)
-    await view.seen(id('mine'))
+    await view.seen(['mine'].map(id))
     expect(talk.read).toEqual([])
   })
 })
