@@ -10,6 +10,8 @@ export interface AppContext {
   readonly me: Profile
   /** What the address says, such as `id` of `#/chat/:id`; read in a template it follows the address. */
   readonly params: Readonly<Partial<Record<'id' | 'card', string>>>
+  /** The card of an invitation taken up on the first screen, until its person is added. */
+  accepted: string | null
   /** Goes to one of `paths`. `replace` leaves no step back. */
   go(href: string, options?: { replace?: boolean }): void
 }

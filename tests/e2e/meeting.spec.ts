@@ -58,15 +58,18 @@ test('one who has scanned me is accepted by scanning them', async ({ person }) =
   await expect(anna.request('Boris')).toBeHidden()
 })
 
-test('a friend’s link waits while a newcomer says their name', async ({ person, stranger }) => {
+test('who comes by a friend’s link says their name, and that sends the request', async ({
+  person,
+  stranger,
+}) => {
   const anna = await person('Anna')
   const boris = await stranger()
 
   await boris.openLink(await anna.myLink())
   await expect(boris.page.getByText('Anna invites you to chat')).toBeVisible()
   await boris.start('Boris')
-  await boris.addPreviewed()
 
+  await expect(boris.page.getByText('Waiting for Anna to accept')).toBeVisible()
   await anna.accept('Boris')
 })
 
@@ -144,7 +147,9 @@ test.describe('a code that leads nowhere says why', () => {
 
       await anna.pasteCode(await code)
 
-      await expect(anna.page.getByText(sentence)).toBeVisible()
+      await expect(anna.page.getByLabel('Link or code')).toHaveAccessibleDescription(
+        new RegExp(`^${sentence}`),
+      )
     })
   }
 
@@ -156,6 +161,8 @@ test.describe('a code that leads nowhere says why', () => {
     await anna.pasteCode(link)
 
     await expect(anna.page.getByText('This is your own code.')).toBeVisible()
+    await anna.page.getByRole('link', { name: 'My code' }).last().click()
+    await expect(anna.myCodePicture).toBeVisible()
   })
 
   test('a picture without one', async ({ person }) => {
@@ -165,7 +172,10 @@ test.describe('a code that leads nowhere says why', () => {
 
     await anna.choosePicture(picture)
 
-    await expect(anna.page.getByText('There is no code in this picture.')).toBeVisible()
+    const problem = anna.page.getByText('There is no code in this picture.')
+    await expect(problem).toBeVisible()
+    await anna.pasteCode('hello')
+    await expect(problem).toBeHidden()
   })
 })
 

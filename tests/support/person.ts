@@ -26,7 +26,7 @@ export class Person {
   /** Says a name, whatever was suggested. */
   async start(name: string): Promise<void> {
     await this.page.getByLabel('What should others call you?').fill(name)
-    await this.page.getByRole('button', { name: /^Start( here)?$/ }).click()
+    await this.page.getByRole('button', { name: /^(Start|Send the request)$/ }).click()
     await this.navigation.waitFor()
   }
 
