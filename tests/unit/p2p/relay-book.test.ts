@@ -67,7 +67,7 @@ async function aBook(init: {
   full?: boolean
   answers?: AnsweringRelays
   /** Before any answers; may refuse. */
-  dialled?: (host: string) => Promise<void> | undefined
+  dialled?: (host: string) => Promise<void>
 }) {
   const clock = new ManualClock()
   const rows = new Map<string, RelayRow>()
@@ -151,7 +151,7 @@ test('while the browser is offline each relay is tried once, and at once when wo
 })
 
 test('one that refuses at once does not stand for all while another has not answered', async () => {
-  const answer = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<undefined>()
   const { book } = await aBook({
     origin: 'https://slow.example',
     answers: new AnsweringRelays(),
@@ -163,7 +163,7 @@ test('one that refuses at once does not stand for all while another has not answ
   expect(book.statuses()).toMatchObject([{ state: 'connecting' }, { state: 'unreachable' }])
   expect(book.state).toBe('starting')
 
-  answer.resolve()
+  answer.resolve(undefined)
   await settled()
   expect(book.state).toBe('online')
   book.detach()
@@ -181,7 +181,7 @@ test('a relay that answers somebody else is asked for a place at once', async ()
   const { book } = await aBook({
     origin: 'https://relay.example',
     answers,
-    dialled: () => (down ? Promise.reject(new Error('no way')) : undefined),
+    dialled: () => (down ? Promise.reject(new Error('no way')) : Promise.resolve()),
   })
   down = true
   answers.goAway()
