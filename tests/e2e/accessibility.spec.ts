@@ -88,6 +88,9 @@ test('no screen is larger than the window: only what is inside scrolls', async (
   await anna.openChat('Notes to self')
   await anna.write('donaudampfschifffahrtsgesellschaftskapitänsmütze'.repeat(4))
   await expectToFit(anna, 'conversation')
+  await anna.message('donau').click({ button: 'right' })
+  await expect(anna.page.getByRole('menu')).toBeInViewport({ ratio: 1 })
+  await expectNoSidewaysScroll(anna, 'menu of a message')
 })
 
 async function expectNoFaults({ page }: Person, place: string): Promise<void> {
