@@ -37,6 +37,36 @@ test('a new version waits until the person wants it', async ({ relay, person }) 
   await expect(anna.composer).toHaveValue('half a thought')
 })
 
+test('on a phone back goes to where the person was, and closes a dialog first', async ({
+  person,
+  relay,
+}) => {
+  const anna = await person('Anna', { viewport: { width: 390, height: 844 } })
+  const boris = await person('Boris')
+  await anna.openLink(await boris.myLink())
+  await anna.addPreviewed()
+  await anna.openChat('Boris')
+  const { page } = anna
+  await anna.chooseInChatMenu('Contact details')
+  await expect(page.getByRole('list', { name: 'Safety words' })).toBeVisible()
+
+  await page.getByRole('link', { name: /^Back/ }).click()
+  await expect(anna.composer).toBeVisible()
+  await anna.chooseInChatMenu('Block')
+  await expect(page.getByRole('dialog')).toBeVisible()
+  await page.goBack()
+  await expect(page.getByRole('dialog')).toBeHidden()
+  await expect(anna.composer).toBeVisible()
+  await page.goBack()
+  await expect(anna.navigation.locator('[aria-current=page]', { hasText: 'Chats' })).toBeVisible()
+
+  // Who comes straight to a screen goes to the one above it, and stays in the app.
+  await page.goto('about:blank')
+  await page.goto(`${relay.origin}/#/contacts/scan`)
+  await page.getByRole('link', { name: /^Back/ }).click()
+  await expect(page.getByRole('heading', { name: 'Contacts' })).toBeVisible()
+})
+
 test('after “erase everything” nothing is left of anybody', async ({ person }) => {
   const anna = await person('Anna')
   await anna.openChat('Notes to self')
