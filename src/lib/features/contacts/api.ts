@@ -78,7 +78,7 @@ export interface ContactsApi {
   accept(peer: PeerIdString, options?: AbortOptions): Promise<void>
   /** Puts a request away without an answer. */
   decline(peer: PeerIdString, options?: AbortOptions): Promise<void>
-  /** @throws UnknownContactError */
+  /** Does nothing when there is no request any more, because they became a contact meanwhile. */
   undoDecline(peer: PeerIdString, options?: AbortOptions): Promise<void>
   block(peer: PeerIdString, options?: AbortOptions): Promise<void>
   unblock(peer: PeerIdString, options?: AbortOptions): Promise<void>

@@ -233,10 +233,9 @@ export class ContactsService implements ContactsApi, Startable {
 
   async undoDecline(peer: PeerIdString, options?: AbortOptions): Promise<void> {
     options?.signal?.throwIfAborted()
-    await this.#change(peer, ({ contact, request }) => {
-      if (request === null) throw new UnknownContactError('no request of this peer')
-      return { contact, request: { ...request, dismissed: false } }
-    })
+    await this.#change(peer, ({ contact, request }) =>
+      request === null ? null : { contact, request: { ...request, dismissed: false } },
+    )
   }
 
   async block(peer: PeerIdString, options?: AbortOptions): Promise<void> {
