@@ -27,6 +27,7 @@ test('a relay is tested, added, used and removed', async ({ person, ownRelay: ot
   await expect(anna.page.getByText('This is no address of a relay.')).toBeVisible()
 
   await anna.addRelay(other.origin)
+  await expect(anna.relayRow(other).getByText(/Works, answered in/)).toBeVisible()
   await expect(anna.relayRow(other).getByText(/Holds your place · added by you/)).toBeVisible()
   await anna.addRelay(other.origin)
   await expect(anna.page.getByText('This relay is in the list already.')).toBeVisible()

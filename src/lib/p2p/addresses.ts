@@ -13,6 +13,8 @@ export interface RelayAddress {
   text: string
   /** `host[:port]` as in cards; the port is left out when it is 443. */
   host: string
+  /** The host for people: in their own letters where it was written so. */
+  name: string
   /** The relay's peer id, when the address names it. */
   peer: PeerIdString | null
   /** What to dial, the likeliest first; without a peer id. */
@@ -26,6 +28,18 @@ export function parseRelayAddress(input: string): RelayAddress {
     throw new InvalidAddressError('empty or too long')
   }
   return text.startsWith('/') ? parseMultiaddr(text) : parseUrl(text)
+}
+
+/**
+ * As a person types it. A lone word may be a host in their own network, but hardly is meant as one: it takes a scheme.
+ * @throws InvalidAddressError
+ */
+export function parseTypedAddress(input: string): RelayAddress {
+  const text = input.trim()
+  if (/^[\w-]+(:\d+)?$/.test(text) && !/^localhost\b/i.test(text)) {
+    throw new InvalidAddressError('a word, not a host')
+  }
+  return parseRelayAddress(text)
 }
 
 /** The address to reach a peer by through a relay. `relay` is the relay's own address, with its peer id. */
@@ -82,7 +96,7 @@ function parseMultiaddr(text: string): RelayAddress {
   }
   const peer = peerOf(address)
   const bare = peer === null ? address : address.decapsulate(`/p2p/${peer}`)
-  return { text: address.toString(), host, peer, multiaddrs: [bare] }
+  return { text: address.toString(), host, name: host, peer, multiaddrs: [bare] }
 }
 
 function parseUrl(text: string): RelayAddress {
@@ -98,24 +112,31 @@ function parseUrl(text: string): RelayAddress {
   if (!['http:', 'https:'].includes(url.protocol) || !isHost || url.username !== '') {
     throw new InvalidAddressError('neither a host nor a URL')
   }
-  const named = scheme !== undefined
-  if (!named && (url.pathname !== '/' || url.search !== '' || url.hash !== '')) {
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
     throw new InvalidAddressError('more than a host')
   }
   const securePort = Number(url.port || (url.protocol === 'http:' ? 80 : 443))
   const host = joinHost(url.hostname, securePort)
+  const name = joinHost(hostAsTyped(text) ?? url.hostname, securePort)
   const secure = webSocketAddress(url.hostname, securePort, true)
   const plain = webSocketAddress(url.hostname, securePort, false)
-  if (named) {
+  if (scheme !== undefined) {
     const encrypted = url.protocol === 'https:'
     return {
-      text: encrypted ? host : `http://${joinHost(url.hostname, securePort)}`,
+      text: encrypted ? name : `http://${name}`,
       host,
+      name,
       peer: null,
       multiaddrs: [encrypted ? secure : plain],
     }
   }
-  return { text: host, host, peer: null, multiaddrs: waysToHost(url.hostname, secure, plain) }
+  return { text: name, host, name, peer: null, multiaddrs: waysToHost(url.hostname, secure, plain) }
+}
+
+/** The host in letters beyond ASCII, of which a URL keeps a code only; null when it has none. */
+function hostAsTyped(text: string): string | null {
+  const host = text.replace(/^\w+:\/\//, '').replace(/[:/].*$/, '')
+  return /[^!-~]/.test(host) ? host.normalize('NFC').toLowerCase() : null
 }
 
 /** A bare host does not say whether it speaks TLS: on this machine hardly, elsewhere nearly always. */

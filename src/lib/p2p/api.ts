@@ -121,6 +121,8 @@ export interface LinkInfo {
 export interface RelayStatus {
   /** The address it was added by; also its key. */
   address: string
+  /** `host[:port]`, for people. */
+  name: string
   peer: PeerIdString | null
   state: 'reserved' | 'connected' | 'connecting' | 'unreachable' | 'idle'
   source: RelaySource
@@ -153,8 +155,8 @@ export interface Network extends TypedEventTarget<NetworkEvents> {
   addresses(): string[]
   links(): LinkInfo[]
   relays(): RelayStatus[]
-  /** @throws InvalidAddressError, AlreadyKnownError */
-  addRelay(address: string): Promise<void>
+  /** Resolves with the address it is listed by. @throws InvalidAddressError, AlreadyKnownError */
+  addRelay(address: string): Promise<string>
   removeRelay(address: string): Promise<void>
   /** Connects, and sees whether the peer offers circuit relay. @throws InvalidAddressError */
   checkRelay(address: string, options?: { signal?: AbortSignal }): Promise<RelayCheck>

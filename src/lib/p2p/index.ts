@@ -182,7 +182,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     return this.#relays.statuses()
   }
 
-  addRelay(address: string): Promise<void> {
+  addRelay(address: string): Promise<string> {
     return this.#relays.add(address)
   }
 

@@ -4,6 +4,7 @@ import {
   hostOf,
   MAX_ADDRESS_CHARS,
   parseRelayAddress,
+  parseTypedAddress,
   relayPartOf,
   transportOf,
 } from '../../../src/lib/p2p/addresses.ts'
@@ -33,6 +34,29 @@ test.for([
   expect(address.multiaddrs.map(String)).toEqual(multiaddrs)
 })
 
+test('a host keeps the letters it was written in, for people', () => {
+  const address = parseRelayAddress('https://Привет.рф:8443')
+  expect(address).toMatchObject({
+    text: 'привет.рф:8443',
+    name: 'привет.рф:8443',
+    host: 'xn--b1agh1afp.xn--p1ai:8443',
+  })
+  expect(parseRelayAddress(address.text)).toMatchObject({ name: address.name, host: address.host })
+})
+
+test.for(['hello', PEER, 'hello:8787'])('a person who types the word %s is asked again', (word) => {
+  expect(() => parseTypedAddress(word)).toThrow(
+    expect.objectContaining({ name: 'InvalidAddressError' }),
+  )
+})
+
+test.for(['localhost:8787', 'http://nas:8787', '[::1]:8787', 'relay.example'])(
+  'a person may type %s',
+  (text) => {
+    expect(parseTypedAddress(text)).toEqual(parseRelayAddress(text))
+  },
+)
+
 test('a multiaddr keeps the peer it names apart from what to dial', () => {
   const address = parseRelayAddress(`/dns4/relay.example/tcp/443/tls/ws/p2p/${PEER}`)
   expect(address).toMatchObject({ peer: PEER, host: 'relay.example' })
@@ -44,6 +68,8 @@ test.for([
   ' ',
   'not a host',
   'relay.example/path',
+  'https://relay.example/path',
+  'https://relay.example/?query',
   'ftp://relay.example',
   'https://user@relay.example',
   '/ip4/1.2.3.4/tcp/4001',

@@ -43,6 +43,8 @@ export type RelayState = 'reserved' | 'connected' | 'connecting' | 'unreachable'
 export interface RelayInfo {
   /** The address it was added by; also its key. */
   address: string
+  /** `host[:port]`, for people. */
+  name: string
   peer: PeerIdString | null
   state: RelayState
   /** `origin`: served this page. `person`: added by hand. `learned`: named by another relay or a card. */
@@ -74,8 +76,11 @@ export interface NetworkApi {
   watchSelf(options?: AbortOptions): AsyncIterable<SelfInfo>
   watchConnections(options?: AbortOptions): AsyncIterable<ConnectionInfo[]>
   watchRelays(options?: AbortOptions): AsyncIterable<RelayInfo[]>
-  /** `host[:port]`, an http(s) URL or a multiaddr. @throws InvalidAddressError, AlreadyKnownError */
-  addRelay(address: string, options?: AbortOptions): Promise<void>
+  /**
+   * `host[:port]`, an http(s) URL or a multiaddr. Resolves with the address it is listed by.
+   * @throws InvalidAddressError, AlreadyKnownError
+   */
+  addRelay(address: string, options?: AbortOptions): Promise<string>
   removeRelay(address: string, options?: AbortOptions): Promise<void>
   testRelay(address: string, options?: AbortOptions): Promise<RelayTest>
   /** The newest lines first to last, at most 1,000. */

@@ -99,7 +99,7 @@ export class NetworkService implements NetworkApi {
     )
   }
 
-  addRelay(address: string): Promise<void> {
+  addRelay(address: string): Promise<string> {
     return this.#components.network.addRelay(address)
   }
 

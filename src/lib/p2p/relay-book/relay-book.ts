@@ -5,7 +5,12 @@ import type { RelayRow } from '../../db/schema.ts'
 import { isPeerId, type PeerIdString } from '../../protocol/ids.ts'
 import type { ListedRelay } from '../../protocol/relay-list.ts'
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
-import { parseRelayAddress, type RelayAddress, transportOf } from '../addresses.ts'
+import {
+  parseRelayAddress,
+  parseTypedAddress,
+  type RelayAddress,
+  transportOf,
+} from '../addresses.ts'
 import type { BrowserNetwork, NodeState, RelayCheck, RelaySource, RelayStatus } from '../api.ts'
 import { Backoff } from '../backoff.ts'
 import { AlreadyKnownError, NoAnswerError, NotRunningError } from '../errors.ts'
@@ -127,8 +132,9 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
   }
 
   statuses(): RelayStatus[] {
-    return this.#listed().map(({ row, state }) => ({
+    return this.#listed().map(({ row, address, state }) => ({
       address: row.address,
+      name: address.name,
       peer: row.peer,
       state,
       source: row.source,
@@ -140,7 +146,8 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
 
   /** `host[:port]` of this relay, when it is one of mine or I met it. */
   hostOf(peer: PeerIdString): string | null {
-    return this.#dialer.hostOf(peer)
+    const mine = this.#listed().find(({ row }) => row.peer === peer)
+    return mine?.address.name ?? this.#dialer.hostOf(peer)
   }
 
   reservedHosts(): string[] {
@@ -153,17 +160,18 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
   }
 
   /**
-   * Holds at once; kept for the next start once it resolves.
+   * Holds at once; kept for the next start once it resolves, with the address it is listed by.
    * @throws InvalidAddressError, AlreadyKnownError, StorageFullError
    */
-  async add(text: string): Promise<void> {
-    const address = parseRelayAddress(text)
+  async add(text: string): Promise<string> {
+    const address = parseTypedAddress(text)
     const known = this.#entryFor(address)
     if (known !== undefined && !known.row.removed) throw new AlreadyKnownError(address.text)
     const entry = known ?? this.#remember(this.#newRow(address, 'person'))
     entry.row = { ...entry.row, source: 'person', removed: false }
     this.#wakeEntries()
     await this.#components.store.put(entry.row)
+    return entry.row.address
   }
 
   /** Holds at once; kept for the next start once it resolves. @throws StorageFullError */

@@ -39,8 +39,9 @@ class FakeNetwork extends TypedEventEmitter<NetworkEvents> implements Network {
     return []
   }
 
-  addRelay(address: string): Promise<void> {
-    return this.#ask(`add ${address}`)
+  async addRelay(address: string): Promise<string> {
+    await this.#ask(`add ${address}`)
+    return address
   }
 
   removeRelay(address: string): Promise<void> {
