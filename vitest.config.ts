@@ -12,7 +12,13 @@ export default defineConfig({
         // For views: their runes are compiled.
         plugins: [svelte({ configFile: false })],
         extends: true,
-        test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], environment: 'node' },
+        test: {
+          name: 'unit',
+          include: ['tests/unit/**/*.test.ts'],
+          environment: 'node',
+          // Ends a test that hangs; how fast one is, no test says.
+          testTimeout: 60_000,
+        },
       },
       {
         extends: true,
