@@ -137,6 +137,11 @@ test('a contact is deleted and their messages are kept', async ({ person }) => {
   await expect(anna.message('to be kept')).toBeVisible()
   await expect(anna.page.getByText('This person is not in your contacts any more.')).toBeVisible()
   await expect(boris.presence('Last seen just now')).toBeVisible()
+  await anna.chooseInChatMenu('Delete…')
+  const dialog = anna.page.getByRole('dialog')
+  await expect(dialog.getByRole('button', { name: 'Delete the messages' })).toBeVisible()
+  await expect(dialog).not.toContainText('contact')
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
 
   await anna.page.getByRole('button', { name: 'Add again' }).click()
   await boris.write('still here')
