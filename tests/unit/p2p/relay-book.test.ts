@@ -140,13 +140,13 @@ test('while the browser is offline each relay is tried once, and at once when wo
   await settled()
   clock.advance(60 * 60_000)
   await settled()
-  expect(dials()).toBe(3)
+  expect(dials()).toBe(2)
   expect(book.state).toBe('offline')
   expect(clock.pending).toBe(0)
   browser.offline = false
   book.wake()
   await settled()
-  expect(dials()).toBe(5)
+  expect(dials()).toBe(4)
   book.detach()
 })
 

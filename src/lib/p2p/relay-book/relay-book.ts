@@ -169,7 +169,10 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     if (known !== undefined && !known.row.removed) throw new AlreadyKnownError(address.text)
     const entry = known ?? this.#remember(this.#newRow(address, 'person'))
     entry.row = { ...entry.row, source: 'person', removed: false }
-    this.#wakeEntries()
+    entry.backoff.reset()
+    entry.nextAttemptAtMs = 0
+    // Others keep their turn: a browser that saw many sockets fail holds up the next one for seconds.
+    this.#maintain()
     await this.#components.store.put(entry.row)
     return entry.row.address
   }
@@ -213,7 +216,11 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
 
   /** Tests what is reserved elsewhere (`Keeper.wake`); here, everything that waits is tried at once. */
   wake(): void {
-    this.#wakeEntries()
+    for (const entry of this.#entries.values()) {
+      entry.backoff.reset()
+      entry.nextAttemptAtMs = 0
+    }
+    this.#maintain()
     this.#referrals.start()
   }
 
@@ -222,14 +229,6 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     const entry = this.#listed().find((one) => one.row.peer === peer && one.failed && !one.busy)
     if (entry === undefined) return
     entry.nextAttemptAtMs = 0
-    this.#maintain()
-  }
-
-  #wakeEntries(): void {
-    for (const entry of this.#entries.values()) {
-      entry.backoff.reset()
-      entry.nextAttemptAtMs = 0
-    }
     this.#maintain()
   }
 
