@@ -1,13 +1,20 @@
 import type { ConnectionInfo } from '../api.ts'
 
-/** Width and height of the field, in its own units. */
-export const FIELD = { width: 640, height: 280 } as const
+/** Height of the field in px, however many there are: nothing below it moves when somebody comes. */
+export const FIELD_HEIGHT = 280
 
 /** More than this would be a cloud; the list below has them all. */
 export const MAX_SHOWN = 14
 
+/** Room for one of a row, in px: fewer are shown where it is narrow. */
+const MIN_ROOM = 48
+
+/** Of a letter in a label, in px, on average. */
+const LETTER_WIDTH = 7
+
 export interface GraphNode extends Point {
   id: string
+  /** As much of the name as there is room for. */
   label: string
   kind: ConnectionInfo['kind']
 }
@@ -20,8 +27,6 @@ export interface GraphLink {
 }
 
 export interface Graph {
-  /** Less than the field's when there is nobody below me. */
-  height: number
   me: Point
   nodes: GraphNode[]
   links: GraphLink[]
@@ -31,8 +36,12 @@ export interface Graph {
  * Where everyone stands: I in the middle, relays above, people below. Places depend on ids alone, so a change of
  * latency or bytes moves nothing, and one connection more moves only its own row.
  */
-export function layoutGraph(connections: readonly ConnectionInfo[], nameless: string): Graph {
-  const me = { x: FIELD.width / 2, y: FIELD.height / 2 }
+export function layoutGraph(
+  connections: readonly ConnectionInfo[],
+  nameless: string,
+  width: number,
+): Graph {
+  const me = { x: width / 2, y: FIELD_HEIGHT / 2 }
   const known = new Map<string, ConnectionInfo>()
   for (const connection of connections) {
     const before = known.get(connection.peer)
@@ -41,15 +50,17 @@ export function layoutGraph(connections: readonly ConnectionInfo[], nameless: st
   const shown = [...known.values()].sort((a, b) => a.peer.localeCompare(b.peer)).slice(0, MAX_SHOWN)
   const relays = placeRow(
     shown.filter(({ kind }) => kind === 'relay'),
+    width,
     -1,
   )
   const others = placeRow(
     shown.filter(({ kind }) => kind !== 'relay'),
+    width,
     1,
   )
-  const nodes = [...relays, ...others].map(({ connection, x, y }) => ({
+  const nodes = [...relays, ...others].map(({ connection, room, x, y }) => ({
     id: connection.peer,
-    label: connection.name ?? nameless,
+    label: shorten(connection.name ?? nameless, Math.floor(room / LETTER_WIDTH)),
     kind: connection.kind,
     x,
     y,
@@ -63,8 +74,7 @@ export function layoutGraph(connections: readonly ConnectionInfo[], nameless: st
     const d = relay === undefined ? `M${me.x} ${me.y}L${x} ${y}` : aroundMe(me, relay, { x, y })
     return { id: connection.peer, path, d }
   })
-  const height = others.length > 0 ? FIELD.height : me.y + 30
-  return { height, me, nodes, links }
+  return { me, nodes, links }
 }
 
 /** A curve from a relay to a peer that keeps clear of the middle, where I stand. */
@@ -81,14 +91,22 @@ export interface Point {
 
 interface Placed extends Point {
   connection: ConnectionInfo
+  /** To the next one, in px. */
+  room: number
 }
 
 /** A row on an arc around the middle, above (-1) or below (1) it. */
-function placeRow(row: readonly ConnectionInfo[], side: -1 | 1): Placed[] {
+function placeRow(all: readonly ConnectionInfo[], width: number, side: -1 | 1): Placed[] {
+  const row = all.slice(0, Math.max(1, Math.floor(width / MIN_ROOM) - 1))
+  const room = (0.92 * width) / (row.length + 1)
   return row.map((connection, index) => {
     const share = (index + 1) / (row.length + 1)
-    const x = FIELD.width * (0.04 + 0.92 * share)
+    const x = width * (0.04 + 0.92 * share)
     const bend = 4 * share * (1 - share)
-    return { connection, x, y: FIELD.height / 2 + side * (46 + 46 * bend) }
+    return { connection, room, x, y: FIELD_HEIGHT / 2 + side * (46 + 46 * bend) }
   })
+}
+
+function shorten(label: string, letters: number): string {
+  return label.length <= letters ? label : `${label.slice(0, letters - 1).replace(/[\s.]+$/u, '')}…`
 }
