@@ -41,7 +41,6 @@ test('a reload keeps who I am, my people, my messages and my draft', async ({ pe
   await boris.write('before the reload')
   await expect(anna.message('before the reload')).toBeVisible()
   await anna.composer.fill('half a thought')
-  await anna.goTo('Chats')
 
   await anna.reload()
 
@@ -127,6 +126,25 @@ test('notes to self are there from the first day, and found by search', async ({
   await anna.page.getByRole('searchbox').fill('CELLAR')
 
   await expect(anna.page.getByText('the blue key opens the cellar').first()).toBeVisible()
+})
+
+test('a found message is shown, and the next time the chat opens at its end again', async ({
+  person,
+}) => {
+  const anna = await person('Anna')
+  await anna.openChat('Notes to self')
+  await anna.write('the blue key opens the cellar')
+  await anna.write(`begin ${'long '.repeat(600)}end`)
+  await anna.write('the newest')
+  await anna.page.getByRole('searchbox').fill('cellar')
+  await anna.page.getByRole('link', { name: 'opens the cellar' }).click()
+  await expect(anna.message('the blue key')).toBeInViewport()
+  await anna.page.getByRole('button', { name: 'Clear the search' }).click()
+
+  await anna.goTo('Chats')
+  await anna.openChat('Notes to self')
+
+  await expect(anna.message('the newest')).toBeInViewport()
 })
 
 test('a link in a message leads out safely, and markup stays text', async ({ person }) => {

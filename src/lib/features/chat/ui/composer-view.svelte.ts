@@ -2,14 +2,16 @@ import type { ChatApi, ConversationId } from '../api.ts'
 import type { Clock } from '../../../protocol/seams.ts'
 import { bytesLeft } from './text-size.ts'
 
-/** How long typing must pause before a draft is stored. */
-export const DRAFT_PAUSE_MS = 400
+/** How long typing goes on at most before it is stored as a draft. */
+export const DRAFT_AFTER_MS = 400
 
 export interface ComposerComponents {
   chat: Pick<ChatApi, 'send' | 'saveDraft'>
   clock: Clock
   /** Any unique string. */
   newIntent: () => string
+  /** Written at once, such as `localStorage`: a page that goes may take the host with it. */
+  parting: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
 }
 
 /**
@@ -28,6 +30,8 @@ export class ComposerView {
   readonly #components: ComposerComponents
   #touched = false
   #unsaved = false
+  /** What the host is known to have stored. */
+  #stored = ''
   #cancelSave: (() => void) | null = null
   #failed: { text: string; intent: string } | null = null
 
@@ -49,11 +53,24 @@ export class ComposerView {
     return this.text.trim() !== '' && !this.tooLong
   }
 
-  /** Puts the stored draft into the field, unless something was typed in the meantime. */
+  /** Puts the stored draft into the field, or what was typed after it, unless something was in the meantime. */
   restore(draft: string): void {
-    if (this.#touched || draft === '') return
-    this.#touched = true
-    this.text = draft
+    if (this.#touched) return
+    this.#stored = draft
+    const parting = this.#components.parting.getItem(this.#partingKey)
+    if (parting !== null) this.type(parting)
+    else if (draft !== '') {
+      this.#touched = true
+      this.text = draft
+    }
+  }
+
+  /** The page goes. */
+  part(): void {
+    void this.flush()
+    if (this.text !== this.#stored) {
+      this.#components.parting.setItem(this.#partingKey, this.text)
+    }
   }
 
   /** The person typed. */
@@ -61,18 +78,19 @@ export class ComposerView {
     this.text = text
     this.#touched = true
     this.#unsaved = true
-    this.#cancelSave?.()
-    this.#cancelSave = this.#components.clock.after(DRAFT_PAUSE_MS, () => void this.flush())
+    this.#cancelSave ??= this.#components.clock.after(DRAFT_AFTER_MS, () => void this.flush())
   }
 
-  /** Stores the draft now: the field is left, or the page goes. */
+  /** Stores the draft now: the field is left. */
   async flush(): Promise<void> {
     this.#cancelSave?.()
     this.#cancelSave = null
     if (!this.#unsaved) return
     this.#unsaved = false
+    const { text } = this
     try {
-      await this.#components.chat.saveDraft(this.#conversation, this.text)
+      await this.#components.chat.saveDraft(this.#conversation, text)
+      this.#storedIs(text)
     } catch {
       // Still in the field: the next key or leaving it tries again.
       this.#unsaved = true
@@ -93,11 +111,21 @@ export class ComposerView {
     this.text = ''
     try {
       await this.#components.chat.send(this.#conversation, text, intent)
+      this.#storedIs('')
       this.sent += 1
     } catch (error) {
       this.#failed = { text, intent }
       this.error = error instanceof Error ? error.name : 'Error'
       this.type(this.text === '' ? text : `${text}\n${this.text}`)
     }
+  }
+
+  #storedIs(text: string): void {
+    this.#stored = text
+    this.#components.parting.removeItem(this.#partingKey)
+  }
+
+  get #partingKey(): string {
+    return `starling.draft.${this.#conversation}`
   }
 }

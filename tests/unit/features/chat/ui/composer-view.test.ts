@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { MAX_TEXT_BYTES } from '../../../../../src/lib/features/chat/api.ts'
 import {
   ComposerView,
-  DRAFT_PAUSE_MS,
+  DRAFT_AFTER_MS,
 } from '../../../../../src/lib/features/chat/ui/composer-view.svelte.ts'
 import { StarlingError } from '../../../../../src/lib/protocol/errors.ts'
 import type { MessageId } from '../../../../../src/lib/protocol/ids.ts'
@@ -19,36 +19,45 @@ function scene() {
   const drafts: string[] = []
   const host = { failing: false }
   let intents = 0
-  const view = new ComposerView(ANNA, {
-    clock,
-    newIntent: () => `intent ${(intents += 1)}`,
-    chat: {
-      send(_, text, intent) {
-        sent.push({ text, intent })
-        return host.failing
-          ? Promise.reject(new StorageFullError())
-          : Promise.resolve('id' as MessageId)
+  const left = new Map<string, string>()
+  const open = () =>
+    new ComposerView(ANNA, {
+      clock,
+      parting: {
+        getItem: (key) => left.get(key) ?? null,
+        setItem: (key, value) => void left.set(key, value),
+        removeItem: (key) => void left.delete(key),
       },
-      saveDraft(_, text) {
-        if (host.failing) return Promise.reject(new StorageFullError())
-        drafts.push(text)
-        return Promise.resolve()
+      newIntent: () => `intent ${(intents += 1)}`,
+      chat: {
+        send(_, text, intent) {
+          sent.push({ text, intent })
+          return host.failing
+            ? Promise.reject(new StorageFullError())
+            : Promise.resolve('id' as MessageId)
+        },
+        saveDraft(_, text) {
+          if (host.failing) return Promise.reject(new StorageFullError())
+          drafts.push(text)
+          return Promise.resolve()
+        },
       },
-    },
-  })
-  return { view, clock, sent, drafts, host }
+    })
+  return { view: open(), open, clock, sent, drafts, host }
 }
 
 describe('what is being written', () => {
-  test('is stored once typing pauses', () => {
+  test('is stored while it is written, also without a pause', () => {
     const { view, clock, drafts } = scene()
     view.type('h')
-    clock.advance(DRAFT_PAUSE_MS - 1)
+    clock.advance(DRAFT_AFTER_MS - 1)
     view.type('hi')
-    clock.advance(DRAFT_PAUSE_MS - 1)
     expect(drafts).toEqual([])
     clock.advance(1)
     expect(drafts).toEqual(['hi'])
+    view.type('hi!')
+    clock.advance(DRAFT_AFTER_MS)
+    expect(drafts).toEqual(['hi', 'hi!'])
   })
 
   test('is stored at once when the field is left, and only when it changed', async () => {
@@ -70,6 +79,30 @@ describe('what is being written', () => {
     expect(drafts).toEqual(['hi'])
   })
 
+  test('is not lost with a host that goes with the page, and is stored then', async () => {
+    const { view, open, drafts, host } = scene()
+    view.type('hi')
+    await view.flush()
+    host.failing = true
+    view.type('hi there')
+    view.part()
+    host.failing = false
+
+    const again = open()
+    again.restore('hi')
+    expect(again.text).toBe('hi there')
+    await again.flush()
+    expect(drafts).toEqual(['hi', 'hi there'])
+
+    const later = open()
+    later.restore('hi there')
+    expect(later.text).toBe('hi there')
+    later.part()
+    const last = open()
+    last.restore('from another tab')
+    expect(last.text).toBe('from another tab')
+  })
+
   test('comes back as it was, and not over what was typed since', () => {
     const { view } = scene()
     view.restore('half a')
@@ -85,7 +118,7 @@ describe('sending', () => {
     const { view, clock, sent, drafts } = scene()
     view.type('  hi\n')
     await view.send()
-    clock.advance(10 * DRAFT_PAUSE_MS)
+    clock.advance(10 * DRAFT_AFTER_MS)
     expect(sent).toEqual([{ text: 'hi', intent: 'intent 1' }])
     expect(view.text).toBe('')
     expect(view.sent).toBe(1)
