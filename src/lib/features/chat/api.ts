@@ -77,6 +77,7 @@ export interface TimelinePage {
 export interface SearchHit {
   conversation: ConversationId
   message: MessageId
+  mine: boolean
   text: string
   sentAtMs: number
 }
@@ -109,6 +110,6 @@ export interface ChatApi {
     archived: boolean,
     options?: AbortOptions,
   ): Promise<void>
-  /** Newest first, at most 50. Case is ignored. Ends early, with the signal's reason, when that is aborted. */
+  /** Newest first, at most 50. Case and marks on letters are ignored. Ends early, with the signal's reason, when that is aborted. */
   search(query: string, options?: AbortOptions): Promise<SearchHit[]>
 }

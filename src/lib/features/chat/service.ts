@@ -20,6 +20,7 @@ import {
   TextTooLongError,
   UnknownConversationError,
 } from './errors.ts'
+import { fold } from './fold.ts'
 import { payloadCodec } from './protocol.ts'
 import type { ChatStore, StoredConversation } from './store.ts'
 
@@ -184,9 +185,10 @@ export class ChatService implements ChatApi, Startable {
       MAX_HITS,
       options,
     )
-    return rows.map(({ conversation, id, text, sentAtMs }) => ({
+    return rows.map(({ conversation, id, mine, text, sentAtMs }) => ({
       conversation,
       message: id,
+      mine,
       text,
       sentAtMs,
     }))
@@ -282,9 +284,4 @@ function nameOf({ alias, name }: Contact): string {
 /** What a tab asks for, as a number of messages on one side of a window. */
 function bounded(count: number): number {
   return Math.min(Math.max(Math.trunc(count) || 0, 0), MAX_WINDOW_SIDE)
-}
-
-/** So that letters of any case are the same, also Cyrillic ones. */
-function fold(text: string): string {
-  return text.normalize('NFKC').toLowerCase()
 }

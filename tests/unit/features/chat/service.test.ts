@@ -351,14 +351,24 @@ describe('removing a contact', () => {
   })
 })
 
-test('search ignores case, also of Cyrillic letters, and gives the newest first', async () => {
-  for (const text of ['Встреча в шесть', 'other', 'встреча отменена', 'STRASSE', '100%']) {
+test('search ignores case and marks on letters, also of Cyrillic ones, and gives the newest first', async () => {
+  for (const text of [
+    'Встреча в шесть',
+    'other',
+    'встреча отменена',
+    'STRASSE',
+    '100%',
+    'Белозёров',
+    'Chloë',
+  ]) {
     clock.advance(1)
     await say(anna, anna.peer, text)
   }
   const found = async (query: string) => (await anna.chat.search(query)).map(({ text }) => text)
   expect(await found('ВСТРЕЧА')).toEqual(['встреча отменена', 'Встреча в шесть'])
   expect(await found(' strasse ')).toEqual(['STRASSE'])
+  expect(await found('белозеров')).toEqual(['Белозёров'])
+  expect(await found('chloe')).toEqual(['Chloë'])
   expect(await found('%')).toEqual(['100%'])
   expect(await found('nothing like it')).toEqual([])
   expect(await found('  ')).toEqual([])

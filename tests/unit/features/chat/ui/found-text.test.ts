@@ -37,6 +37,12 @@ describe('a found text', () => {
     expect(shown('Ёлка и ёлка', 'ёлка')).toBe('[Ёлка] и [ёлка]')
   })
 
+  test('marks letters with marks as whole, however they are written', () => {
+    expect(shown('Иван Белозёров', 'белозеров')).toBe('Иван [Белозёров]')
+    expect(shown('Chloë, Chloe\u0308!', 'chloe')).toBe('[Chloë], [Chloe\u0308]!')
+    expect(shown('мои мой', 'мой')).toBe('мои [мой]')
+  })
+
   test('takes the query as text, not as a pattern', () => {
     expect(shown('1+1 (or 2)', '1+1 (')).toBe('[1+1 (]or 2)')
     expect(shown('anything', '.*')).toBe('anything')
