@@ -20,7 +20,7 @@ import {
   TextTooLongError,
   UnknownConversationError,
 } from './errors.ts'
-import { fold } from './fold.ts'
+import { fold } from '../../protocol/fold.ts'
 import { payloadCodec } from './protocol.ts'
 import type { ChatStore, StoredConversation } from './store.ts'
 

@@ -1,4 +1,4 @@
-import { fold } from '../fold.ts'
+import { fold } from '../../../protocol/fold.ts'
 
 /** A piece of a found text; `match` pieces are what was looked for. */
 export interface HighlightPart {
