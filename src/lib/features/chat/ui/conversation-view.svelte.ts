@@ -252,7 +252,9 @@ export class ConversationView {
     // With older ones out of the window, the first of it may not be the first that is unread.
     const sure = first > 0 || !hasOlder
     const item = items[first]
-    const attended = this.#following && this.#attended
+    // An open conversation without messages shows the first one at once.
+    const waited = this.ready && this.#items.length === 0
+    const attended = waited || (this.#following && this.#attended)
     if (!this.#lineFree || attended || !sure || item?.type !== 'message') return
     this.#line = item.id
     this.#lineFree = false

@@ -298,6 +298,14 @@ describe('the line of new messages', () => {
     expect(line(view)).toBeNull()
   })
 
+  test('does not come for the first message of a conversation that is open', async () => {
+    const talk = new Talk(0)
+    const view = await open(talk)
+    talk.say('first')
+    await settle()
+    expect(line(view)).toBeNull()
+  })
+
   test('comes for those that come while the page is hidden', async () => {
     const talk = new Talk(3)
     const view = await open(talk)
