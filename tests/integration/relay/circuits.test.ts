@@ -72,7 +72,8 @@ test('one connection opens as many circuits at once as allowed, and another when
 })
 
 test('a circuit whose other side does not answer in time is refused', async () => {
-  const relay = await startRelay([], { circuitTimeoutMs: 500 })
+  // Long enough for a busy machine to get as far as asking the other side.
+  const relay = await startRelay([], { circuitTimeoutMs: 5_000 })
   const called = await circuitClient(relay, () => undefined)
   await called.unhandle(RELAY_V2_STOP_CODEC)
   const asked = Promise.withResolvers<unknown>()

@@ -433,7 +433,7 @@ export class ContactsService implements ContactsApi, Startable {
       if (contact === null) return this.#requested(card, hello.sinceMs, request)
       return { contact: heard(contact, card, hello.sinceMs), request: null }
     })
-    this.#seen(peer)
+    if (this.#here.has(peer)) this.#seen(peer)
     if (known !== null && known.contact !== null && !hello.mutual) await this.#sayHello(peer)
   }
 
