@@ -37,12 +37,17 @@ async function openSocket(relay: Relay, path = '/'): Promise<{ socket: WebSocket
   return { socket, open: await Promise.race([opened, refusal]) }
 }
 
-/** A socket after its upgrade, for bytes that no WebSocket client sends. */
-async function rawSocket(relay: Relay): Promise<Socket> {
+function silentSocket(relay: Relay): Socket {
   const socket = connect(relay.port, '127.0.0.1')
   onTestFinished(() => {
     socket.destroy()
   })
+  return socket
+}
+
+/** A socket after its upgrade, for bytes that no WebSocket client sends. */
+async function rawSocket(relay: Relay): Promise<Socket> {
+  const socket = silentSocket(relay)
   socket.write(
     'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
       'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
@@ -64,19 +69,21 @@ test('as many connections of one address as allowed, and the next is refused', a
   expect(await refused(relay, 'connections-per-address')).toBe(1)
 })
 
-test('as many sockets of one address as allowed, also those that say nothing', async () => {
-  const relay = await startRelay(['--max-connections-per-address', '2'])
-  const sockets = Array.from({ length: 2 * SOCKETS_PER_CONNECTION + 1 }, () => {
-    const socket = connect(relay.port, '127.0.0.1')
-    onTestFinished(() => {
-      socket.destroy()
-    })
-    return socket
-  })
-  await Promise.race(sockets.map((socket) => once(socket, 'close')))
-  expect(await refused(relay, 'connections-per-address')).toBe(1)
-  expect(sockets.filter(({ destroyed }) => !destroyed)).toHaveLength(2 * SOCKETS_PER_CONNECTION)
-})
+test.each([
+  ['of one address', '--max-connections-per-address', 'connections-per-address'],
+  ['in all', '--max-connections', 'connections-total'],
+] as const)(
+  'as many sockets %s as allowed, also those that say nothing',
+  async (_, flag, reason) => {
+    const relay = await startRelay([flag, '2'])
+    const sockets = Array.from({ length: 2 * SOCKETS_PER_CONNECTION + 1 }, () =>
+      silentSocket(relay),
+    )
+    await Promise.race(sockets.map((socket) => once(socket, 'close')))
+    expect(await refused(relay, reason)).toBe(1)
+    expect(sockets.filter(({ destroyed }) => !destroyed)).toHaveLength(2 * SOCKETS_PER_CONNECTION)
+  },
+)
 
 test('as many connections in all as allowed, and the next is refused', async () => {
   const relay = await startRelay(['--max-connections', '3'])
@@ -89,28 +96,11 @@ test('as many connections in all as allowed, and the next is refused', async () 
   await stillServes(relay)
 })
 
-test('as many sockets in all as allowed, also those that say nothing', async () => {
-  const relay = await startRelay(['--max-connections', '2'])
-  const sockets = Array.from({ length: 2 * SOCKETS_PER_CONNECTION + 1 }, () => {
-    const socket = connect(relay.port, '127.0.0.1')
-    onTestFinished(() => {
-      socket.destroy()
-    })
-    return socket
-  })
-  await Promise.race(sockets.map((socket) => once(socket, 'close')))
-  expect(await refused(relay, 'connections-total')).toBe(1)
-  expect(sockets.filter(({ destroyed }) => !destroyed)).toHaveLength(2 * SOCKETS_PER_CONNECTION)
-})
-
 test('who takes too long for the headers of a request, or for all of it, is cut', async () => {
   const relay = await startRelay()
   /** How long the relay waits after these bytes, in ms. */
   const patience = async (bytes: string): Promise<number> => {
-    const socket = connect(relay.port, '127.0.0.1')
-    onTestFinished(() => {
-      socket.destroy()
-    })
+    const socket = silentSocket(relay)
     const beganAtMs = performance.now()
     socket.resume().write(bytes)
     await once(socket, 'close')
@@ -122,7 +112,8 @@ test('who takes too long for the headers of a request, or for all of it, is cut'
     patience(`${head}Content-Length: 2\r\n\r\nx`),
   ])
   expect(headers).toBeGreaterThanOrEqual(HEADERS_TIMEOUT_MS)
-  expect(headers).toBeLessThan(REQUEST_TIMEOUT_MS)
+  // Each was cut for its own reason, however slow this machine is.
+  expect(headers).toBeLessThan(whole)
   expect(whole).toBeGreaterThanOrEqual(REQUEST_TIMEOUT_MS)
 })
 

@@ -1,4 +1,5 @@
 import type { AbortOptions } from '../../rpc/api.ts'
+import type { WakeReason } from '../../p2p/api.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 
 /**
@@ -7,8 +8,7 @@ import type { PeerIdString } from '../../protocol/ids.ts'
  */
 export type NetworkState = 'starting' | 'online' | 'offline'
 
-/** Why to try everything at once: the network, the tab or the device is back, or the person asks for it. */
-export type WakeReason = 'online' | 'visible' | 'resume' | 'asked'
+export type { WakeReason }
 
 export interface SelfInfo {
   peer: PeerIdString
