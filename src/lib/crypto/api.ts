@@ -12,8 +12,18 @@ export interface Identity {
   sign(context: string, bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>>
 }
 
+/** My keys for end-to-end encryption. Secrets stay inside. */
+export interface MessagingIdentity extends Identity {
+  /** ML-DSA-65 public key, 1952 bytes. Takes milliseconds. */
+  mlDsaKey(): Uint8Array<ArrayBuffer>
+  /** ML-DSA-65 (FIPS 204, hedged, empty context) over `context || 0x00 || bytes`; 3309 bytes. Takes milliseconds. */
+  signPostQuantum(context: string, bytes: Uint8Array): Uint8Array<ArrayBuffer>
+  /** X25519 (RFC 7748) with the identity key on Curve25519; 32 bytes. Throws at a key of small order. */
+  agree(theirs: Uint8Array): Uint8Array<ArrayBuffer>
+}
+
 /** What the libp2p node alone is given: it signs handshakes with the key itself. */
-export interface NodeIdentity extends Identity {
+export interface NodeIdentity extends MessagingIdentity {
   libp2pKey(): PrivateKey
 }
 

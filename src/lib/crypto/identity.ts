@@ -1,5 +1,6 @@
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
+import { ed25519, x25519 } from '@noble/curves/ed25519.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { ml_dsa65 } from '@noble/post-quantum/ml-dsa.js'
 import { peerIdOf, type PeerIdString } from '../protocol/ids.ts'
@@ -23,25 +24,45 @@ export function createSecrets(random: Random): IdentitySecrets {
 /** The identity these secrets are of. */
 export async function openIdentity(secrets: IdentitySecrets): Promise<NodeIdentity> {
   const key = await generateKeyPairFromSeed('Ed25519', secrets.ed25519Seed)
-  return new KeyIdentity(key, secrets.keyCommitment)
+  return new KeyIdentity(key, secrets)
 }
 
 class KeyIdentity implements NodeIdentity {
   readonly peer: PeerIdString
   readonly publicKey: Uint8Array<ArrayBuffer>
   readonly keyCommitment: Uint8Array<ArrayBuffer>
-  /** Private by language, so that no log or clone shows it. */
+  /** Private by language, so that no log or clone shows them. */
   readonly #key: Ed25519PrivateKey
+  readonly #secrets: IdentitySecrets
 
-  constructor(key: Ed25519PrivateKey, keyCommitment: Uint8Array<ArrayBuffer>) {
+  constructor(key: Ed25519PrivateKey, secrets: IdentitySecrets) {
     this.#key = key
+    this.#secrets = secrets
     this.publicKey = Uint8Array.from(key.publicKey.raw)
     this.peer = peerIdOf(this.publicKey)
-    this.keyCommitment = keyCommitment
+    this.keyCommitment = secrets.keyCommitment
   }
 
   async sign(context: string, bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
     return Uint8Array.from(await this.#key.sign(signedBytes(context, bytes)))
+  }
+
+  mlDsaKey(): Uint8Array<ArrayBuffer> {
+    return Uint8Array.from(ml_dsa65.keygen(this.#secrets.mlDsaSeed).publicKey)
+  }
+
+  signPostQuantum(context: string, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+    const { secretKey } = ml_dsa65.keygen(this.#secrets.mlDsaSeed)
+    const signature = ml_dsa65.sign(signedBytes(context, bytes), secretKey)
+    secretKey.fill(0)
+    return Uint8Array.from(signature)
+  }
+
+  agree(theirs: Uint8Array): Uint8Array<ArrayBuffer> {
+    const secret = ed25519.utils.toMontgomerySecret(this.#secrets.ed25519Seed)
+    const shared = x25519.getSharedSecret(secret, theirs)
+    secret.fill(0)
+    return Uint8Array.from(shared)
   }
 
   libp2pKey(): Ed25519PrivateKey {

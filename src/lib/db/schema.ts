@@ -117,7 +117,23 @@ export interface OutboxRow {
   id: MessageId
   /** The caller's name for the wish to send: the same one is the same message. */
   intent: string
-  sealed: Uint8Array
+  envelope: Uint8Array
+  /** Null until there are keys to seal it with, and again when those it was sealed with were lost over there. */
+  sealed: Uint8Array | null
+}
+
+/** Encryption sessions with a peer. Secret. */
+export interface SessionsRow {
+  peer: PeerIdString
+  /** See crypto/sessions-codec.ts. */
+  sessions: Uint8Array
+}
+
+/** What others need to begin a session with me: the secret half of it. */
+export interface PrekeysRow {
+  key: OnlyKey
+  /** See crypto/prekeys.ts. */
+  prekeys: Uint8Array
 }
 
 /** A message of theirs whose predecessor is missing. */
@@ -174,6 +190,8 @@ export class StarlingDatabase extends Dexie {
   declare readonly chains: EntityTable<ChainsRow, 'peer'>
   declare readonly outbox: Table<OutboxRow, [PeerIdString, ChainId, number]>
   declare readonly early: Table<EarlyRow, [PeerIdString, ChainId, number]>
+  declare readonly sessions: EntityTable<SessionsRow, 'peer'>
+  declare readonly prekeys: EntityTable<PrekeysRow, 'key'>
   declare readonly relays: EntityTable<RelayRow, 'address'>
   declare readonly peerRecords: EntityTable<PeerRecordRow, 'peer'>
   declare readonly settings: EntityTable<SettingsRow, 'key'>
@@ -194,5 +212,17 @@ export class StarlingDatabase extends Dexie {
       peerRecords: 'peer',
       settings: 'key',
     })
+    // Messages are sealed end to end from here on; what waited unsealed is sealed when it goes out.
+    this.version(2)
+      .stores({ sessions: 'peer', prekeys: 'key' })
+      .upgrade((transaction) =>
+        transaction
+          .table<OutboxRow>('outbox')
+          .toCollection()
+          .modify((row) => {
+            if (row.sealed !== null) row.envelope = row.sealed
+            row.sealed = null
+          }),
+      )
   }
 }

@@ -1,5 +1,7 @@
 import type { Identity } from '../crypto/api.ts'
+import { CannotOpenError } from '../crypto/errors.ts'
 import type { Channel, Channels } from '../p2p/api.ts'
+import { InvalidDataError } from '../protocol/errors.ts'
 import type { ChainId, MessageId, PeerIdString } from '../protocol/ids.ts'
 import type { Clock, Logger, Random, Startable } from '../protocol/seams.ts'
 import {
@@ -11,14 +13,15 @@ import {
   type Chains,
   type Delivered,
   type Early,
+  type Outgoing,
 } from './chain.ts'
 import { decodeEnvelope, encodeEnvelope, messageId, type Envelope } from './envelope.ts'
 import { NotAcceptedError } from './errors.ts'
 import { MAX_FRAME_BYTES } from './frames.ts'
-import type { Mailbox, Sealer } from './seams.ts'
-import { Session, type Intake, type Taken } from './session.ts'
+import type { KeyStep, Mailbox, Sealer } from './seams.ts'
+import { Session, type Incoming, type Intake, type Taken } from './session.ts'
 import type { DeliveryStore } from './store.ts'
-import { Turns } from './turns.ts'
+import { Turns } from '../protocol/turns.ts'
 
 /** How far beyond a gap messages are kept. What lies further is sent again when the gap is closed. */
 export const MAX_EARLY = 64
@@ -110,18 +113,20 @@ export class Delivery implements Startable, Intake {
       const bytes = encodeEnvelope(envelope)
       const id = messageId(identity.peer, peer, bytes)
       const { sequence } = envelope
-      // Sealed before the transaction: one that waits for anything else commits by itself.
-      const sealed = await sealer.seal(peer, bytes)
+      // Sealed before the transaction: one that waits for anything else commits by itself. A turn is alone with the keys.
+      const sealing = peer === identity.peer ? null : await sealer.seal(peer, bytes)
+      const sealed = sealing?.sealed ?? null
       const after = {
         ...chains,
         clock: envelope.clock,
         mine: { ...chains.mine, sequence, head: id },
       }
       const message = delivered(peer, true, id, envelope, envelope.sentAtMs)
-      await store.putSent(after, { peer, chain, sequence, id, intent, sealed }, message)
+      const outgoing = { peer, chain, sequence, id, intent, envelope: bytes, sealed }
+      await store.putSent(after, outgoing, message, sealing?.step ?? null)
       const session = this.#sessions.get(peer)
       if (session !== undefined) session.wake()
-      else if (peer !== identity.peer) mailbox.deposit(peer, id, sealed)
+      else if (sealed !== null) mailbox.deposit(peer, id, sealed)
       return id
     })
   }
@@ -144,33 +149,70 @@ export class Delivery implements Startable, Intake {
     })
   }
 
-  /** Takes a sealed message in, from a channel or a mailbox. @throws StarlingError when it is not acceptable. */
-  async receive(peer: PeerIdString, sealed: Uint8Array): Promise<Taken> {
-    const { clock, identity, sealer, store } = this.#components
+  /**
+   * Takes a sealed message in, from a channel or a mailbox. It is opened only when it is taken: a key opens one message
+   * once.
+   * @throws StarlingError when it is not acceptable.
+   */
+  async receive(peer: PeerIdString, { chain, sequence, sealed }: Incoming): Promise<Taken> {
+    const { clock, identity, store } = this.#components
     return this.#turns.run(peer, async () => {
       // A channel is still read to its end when the answer has changed, and a mailbox may be emptied late.
       if (!(await this.#init.accept(peer))) throw new NotAcceptedError('no longer accepted')
-      const bytes = await sealer.open(peer, sealed)
-      const envelope = decodeEnvelope(bytes)
-      const { chain, sequence } = envelope
       const before = await this.#chains(peer)
       if (before.past.includes(chain)) return { type: 'ended' }
       const chains = before.theirs?.chain === chain ? before : await this.#adopt(before, chain)
       const known = chains.theirs?.sequence ?? 0
       if (sequence <= known) return { type: 'held' }
+      const missing = { chain, first: known + 1, last: sequence - 1 }
+      if (sequence > known + MAX_EARLY) return { type: 'early', missing }
+      const waiting = await store.early(peer, chain)
+      if (waiting.some((early) => early.sequence === sequence)) return { type: 'early', missing }
+      const opened = await this.#open(peer, sealed)
+      if (opened === null) return { type: 'unopened' }
+      const bytes = opened.envelope
+      const envelope = decodeEnvelope(bytes)
+      if (envelope.chain !== chain || envelope.sequence !== sequence) {
+        throw new InvalidDataError('another message than it was said to be')
+      }
       this.#init.check(envelope.payload)
+      const id = messageId(peer, identity.peer, bytes)
+      const receivedAtMs = clock.now()
       if (sequence === known + 1) {
-        const id = messageId(peer, identity.peer, bytes)
-        const message = delivered(peer, false, id, envelope, clock.now())
-        await this.#commit(followChain(chains, id, envelope), message)
+        const message = delivered(peer, false, id, envelope, receivedAtMs)
+        await this.#commit(followChain(chains, id, envelope), message, opened.step)
         return { type: 'held' }
       }
-      if (sequence <= known + MAX_EARLY) {
-        const receivedAtMs = clock.now()
-        const id = messageId(peer, identity.peer, bytes)
-        await store.putEarly({ peer, chain, sequence, id, envelope: bytes, receivedAtMs })
-      }
-      return { type: 'early', missing: { chain, first: known + 1, last: sequence - 1 } }
+      const early = { peer, chain, sequence, id, envelope: bytes, receivedAtMs }
+      await store.putEarly(early, opened.step)
+      return { type: 'early', missing }
+    })
+  }
+
+  /** Seals a message that waits in the outbox; null while there are no keys of theirs. */
+  seal(peer: PeerIdString, outgoing: Outgoing): Promise<Uint8Array | null> {
+    const { sealer, store } = this.#components
+    return this.#turns.run(peer, async () => {
+      const sealing = await sealer.seal(peer, outgoing.envelope)
+      if (sealing === null) return null
+      const { sealed, step } = sealing
+      await store.putSealed({ ...outgoing, sealed }, step)
+      return sealed
+    })
+  }
+
+  give(peer: PeerIdString): Promise<Uint8Array> {
+    return this.#components.sealer.give(peer)
+  }
+
+  /** @param after what they hold of my chain; null when they want no more than to be written to */
+  async theyGave(peer: PeerIdString, keys: Uint8Array, after: number | null): Promise<void> {
+    const { sealer, store } = this.#components
+    await this.#turns.run(peer, async () => {
+      if (after === null && (await store.sessions(peer)) !== null) return
+      const { mine } = await this.#chains(peer)
+      const step = await sealer.begin(peer, keys)
+      await store.putKeys(peer, step, mine.chain, after ?? mine.sequence)
     })
   }
 
@@ -227,8 +269,23 @@ export class Delivery implements Startable, Intake {
     if (this.#sessions.get(peer) === session) this.#sessions.delete(peer)
   }
 
+  /** Null when it was sealed with keys that are not here. */
+  async #open(
+    peer: PeerIdString,
+    sealed: Uint8Array,
+  ): Promise<{ envelope: Uint8Array; step: KeyStep } | null> {
+    const { logger, sealer } = this.#components
+    try {
+      return await sealer.open(peer, sealed)
+    } catch (error) {
+      if (!(error instanceof CannotOpenError)) throw error
+      logger.info(`a message of ${peer} does not open: ${error.message}`)
+      return null
+    }
+  }
+
   /** Stores a message and what waited for it. */
-  async #commit(chains: Chains, message: Delivered): Promise<void> {
+  async #commit(chains: Chains, message: Delivered, step: KeyStep): Promise<void> {
     const { logger, store } = this.#components
     const messages = [message]
     const gone: Early[] = []
@@ -247,7 +304,7 @@ export class Delivery implements Startable, Intake {
       }
       messages.push(delivered(message.peer, false, id, envelope, early.receivedAtMs))
     }
-    await store.putReceived(chains, messages, gone)
+    await store.putReceived(chains, messages, gone, step)
   }
 
   /** Turns to a new chain of theirs. What waited in the old one is taken as it is: its gaps stay for ever. */
@@ -268,7 +325,7 @@ export class Delivery implements Startable, Intake {
       }
     }
     const after = adoptChain(chains, chain)
-    await store.putReceived(after, messages, waiting)
+    await store.putReceived(after, messages, waiting, null)
     return after
   }
 }

@@ -3,10 +3,14 @@
  *
  *     hello    first on every channel and whenever in doubt: my chain and how long it is, and how far I hold
  *              and have read yours. Answered by ack and read.
- *     message  one sealed envelope (envelope.ts), the same bytes each time it is sent
+ *     message  one envelope (envelope.ts), sealed: the same bytes each time it is sent; its chain and number stand
+ *              beside it, so that what is here already need not be opened
  *     ack      I hold your chain durably up to this number
  *     read     all up to this number was on my screen
  *     want     these numbers of your chain are missing here: send again from the first
+ *     ask      I have nothing to seal with for you. Answered by keys
+ *     keys     what you need to begin a session with me; `anew` when I cannot open what you have sealed: then seal
+ *              all that I do not hold once more
  *
  * Numbers are states that only grow, so a lost, doubled or late frame does no harm (docs/adr/0003). On hello, each
  * side sends what the other does not hold, at most `WINDOW` messages ahead of the last ack.
@@ -17,11 +21,14 @@ import { parseChainId, type ChainId } from '../protocol/ids.ts'
 import { bytesSchema } from '../protocol/schemas.ts'
 import { MAX_ENVELOPE_BYTES } from './envelope.ts'
 
-/** What a sealer may add to an envelope, in bytes. */
-export const MAX_SEAL_OVERHEAD_BYTES = 256
+/** What a sealer may add to the longest envelope, in bytes: its padding, and the head that begins a session. */
+export const MAX_SEAL_OVERHEAD_BYTES = 5 * 1024
+
+/** Longest keys of one person, in bytes: a bundle with one one-time prekey. */
+export const MAX_KEYS_BYTES = 16 * 1024
 
 /** Longest frame in bytes: a sealed envelope and the frame's own keys. */
-export const MAX_FRAME_BYTES = MAX_ENVELOPE_BYTES + MAX_SEAL_OVERHEAD_BYTES + 64
+export const MAX_FRAME_BYTES = MAX_ENVELOPE_BYTES + MAX_SEAL_OVERHEAD_BYTES + 128
 
 const chainSchema = v.custom<ChainId>((value) => {
   try {
@@ -44,6 +51,8 @@ const frameSchema = v.variant('type', [
   }),
   v.strictObject({
     type: v.literal('message'),
+    chain: chainSchema,
+    sequence: numberSchema,
     sealed: bytesSchema(MAX_ENVELOPE_BYTES + MAX_SEAL_OVERHEAD_BYTES),
   }),
   v.strictObject({ type: v.literal('ack'), chain: chainSchema, received: numberSchema }),
@@ -53,6 +62,12 @@ const frameSchema = v.variant('type', [
     chain: chainSchema,
     first: numberSchema,
     last: numberSchema,
+  }),
+  v.strictObject({ type: v.literal('ask') }),
+  v.strictObject({
+    type: v.literal('keys'),
+    keys: bytesSchema(MAX_KEYS_BYTES),
+    anew: v.boolean(),
   }),
 ])
 

@@ -3,7 +3,7 @@ import type { Channel } from '../p2p/api.ts'
 import { InvalidDataError, StorageFullError } from '../protocol/errors.ts'
 import type { ChainId, PeerIdString } from '../protocol/ids.ts'
 import type { Clock, Logger, Random } from '../protocol/seams.ts'
-import type { Chains } from './chain.ts'
+import type { Chains, Outgoing } from './chain.ts'
 import { frameCodec, type Frame } from './frames.ts'
 import type { DeliveryStore } from './store.ts'
 
@@ -16,6 +16,9 @@ export const ACK_PATIENCE_MS = 10_000
 /** Doubt is repeated after full jitter up to 1 s, and in the end 5 min (promises: delivery, 5). */
 const RETRY = { firstMs: 1_000, maxMs: 5 * 60_000 }
 
+/** Times keys are given, and taken to seal anew, on one channel: a session is begun once, and lost seldom. */
+export const MAX_KEYS = 8
+
 /** Numbers of a chain of theirs that are not here, both ends included. */
 export interface Missing {
   chain: ChainId
@@ -23,15 +26,35 @@ export interface Missing {
   last: number
 }
 
-/** What came of a message: it is durable here, or belongs to a chain that has ended, or others miss before it. */
-export type Taken = { type: 'held' | 'ended' } | { type: 'early'; missing: Missing }
+/** A sealed message, and which one it is. */
+export interface Incoming {
+  chain: ChainId
+  sequence: number
+  sealed: Uint8Array
+}
+
+/**
+ * What came of a message: it is durable here, belongs to a chain that has ended, was sealed with keys that are not
+ * here, or others miss before it.
+ */
+export type Taken = { type: 'held' | 'ended' | 'unopened' } | { type: 'early'; missing: Missing }
 
 /** Where what the other side says goes. */
 export interface Intake {
   /** Where the chains stand, as stored. */
   chains(peer: PeerIdString): Promise<Chains>
   /** @throws StarlingError when the message is not acceptable. */
-  receive(peer: PeerIdString, sealed: Uint8Array): Promise<Taken>
+  receive(peer: PeerIdString, message: Incoming): Promise<Taken>
+  /** Seals a message that waits, durably; null while there are no keys of theirs. */
+  seal(peer: PeerIdString, outgoing: Outgoing): Promise<Uint8Array | null>
+  /** What they need to begin a session with me. */
+  give(peer: PeerIdString): Promise<Uint8Array>
+  /**
+   * They gave what is needed to begin a session with them.
+   * @param after the number they hold of my chain, when all beyond is to be sealed anew; null when they only were asked
+   * @throws StarlingError when it is not theirs
+   */
+  theyGave(peer: PeerIdString, keys: Uint8Array, after: number | null): Promise<void>
   theyBegan(peer: PeerIdString, chain: ChainId): Promise<void>
   theyHold(
     peer: PeerIdString,
@@ -59,7 +82,12 @@ export class Session {
   #received: number | null = null
   /** The last number sent of it on this channel. */
   #sent = 0
-  #due = { hello: true, ack: false, read: false }
+  #due = { hello: true, ack: false, read: false, ask: false }
+  /** Keys that are to be given: to be written to, or because what they sealed does not open. */
+  #giving: 'asked' | 'anew' | null = null
+  #given = 0
+  #taken = 0
+  #asked = false
   #want: Missing | null = null
   #awake: (() => void) | null = null
   #wakes = 0
@@ -160,11 +188,18 @@ export class Session {
         break
       }
       case 'message': {
-        const taken = await intake.receive(peer, frame.sealed)
+        const taken = await intake.receive(peer, frame)
         if (taken.type === 'early') this.#want = taken.missing
+        else if (taken.type === 'unopened') this.#give('anew')
         else this.#due.ack = true
         break
       }
+      case 'ask':
+        this.#give('asked')
+        break
+      case 'keys':
+        await this.#heardKeys(frame.keys, frame.anew)
+        break
       case 'ack':
         await this.#heardNumbers(frame.chain, { received: frame.received })
         break
@@ -192,6 +227,19 @@ export class Session {
     this.#received = same ? yours.received : 0
     this.#sent = this.#received
     this.#progress()
+  }
+
+  #give(why: 'asked' | 'anew'): void {
+    if (this.#given < MAX_KEYS && this.#giving !== 'anew') this.#giving = why
+  }
+
+  async #heardKeys(keys: Uint8Array, anew: boolean): Promise<void> {
+    const { channel, intake } = this.#init
+    if (this.#taken === MAX_KEYS) return
+    this.#taken += 1
+    await intake.theyGave(channel.peer, keys, anew ? (this.#received ?? 0) : null)
+    this.#asked = false
+    if (anew && this.#received !== null) this.#sent = this.#received
   }
 
   async #heardNumbers(
@@ -260,13 +308,34 @@ export class Session {
       await this.#send({ type: 'want', chain: want.chain, first: want.first, last: want.last })
       return true
     }
+    if (this.#giving !== null) {
+      const anew = this.#giving === 'anew'
+      this.#giving = null
+      this.#given += 1
+      await this.#send({ type: 'keys', keys: await intake.give(channel.peer), anew })
+      return true
+    }
+    if (this.#due.ask) {
+      this.#due.ask = false
+      await this.#send({ type: 'ask' })
+      this.#expect()
+      return true
+    }
     if (this.#received === null || this.#chain !== mine.chain) return false
     const room = this.#received + WINDOW - this.#sent
     if (room <= 0 || this.#sent >= mine.sequence) return false
     const [next] = await store.outbox(channel.peer, mine.chain, this.#sent, 1)
     if (next === undefined) return false
-    this.#sent = next.sequence
-    await this.#send({ type: 'message', sealed: next.sealed })
+    const sealed = next.sealed ?? (await intake.seal(channel.peer, next))
+    if (sealed === null) {
+      if (this.#asked) return false
+      this.#asked = true
+      this.#due.ask = true
+      return true
+    }
+    const { chain, sequence } = next
+    this.#sent = sequence
+    await this.#send({ type: 'message', chain, sequence, sealed })
     this.#expect()
     return true
   }
@@ -283,6 +352,7 @@ export class Session {
       this.#unretry = null
       logger.debug(`no answer from ${channel.peer} in time`)
       this.#due.hello = true
+      this.#asked = false
       if (this.#received !== null) this.#sent = this.#received
       this.wake()
     })

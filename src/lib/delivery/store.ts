@@ -3,6 +3,8 @@ import type { StarlingDatabase } from '../db/schema.ts'
 import { orStorageFull } from '../db/storage-full.ts'
 import type { ChainId, MessageId, PeerIdString } from '../protocol/ids.ts'
 import type { Chains, Delivered, Early, Outgoing } from './chain.ts'
+import { spendPrekey } from './prekey-store.ts'
+import type { KeyStep } from './seams.ts'
 
 /**
  * What delivery must remember. Each method is one transaction: all of it is durable once it resolves, or none of it
@@ -14,13 +16,30 @@ export interface DeliveryStore {
   sentFor(peer: PeerIdString, intent: string): Promise<MessageId | null>
   /** My messages of `chain` after number `after`, in order, at most `limit`. */
   outbox(peer: PeerIdString, chain: ChainId, after: number, limit: number): Promise<Outgoing[]>
+  /** The keys for this peer (`KeyStep`); null before the first session. */
+  sessions(peer: PeerIdString): Promise<Uint8Array | null>
   /** What waits for its predecessors, in order. */
   early(peer: PeerIdString, chain: ChainId): Promise<Early[]>
   putChains(chains: Chains): Promise<void>
-  putEarly(early: Early): Promise<void>
-  putSent(chains: Chains, outgoing: Outgoing, message: Delivered): Promise<void>
+  putEarly(early: Early, step: KeyStep): Promise<void>
+  /** @param step null when the message was not sealed yet */
+  putSent(
+    chains: Chains,
+    outgoing: Outgoing,
+    message: Delivered,
+    step: KeyStep | null,
+  ): Promise<void>
+  /** A message that waited for keys is sealed. */
+  putSealed(outgoing: Outgoing, step: KeyStep): Promise<void>
+  /** Keys of a new session; what was sealed of `chain` after number `after` is to be sealed again. */
+  putKeys(peer: PeerIdString, step: KeyStep, chain: ChainId, after: number): Promise<void>
   /** Takes the messages in and what waited early in `chain` up to the last of them away. */
-  putReceived(chains: Chains, messages: Delivered[], early: Early[]): Promise<void>
+  putReceived(
+    chains: Chains,
+    messages: Delivered[],
+    early: Early[],
+    step: KeyStep | null,
+  ): Promise<void>
   /** All theirs up to this message are read now. Gives the chains after that; null when nothing changed. */
   markRead(peer: PeerIdString, upTo: MessageId): Promise<Chains | null>
   /** Deletes every message of both, and the outbox. */
@@ -55,11 +74,11 @@ export class DexieDeliveryStore implements DeliveryStore {
   }
 
   outbox(peer: PeerIdString, chain: ChainId, after: number, limit: number): Promise<Outgoing[]> {
-    return this.#db.outbox
-      .where('[peer+chain+sequence]')
-      .between([peer, chain, after], [peer, chain, Dexie.maxKey], false, false)
-      .limit(limit)
-      .toArray()
+    return this.#outboxAfter(peer, chain, after).limit(limit).toArray()
+  }
+
+  async sessions(peer: PeerIdString): Promise<Uint8Array | null> {
+    return (await this.#db.sessions.get(peer))?.sessions ?? null
   }
 
   early(peer: PeerIdString, chain: ChainId): Promise<Early[]> {
@@ -73,20 +92,49 @@ export class DexieDeliveryStore implements DeliveryStore {
     await orStorageFull(this.#db.chains.put(chains))
   }
 
-  async putEarly(early: Early): Promise<void> {
-    await orStorageFull(this.#db.early.put(early))
+  putEarly(early: Early, step: KeyStep): Promise<void> {
+    return this.#write(async () => {
+      await this.#db.early.put(early)
+      await this.#putStep(early.peer, step)
+    })
   }
 
-  putSent(chains: Chains, outgoing: Outgoing, message: Delivered): Promise<void> {
+  putSent(
+    chains: Chains,
+    outgoing: Outgoing,
+    message: Delivered,
+    step: KeyStep | null,
+  ): Promise<void> {
     return this.#write(async () => {
+      await this.#putStep(outgoing.peer, step)
       await this.#db.chains.put(chains)
       await this.#db.outbox.add(outgoing)
       await this.#journal.sent(message)
     })
   }
 
-  putReceived(chains: Chains, messages: Delivered[], early: Early[]): Promise<void> {
+  putSealed(outgoing: Outgoing, step: KeyStep): Promise<void> {
     return this.#write(async () => {
+      await this.#putStep(outgoing.peer, step)
+      await this.#db.outbox.put(outgoing)
+    })
+  }
+
+  putKeys(peer: PeerIdString, step: KeyStep, chain: ChainId, after: number): Promise<void> {
+    return this.#write(async () => {
+      await this.#putStep(peer, step)
+      await this.#outboxAfter(peer, chain, after).modify({ sealed: null })
+    })
+  }
+
+  putReceived(
+    chains: Chains,
+    messages: Delivered[],
+    early: Early[],
+    step: KeyStep | null,
+  ): Promise<void> {
+    return this.#write(async () => {
+      await this.#putStep(chains.peer, step)
       await this.#db.chains.put(chains)
       await this.#db.early.bulkDelete(
         early.map(({ peer, chain, sequence }) => [peer, chain, sequence]),
@@ -121,9 +169,22 @@ export class DexieDeliveryStore implements DeliveryStore {
     })
   }
 
+  #outboxAfter(peer: PeerIdString, chain: ChainId, after: number) {
+    return this.#db.outbox
+      .where('[peer+chain+sequence]')
+      .between([peer, chain, after], [peer, chain, Dexie.maxKey], false, false)
+  }
+
+  async #putStep(peer: PeerIdString, step: KeyStep | null): Promise<void> {
+    if (step === null) return
+    const { sessions, spent } = step
+    await this.#db.sessions.put({ peer, sessions })
+    if (spent !== null) await spendPrekey(this.#db, spent)
+  }
+
   #write<T>(work: () => Promise<T>): Promise<T> {
-    const { chains, outbox, early } = this.#db
-    const tables = [chains, outbox, early, ...this.#journal.tables]
+    const { chains, outbox, early, sessions, prekeys } = this.#db
+    const tables = [chains, outbox, early, sessions, prekeys, ...this.#journal.tables]
     return orStorageFull(this.#db.transaction('rw', tables, work))
   }
 }

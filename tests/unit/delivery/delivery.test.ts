@@ -10,7 +10,6 @@ import {
 } from '#lib/delivery/envelope.ts'
 import { NotAcceptedError } from '#lib/delivery/errors.ts'
 import { frameCodec, type Frame } from '#lib/delivery/frames.ts'
-import { plainSealer } from '#lib/delivery/seams.ts'
 import type { Channel } from '#lib/p2p/api.ts'
 import { WINDOW } from '#lib/delivery/session.ts'
 import { InvalidDataError, StarlingError, StorageFullError } from '#lib/protocol/errors.ts'
@@ -18,6 +17,7 @@ import { chainIdOf, type ChainId, type MessageId, type PeerIdString } from '#lib
 import { FakeNetwork, settled, silentLogger, type FakeHost } from '../../fixtures/fake-network.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { MemoryDeliveryStore } from '../../fixtures/memory-delivery-store.ts'
+import { plainSealer } from '../../fixtures/plain-sealer.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
 import { signerOf } from '../../fixtures/signers.ts'
 
@@ -160,7 +160,7 @@ test('a retry is byte for byte the same', async () => {
     network.connect(anna.host, ben.host)
     await settled()
     const rows = await anna.store.outbox(BEN, (await standing(anna)).mine.chain, 0, 10)
-    frames.push(...rows.map(({ sealed }) => Buffer.from(sealed).toString('hex')))
+    frames.push(...rows.map(({ sealed }) => Buffer.from(sealed!).toString('hex')))
     clock.advance(1_000)
   }
   expect(frames[0]).toBe(frames[1])
@@ -256,7 +256,9 @@ test('what was on its way from somebody no longer accepted is not taken in', asy
   await say(ben, 'too late')
   const [late] = await ben.store.outbox(ANNA, (await standing(ben)).mine.chain, 0, 1)
   refused.add(BEN)
-  await expect(anna.delivery.receive(BEN, late!.sealed)).rejects.toThrow(NotAcceptedError)
+  const { chain, sequence, sealed } = late!
+  const incoming = { chain, sequence, sealed: sealed! }
+  await expect(anna.delivery.receive(BEN, incoming)).rejects.toThrow(NotAcceptedError)
   expect(texts(anna)).toEqual([])
 })
 
@@ -344,7 +346,10 @@ class Puppet {
   }
 }
 
-const message = (sealed: Uint8Array): Frame => ({ type: 'message', sealed })
+const message = (sealed: Uint8Array): Frame => {
+  const { chain, sequence } = decodeEnvelope(sealed)
+  return { type: 'message', chain, sequence, sealed }
+}
 
 test('a message without its predecessor waits, is asked for, and is shown once it can be', async () => {
   const puppet = await Puppet.at()

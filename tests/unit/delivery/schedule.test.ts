@@ -1,27 +1,38 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { NodeIdentity } from '#lib/crypto/api.ts'
+import { createSecrets, openIdentity } from '#lib/crypto/identity.ts'
 import { Delivery } from '#lib/delivery/delivery.ts'
-import { noMailbox, plainSealer } from '#lib/delivery/seams.ts'
+import { DexiePrekeyStore, type PrekeyStore } from '#lib/delivery/prekey-store.ts'
+import { RatchetSealer } from '#lib/delivery/ratchet-sealer.ts'
+import { noMailbox, type Sealer } from '#lib/delivery/seams.ts'
 import { DexieDeliveryStore, type DeliveryStore } from '#lib/delivery/store.ts'
 import { payloadCodec } from '#lib/features/chat/protocol.ts'
 import { DexieChatStore } from '#lib/features/chat/store.ts'
 import type { MessageId, PeerIdString } from '#lib/protocol/ids.ts'
+import type { Random } from '#lib/protocol/seams.ts'
 import { FakeNetwork, settled, silentLogger, type FakeHost } from '../../fixtures/fake-network.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { memoryDatabase } from '../../fixtures/memory-database.ts'
 import { MemoryDeliveryStore } from '../../fixtures/memory-delivery-store.ts'
+import { plainSealer } from '../../fixtures/plain-sealer.ts'
 import { PowerSupply } from '../../fixtures/power-cut.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
-import { signerOf } from '../../fixtures/signers.ts'
 
-const ANNA = (await signerOf(1)).peer
-const BEN = (await signerOf(2)).peer
+const identities = await Promise.all(
+  [1, 2].map((seed) => openIdentity(createSecrets(seededRandom(seed)))),
+)
+const [ANNA, BEN] = identities.map(({ peer }) => peer) as [PeerIdString, PeerIdString]
+const identityOf = (peer: PeerIdString): NodeIdentity => identities.find((it) => it.peer === peer)!
 const PROTOCOL = '/test/1.0.0'
 
 /** Where a device keeps what it must remember, and its power. */
 interface Disk {
   store: DeliveryStore
   power: Pick<PowerSupply, 'cutPower' | 'dead' | 'restart'>
+  sealer(me: PeerIdString, clock: ManualClock, random: Random): Sealer
+  /** All keys are lost, as when an old backup is taken; null where none are kept. */
+  loseKeys: (() => void) | null
   /** What a person sees, in order. */
   shown(): Promise<{ id: MessageId; text: string }[]>
 }
@@ -34,16 +45,39 @@ interface DiskKind {
   runs: number
 }
 
+function memoryDisk(store: MemoryDeliveryStore): Disk {
+  const shown = () =>
+    store.shown().map(({ id, payload }) => ({ id, text: payloadCodec.decode(payload).text }))
+  return {
+    store,
+    power: store,
+    sealer: () => plainSealer,
+    loseKeys: null,
+    shown: () => Promise.resolve(shown()),
+  }
+}
+
 const inMemory: DiskKind = {
   kind: 'in memory',
-  make: () => {
-    const store = new MemoryDeliveryStore()
-    const shown = () =>
-      store.shown().map(({ id, payload }) => ({ id, text: payloadCodec.decode(payload).text }))
-    return { store, power: store, shown: () => Promise.resolve(shown()) }
-  },
+  make: () => memoryDisk(new MemoryDeliveryStore()),
   turns: 3,
   runs: 300,
+}
+
+const sealed: DiskKind = {
+  kind: 'sealed, in memory',
+  make: () => {
+    const store = new MemoryDeliveryStore()
+    return {
+      ...memoryDisk(store),
+      sealer: (me, clock, random) => ratchetSealer(me, store, store, clock, random),
+      loseKeys: () => {
+        store.loseKeys()
+      },
+    }
+  },
+  turns: 12,
+  runs: 40,
 }
 
 const inTheDatabase: DiskKind = {
@@ -51,15 +85,31 @@ const inTheDatabase: DiskKind = {
   make: (me) => {
     const db = memoryDatabase()
     const power = new PowerSupply(db)
+    const store = new DexieDeliveryStore(db, new DexieChatStore(db, me))
     return {
-      store: new DexieDeliveryStore(db, new DexieChatStore(db, me)),
+      store,
       power,
+      sealer: (peer, clock, random) =>
+        ratchetSealer(peer, store, new DexiePrekeyStore(db), clock, random),
+      loseKeys: null,
       shown: async () =>
         (await db.messages.toArray()).sort((a, b) => a.clock - b.clock || (a.id < b.id ? -1 : 1)),
     }
   },
   turns: 100,
-  runs: 40,
+  runs: 20,
+}
+
+function ratchetSealer(
+  peer: PeerIdString,
+  sessions: Pick<DeliveryStore, 'sessions'>,
+  prekeys: PrekeyStore,
+  clock: ManualClock,
+  random: Random,
+): RatchetSealer {
+  const keyCommitmentOf = (other: PeerIdString): Uint8Array => identityOf(other).keyCommitment
+  const identity = identityOf(peer)
+  return new RatchetSealer({ identity, sessions, prekeys, keyCommitmentOf, clock, random })
 }
 
 /** One person's device: the program on it comes and goes, the store stays. */
@@ -95,7 +145,7 @@ class Device {
         identity: { peer: this.host.peer },
         channels: this.host.channels,
         store: this.disk.store,
-        sealer: plainSealer,
+        sealer: this.disk.sealer(this.host.peer, this.#clock, this.#random),
         mailbox: noMailbox,
         clock: this.#clock,
         random: this.#random,
@@ -154,6 +204,7 @@ const step = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant('settle' as const) }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('lose keys' as const), who }) },
 )
 const schedule = fc.record({
   seed: fc.nat(),
@@ -162,7 +213,7 @@ const schedule = fc.record({
   steps: fc.array(step, { minLength: 1, maxLength: 40 }),
 })
 
-test.each([inMemory, inTheDatabase])(
+test.each([inMemory, sealed, inTheDatabase])(
   'whatever happens on the way, nothing is lost, doubled or out of causal order $kind',
   async ({ make, turns, runs }) => {
     await fc.assert(
@@ -194,6 +245,16 @@ test.each([inMemory, inTheDatabase])(
           if (each.type === 'replace') network.renew(anna.host, ben.host)
           if (each.type === 'wait') clock.advance(each.ms)
           if (each.type === 'settle') await settled(turns)
+          if (each.type === 'lose keys') {
+            const device = each.who === 'anna' ? anna : ben
+            if (device.disk.loseKeys !== null) {
+              await device.end()
+              device.disk.loseKeys()
+              network.disconnect(anna.host, ben.host)
+              await device.start()
+              network.connect(anna.host, ben.host)
+            }
+          }
           if (each.type === 'power') {
             ;(each.who === 'anna' ? anna : ben).disk.power.cutPower(each.writes, each.after)
           }

@@ -15,6 +15,7 @@ const PEER = (await signerOf(2)).peer
 test('a session whose channel takes nothing more ends when what it takes in is stored', async () => {
   const clock = new ManualClock()
   const random = seededRandom(1)
+  const { chain } = freshChains(PEER, random).mine
   const closed = new AbortController()
   const storing = Promise.withResolvers<Taken>()
   const channel: Channel = {
@@ -24,7 +25,7 @@ test('a session whose channel takes nothing more ends when what it takes in is s
     send: () => Promise.reject(new ChannelClosedError('takes nothing')),
     async *frames() {
       yield await Promise.resolve(
-        frameCodec.encode({ type: 'message', sealed: new Uint8Array([1]) }),
+        frameCodec.encode({ type: 'message', chain, sequence: 1, sealed: new Uint8Array([1]) }),
       )
     },
     close: () => {
@@ -42,6 +43,9 @@ test('a session whose channel takes nothing more ends when what it takes in is s
       receive: () => storing.promise,
       theyBegan: () => Promise.resolve(),
       theyHold: () => Promise.resolve(),
+      seal: () => Promise.resolve(null),
+      give: () => Promise.resolve(new Uint8Array()),
+      theyGave: () => Promise.resolve(),
     },
   })
 

@@ -4,11 +4,19 @@ import { expect, test } from 'vitest'
 import {
   decodeEnvelope,
   encodeEnvelope,
+  MAX_ENVELOPE_BYTES,
   MAX_PAYLOAD_BYTES,
   messageId,
   type Envelope,
 } from '#lib/delivery/envelope.ts'
-import { frameCodec, MAX_FRAME_BYTES, type Frame } from '#lib/delivery/frames.ts'
+import {
+  frameCodec,
+  MAX_FRAME_BYTES,
+  MAX_SEAL_OVERHEAD_BYTES,
+  type Frame,
+} from '#lib/delivery/frames.ts'
+import { pad } from '#lib/crypto/padding.ts'
+import { SEAL_OVERHEAD_BYTES } from '#lib/crypto/sessions.ts'
 import { payloadCodec } from '#lib/features/chat/protocol.ts'
 import { MAX_TEXT_BYTES } from '#lib/features/chat/api.ts'
 import { helloCodec } from '#lib/features/contacts/protocol.ts'
@@ -39,7 +47,18 @@ const frames: fc.Arbitrary<Frame> = fc.oneof(
     mine: fc.record({ chain, sequence: number }),
     yours: fc.option(fc.record({ chain, received: number, read: number }), { nil: null }),
   }),
-  fc.record({ type: fc.constant('message' as const), sealed: fc.uint8Array({ maxLength: 200 }) }),
+  fc.record({
+    type: fc.constant('message' as const),
+    chain,
+    sequence: number,
+    sealed: fc.uint8Array({ maxLength: 200 }),
+  }),
+  fc.record({ type: fc.constant('ask' as const) }),
+  fc.record({
+    type: fc.constant('keys' as const),
+    keys: fc.uint8Array({ maxLength: 200 }),
+    anew: fc.boolean(),
+  }),
   fc.record({ type: fc.constant('ack' as const), chain, received: number }),
   fc.record({ type: fc.constant('read' as const), chain, read: number }),
   fc.record({ type: fc.constant('want' as const), chain, first: number, last: number }),
@@ -91,7 +110,11 @@ test('the longest message fits a frame', () => {
     sentAtMs: Number.MAX_SAFE_INTEGER,
     payload: new Uint8Array(MAX_PAYLOAD_BYTES),
   })
-  const frame = frameCodec.encode({ type: 'message', sealed: envelope })
+  const sealed = new Uint8Array(pad(envelope).byteLength + SEAL_OVERHEAD_BYTES)
+  expect(sealed.byteLength).toBeLessThanOrEqual(MAX_ENVELOPE_BYTES + MAX_SEAL_OVERHEAD_BYTES)
+  const chain = chainIdOf(new Uint8Array(16))
+  const sequence = Number.MAX_SAFE_INTEGER
+  const frame = frameCodec.encode({ type: 'message', chain, sequence, sealed })
   expect(frame.byteLength).toBeLessThanOrEqual(MAX_FRAME_BYTES)
   const payload = payloadCodec.encode({ type: 'text', text: 'x'.repeat(MAX_TEXT_BYTES) })
   expect(payload.byteLength).toBeLessThanOrEqual(MAX_PAYLOAD_BYTES)
@@ -117,7 +140,7 @@ test('bytes of before are still read, and written the same', async () => {
       string,
       string
     >
-  const { payload, envelope, first, id, ...frameVectors } = await read('chat-1.0.0')
+  const { payload, envelope, first, id, ...frameVectors } = await read('chat-2.0.0')
   const hex = (text: string | undefined) => Uint8Array.from(Buffer.from(text!, 'hex'))
   expect(payloadCodec.decode(hex(payload))).toEqual({ type: 'text', text: 'Привет, hello 👋' })
   expect(decodeEnvelope(hex(envelope))).toMatchObject({ sequence: 7, clock: 12 })

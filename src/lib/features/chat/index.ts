@@ -1,7 +1,9 @@
-import type { Identity } from '../../crypto/api.ts'
+import type { MessagingIdentity } from '../../crypto/api.ts'
 import type { StarlingDatabase } from '../../db/schema.ts'
 import { Delivery } from '../../delivery/delivery.ts'
-import { noMailbox, plainSealer } from '../../delivery/seams.ts'
+import { DexiePrekeyStore } from '../../delivery/prekey-store.ts'
+import { RatchetSealer } from '../../delivery/ratchet-sealer.ts'
+import { noMailbox } from '../../delivery/seams.ts'
 import { DexieDeliveryStore } from '../../delivery/store.ts'
 import type { Channels } from '../../p2p/api.ts'
 import type { Clock, Loggers, Random } from '../../protocol/seams.ts'
@@ -11,7 +13,7 @@ import { DexieChatStore } from './store.ts'
 
 export interface ChatSliceComponents {
   db: StarlingDatabase
-  identity: Identity
+  identity: MessagingIdentity
   channels: Channels
   contacts: ContactsOfChat
   clock: Clock
@@ -23,12 +25,21 @@ export interface ChatSliceComponents {
 export function chat(): (components: ChatSliceComponents) => ChatService {
   return ({ db, identity, channels, contacts, clock, random, loggers }) => {
     const store = new DexieChatStore(db, identity.peer)
+    const deliveryStore = new DexieDeliveryStore(db, store)
+    const sealer = new RatchetSealer({
+      identity,
+      sessions: deliveryStore,
+      prekeys: new DexiePrekeyStore(db),
+      keyCommitmentOf: (peer) => contacts.keyCommitmentOf(peer),
+      clock,
+      random,
+    })
     const delivery: Delivery = new Delivery(
       {
         identity,
         channels,
-        store: new DexieDeliveryStore(db, store),
-        sealer: plainSealer,
+        store: deliveryStore,
+        sealer,
         mailbox: noMailbox,
         clock,
         random,

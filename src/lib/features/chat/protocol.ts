@@ -1,5 +1,5 @@
 /**
- * `/starling/chat/1.0.0`: texts between two people who have each other.
+ * `/starling/chat/2.0.0`: texts between two people who have each other.
  *
  * One long-lived channel per peer, accepted only while both are contacts of each other. On it run the frames of
  * delivery (delivery/frames.ts): each side says `hello` with how far it holds the other's chain, sends what the
@@ -20,7 +20,7 @@ import * as v from 'valibot'
 import { codec } from '../../protocol/codec.ts'
 import { MAX_TEXT_BYTES } from './api.ts'
 
-export const CHAT_PROTOCOL = '/starling/chat/1.0.0'
+export const CHAT_PROTOCOL = '/starling/chat/2.0.0'
 
 const payloadSchema = v.strictObject({
   type: v.literal('text'),

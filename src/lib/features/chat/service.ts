@@ -33,6 +33,7 @@ export const MAX_INTENT_CHARS = 200
 /** Who has whom, as a list that follows and as an answer for now. */
 export interface ContactsOfChat extends Pick<ContactsApi, 'watchContacts'> {
   hasMutual(peer: PeerIdString): boolean
+  keyCommitmentOf(peer: PeerIdString): Uint8Array | null
 }
 
 export interface ChatComponents {

@@ -138,6 +138,11 @@ export class ContactsService implements ContactsApi, Startable {
     return row === undefined ? null : (row.alias ?? displayName(row))
   }
 
+  /** SHA-256 of the ML-DSA key on the card this contact showed; null while none was seen. */
+  keyCommitmentOf(peer: PeerIdString): Uint8Array | null {
+    return this.#contacts.get(peer)?.keyCommitment ?? null
+  }
+
   /** Whether this peer and I have each other now, and I have not begun to remove them. */
   hasMutual(peer: PeerIdString): boolean {
     const row = this.#contacts.get(peer)

@@ -86,11 +86,12 @@ test('what a conversation tells about its messages never disagrees with them', a
               const sent = message(peer, true, made + 1)
               const { id, chain, sequence } = sent
               const sealed = new Uint8Array()
-              return store.putSent(chains, { peer, chain, sequence, id, intent: id, sealed }, sent)
+              const outgoing = { peer, chain, sequence, id, intent: id, envelope: sealed, sealed }
+              return store.putSent(chains, outgoing, sent, null)
             }
             case 'receive': {
               const received = operation.clocks.map((clock) => message(peer, false, clock))
-              return store.putReceived(chains, received, [])
+              return store.putReceived(chains, received, [], null)
             }
             case 'read': {
               const all = await db.messages.where('conversation').equals(peer).toArray()
