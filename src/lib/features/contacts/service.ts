@@ -1,34 +1,39 @@
 import type { Identity } from '../../crypto/api.ts'
-import { live } from '../../db/live.ts'
-import type { ContactRow, RequestRow } from '../../db/schema.ts'
-import type { Channel, Channels, Network, Peers, PeersEvents } from '../../p2p/api.ts'
+import type { ContactRow } from '../../db/schema.ts'
+import type { Channels, Network, Peers } from '../../p2p/api.ts'
 import { equalBytes } from '../../protocol/codec.ts'
-import { InvalidDataError, LimitExceededError } from '../../protocol/errors.ts'
+import { equalLists } from '../../protocol/equal-lists.ts'
+import { InvalidDataError } from '../../protocol/errors.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import { cleanName, shortenName } from '../../protocol/names.ts'
 import type { Clock, Logger, Startable } from '../../protocol/seams.ts'
+import { Turns } from '../../protocol/turns.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
 import type { ProfileApi } from '../profile/api.ts'
-import type {
-  CodePreview,
-  Contact,
-  ContactRequest,
-  ContactsApi,
-  ContactState,
-  MyCode,
-} from './api.ts'
-import { cardFragment, MAX_CARD_RELAYS, openCard, sealCard, type Card } from './card.ts'
-import { parseCode, plainCode, type Code } from './code.ts'
+import type { CodePreview, Contact, ContactRequest, ContactsApi, MyCode } from './api.ts'
+import { openCard } from './card.ts'
+import { parseCode } from './code.ts'
 import { OwnCodeError, UnknownContactError } from './errors.ts'
+import { HelloChannels } from './hello-channels.ts'
+import { MyCard } from './my-card.ts'
 import { Pace } from './pace.ts'
+import { Presence } from './presence.ts'
+import type { Hello } from './protocol.ts'
 import {
-  CONTACTS_PROTOCOL,
-  helloCodec,
-  MAX_CONTACTS_FRAME_BYTES,
-  MAX_HELLOS_PER_MINUTE,
-} from './protocol.ts'
+  added,
+  dismissedRequest,
+  displayName,
+  heard,
+  isRepeated,
+  isWanted,
+  requested,
+  stateOf,
+  stranger,
+  withCode,
+  type Relation,
+} from './relation.ts'
 import { safetyWords } from './safety-words.ts'
-import type { ContactsStore, Relation } from './store.ts'
+import type { ContactsStore } from './store.ts'
 
 /** Requests kept, the dismissed ones too; then the oldest go. A person looks through no more. */
 export const MAX_REQUESTS = 200
@@ -56,17 +61,6 @@ export interface ContactsComponents {
   logger: Logger
 }
 
-interface Session {
-  channel: Channel
-  pace: Pace
-}
-
-interface MyCard {
-  bytes: Uint8Array
-  name: string
-  relays: string[]
-}
-
 /**
  * Who has whom. Guarantees: a person is mutual only after their own signed hello; nobody becomes a contact without
  * my doing; a blocked peer is refused at the connection and changes nothing here; what a stranger can make me
@@ -74,62 +68,49 @@ interface MyCard {
  */
 export class ContactsService implements ContactsApi, Startable {
   readonly #components: ContactsComponents
-  readonly #sessions = new Map<PeerIdString, Session>()
   readonly #contacts = new Map<PeerIdString, ContactRow>()
-  /**
-   * Who has said hello since they connected. A connection alone says nothing: who removed me may still be asked by
-   * my node, and is not there for me.
-   */
-  readonly #here = new Set<PeerIdString>()
+  readonly #presence: Presence
   readonly #hereListeners = new Set<() => void>()
+  readonly #card: MyCard
+  readonly #hellos: HelloChannels
   /** Being removed with their history. */
   readonly #leaving = new Set<PeerIdString>()
   readonly #words = new Map<PeerIdString, string[]>()
   readonly #newRequests: Pace
-  readonly #cardListeners = new Set<() => void>()
-  #card: MyCard | null = null
-  #name: string | null = null
-  /** Changes of relations and of the card, one after another. */
-  #turn: Promise<unknown> = Promise.resolve()
-  #life: AbortController | null = null
-  #unhandle: (() => Promise<void>) | null = null
+  /** Changes of what is known of a peer. */
+  readonly #turns = new Turns<PeerIdString>()
+  #running = false
 
   constructor(components: ContactsComponents) {
     this.#components = components
     this.#newRequests = new Pace(components.clock, MAX_NEW_REQUESTS_PER_MINUTE)
-  }
-
-  async start(): Promise<void> {
-    if (this.#life !== null) return
-    this.#life = new AbortController()
-    const { channels, network, peers, store } = this.#components
-    for (const row of await store.contacts()) this.#remember(row.peer, row)
-    peers.addEventListener('path', this.#onPath)
-    network.addEventListener('changed', this.#onNetwork)
-    void this.#followProfile(this.#life.signal)
-    this.#unhandle = await channels.handle({
-      protocol: CONTACTS_PROTOCOL,
-      maxFrameBytes: MAX_CONTACTS_FRAME_BYTES,
+    this.#presence = new Presence(components.peers, (peer) => {
+      this.#seen(peer)
+    })
+    this.#card = new MyCard(components, () => this.#hellos.sayToAll())
+    this.#hellos = new HelloChannels(components, {
       accept: (peer) => this.#accepts(peer),
-      onChannel: (channel) => {
-        void this.#serve(channel)
-      },
+      hello: (peer) => this.#helloTo(peer),
+      hear: (peer, hello) => this.#hear(peer, hello),
     })
   }
 
+  async start(): Promise<void> {
+    if (this.#running) return
+    this.#running = true
+    for (const row of await this.#components.store.contacts()) this.#remember(row.peer, row)
+    this.#presence.start()
+    this.#card.start()
+    await this.#hellos.start()
+  }
+
   async stop(): Promise<void> {
-    if (this.#life === null) return
-    this.#life.abort()
-    this.#life = null
-    const { network, peers } = this.#components
-    peers.removeEventListener('path', this.#onPath)
-    network.removeEventListener('changed', this.#onNetwork)
-    await this.#unhandle?.()
-    this.#unhandle = null
-    for (const { channel } of this.#sessions.values()) channel.close()
-    this.#sessions.clear()
-    this.#here.clear()
-    await this.#turn
+    if (!this.#running) return
+    this.#running = false
+    await this.#hellos.stop()
+    await this.#card.stop()
+    this.#presence.stop()
+    await this.#turns.idle()
   }
 
   /** What this contact is called here; null for everybody else. */
@@ -174,17 +155,8 @@ export class ContactsService implements ContactsApi, Startable {
     )
   }
 
-  async *watchMyCode(options?: AbortOptions): AsyncIterable<MyCode> {
-    const codes = live(() => Promise.resolve(this.#myCode()), {
-      ...options,
-      changes: (again) => {
-        this.#cardListeners.add(again)
-        return () => {
-          this.#cardListeners.delete(again)
-        }
-      },
-    })
-    for await (const code of codes) if (code !== null) yield code
+  watchMyCode(options?: AbortOptions): AsyncIterable<MyCode> {
+    return this.#card.watchCode(options)
   }
 
   async preview(text: string): Promise<CodePreview> {
@@ -215,7 +187,7 @@ export class ContactsService implements ContactsApi, Startable {
       contact: withCode(this.#added(code.peer, relation), code),
       request: null,
     }))
-    await this.#sayHello(code.peer)
+    await this.#hellos.say(code.peer)
     return code.peer
   }
 
@@ -225,7 +197,7 @@ export class ContactsService implements ContactsApi, Startable {
       if (relation.request === null) throw new UnknownContactError('no request of this peer')
       return { contact: this.#added(peer, relation), request: null }
     })
-    await this.#sayHello(peer)
+    await this.#hellos.say(peer)
   }
 
   async decline(peer: PeerIdString, options?: AbortOptions): Promise<void> {
@@ -246,10 +218,13 @@ export class ContactsService implements ContactsApi, Startable {
   async block(peer: PeerIdString, options?: AbortOptions): Promise<void> {
     options?.signal?.throwIfAborted()
     await this.#change(peer, ({ contact, request }) => ({
-      contact: { ...(contact ?? this.#stranger(peer, request)), blocked: true },
+      contact: {
+        ...(contact ?? stranger(peer, request, this.#components.clock.now())),
+        blocked: true,
+      },
       request: null,
     }))
-    this.#sessions.get(peer)?.channel.close()
+    this.#hellos.close(peer)
   }
 
   async unblock(peer: PeerIdString, options?: AbortOptions): Promise<void> {
@@ -280,7 +255,7 @@ export class ContactsService implements ContactsApi, Startable {
     } finally {
       this.#leaving.delete(peer)
     }
-    this.#sessions.get(peer)?.channel.close()
+    this.#hellos.close(peer)
   }
 
   async setAlias(peer: PeerIdString, alias: string | null, options?: AbortOptions): Promise<void> {
@@ -306,7 +281,7 @@ export class ContactsService implements ContactsApi, Startable {
     peer: PeerIdString,
     change: (before: Relation) => Relation | null,
   ): Promise<Relation | null> {
-    return this.#alone(async () => {
+    return this.#turns.run(peer, async () => {
       const { store } = this.#components
       const after = change(await store.relation(peer))
       if (after === null) return null
@@ -316,58 +291,24 @@ export class ContactsService implements ContactsApi, Startable {
     })
   }
 
-  #alone<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work)
-    this.#turn = done.catch(() => undefined)
-    return done
-  }
-
   /** Has the connections follow what is stored. */
   #remember(peer: PeerIdString, after: ContactRow | null): void {
     const { peers } = this.#components
     const before = this.#contacts.get(peer) ?? null
     if (after === null) this.#contacts.delete(peer)
     else this.#contacts.set(peer, after)
-    const wanted = (row: ContactRow | null): boolean => row !== null && row.added && !row.blocked
     if (before?.blocked === true && after?.blocked !== true) peers.allow(peer)
     if (after?.blocked === true && before?.blocked !== true) peers.deny(peer)
-    if (after !== null && wanted(after)) {
+    if (after !== null && isWanted(after)) {
       const same = before?.heard === after.heard && equalLists(before.relays, after.relays)
       // Who has not said that they have me is a stranger yet, who need not know my address.
-      if (!wanted(before) || !same)
+      if (!isWanted(before) || !same)
         peers.want(peer, after.relays, after.heard ? 'directly' : 'relayed')
-    } else if (wanted(before)) peers.unwant(peer)
+    } else if (isWanted(before)) peers.unwant(peer)
   }
 
-  /**
-   * The row of somebody I add now, from what is known of them. Added again, they are asked anew, unless they have just
-   * said that they have me.
-   */
-  #added(peer: PeerIdString, { contact, request }: Relation): ContactRow {
-    const row = contact ?? this.#stranger(peer, request)
-    return {
-      ...row,
-      added: true,
-      blocked: false,
-      addedAtMs: row.added && this.#here.has(peer) ? row.addedAtMs : this.#components.clock.now(),
-    }
-  }
-
-  #stranger(peer: PeerIdString, request: RequestRow | null): ContactRow {
-    return {
-      peer,
-      name: request?.name ?? '',
-      alias: null,
-      note: '',
-      added: false,
-      heard: request !== null,
-      blocked: false,
-      keyCommitment: request?.keyCommitment ?? null,
-      relays: request?.relays ?? [],
-      sinceMs: request?.sinceMs ?? null,
-      lastSeenAtMs: null,
-      addedAtMs: this.#components.clock.now(),
-    }
+  #added(peer: PeerIdString, relation: Relation): ContactRow {
+    return added(peer, relation, this.#presence.isHere(peer), this.#components.clock.now())
   }
 
   #contact(row: ContactRow): Contact {
@@ -378,10 +319,7 @@ export class ContactsService implements ContactsApi, Startable {
       note: row.note,
       safetyWords: this.#wordsWith(row.peer),
       state: stateOf(row),
-      path:
-        this.#here.has(row.peer) && !row.blocked
-          ? this.#components.peers.path(row.peer)
-          : 'offline',
+      path: row.blocked ? 'offline' : this.#presence.path(row.peer),
       lastSeenAtMs: row.lastSeenAtMs,
       addedAtMs: row.addedAtMs,
     }
@@ -403,27 +341,16 @@ export class ContactsService implements ContactsApi, Startable {
     return this.#contacts.get(peer)?.blocked !== true
   }
 
-  async #serve(channel: Channel): Promise<void> {
-    const { clock, logger } = this.#components
-    const session = { channel, pace: new Pace(clock, MAX_HELLOS_PER_MINUTE) }
-    this.#sessions.set(channel.peer, session)
-    try {
-      await this.#sayHello(channel.peer)
-      for await (const frame of channel.frames()) {
-        if (!session.pace.take()) throw new LimitExceededError('hello too often')
-        await this.#hear(channel.peer, frame)
-      }
-    } catch (error) {
-      logger.warn(`channel with ${channel.peer} ended: ${String(error)}`)
-      channel.close(error instanceof Error ? error : undefined)
-    } finally {
-      if (this.#sessions.get(channel.peer) === session) this.#sessions.delete(channel.peer)
-    }
+  /** Nothing is said to those I do not have, nor before there is a card. */
+  #helloTo(peer: PeerIdString): Hello | null {
+    const row = this.#contacts.get(peer)
+    const card = this.#card.bytes
+    if (row === undefined || !isWanted(row) || card === null) return null
+    return { type: 'hello', card, sinceMs: row.addedAtMs, mutual: row.heard }
   }
 
-  async #hear(peer: PeerIdString, frame: Uint8Array): Promise<void> {
-    const { clock, logger, peers } = this.#components
-    const hello = helloCodec.decode(frame)
+  async #hear(peer: PeerIdString, hello: Hello): Promise<void> {
+    const { clock, logger } = this.#components
     const card = await openCard(hello.card, clock.now())
     if (card.peer !== peer) throw new InvalidDataError('a card of somebody else')
     const known = await this.#change(peer, ({ contact, request }) => {
@@ -433,103 +360,13 @@ export class ContactsService implements ContactsApi, Startable {
         logger.warn(`${peer} says hello with another key commitment than before: ignored`)
         return null
       }
-      // They may have gone while this waited for its turn.
-      if (peers.path(peer) !== 'offline') this.#here.add(peer)
-      if (contact === null) return this.#requested(card, hello.sinceMs, request)
-      return { contact: heard(contact, card, hello.sinceMs), request: null }
+      this.#presence.saidHello(peer)
+      if (contact !== null) return { contact: heard(contact, card, hello.sinceMs), request: null }
+      // Asking again and again for the same counts as one.
+      if (!isRepeated(request, hello.sinceMs) && !this.#newRequests.take()) return null
+      return { contact: null, request: requested(card, hello.sinceMs, request, clock.now()) }
     })
-    if (this.#here.has(peer)) this.#seen(peer)
-    if (known !== null && known.contact !== null && !hello.mutual) await this.#sayHello(peer)
-  }
-
-  /** What a stranger's hello changes, null for nothing. */
-  #requested(card: Card, sinceMs: number, before: RequestRow | null): Relation | null {
-    const again = before !== null && sinceMs <= before.sinceMs
-    if (!again && !this.#newRequests.take()) return null
-    const { peer, name, keyCommitment, relays } = card
-    return {
-      contact: null,
-      request: {
-        peer,
-        name,
-        keyCommitment,
-        relays,
-        sinceMs: Math.max(sinceMs, before?.sinceMs ?? 0),
-        receivedAtMs: again ? before.receivedAtMs : this.#components.clock.now(),
-        dismissed: again && before.dismissed,
-      },
-    }
-  }
-
-  /** Nothing is said to those I do not have, nor before there is a card. */
-  async #sayHello(peer: PeerIdString): Promise<void> {
-    const session = this.#sessions.get(peer)
-    const row = this.#contacts.get(peer)
-    if (session === undefined || row === undefined || this.#card === null) return
-    if (!row.added || row.blocked) return
-    const frame = helloCodec.encode({
-      type: 'hello',
-      card: this.#card.bytes,
-      sinceMs: row.addedAtMs,
-      mutual: row.heard,
-    })
-    try {
-      await session.channel.send(frame)
-    } catch (error) {
-      // The next channel begins with a hello.
-      this.#components.logger.debug(`hello to ${peer} not sent: ${String(error)}`)
-    }
-  }
-
-  async #followProfile(signal: AbortSignal): Promise<void> {
-    try {
-      for await (const profile of this.#components.profile.watchProfile({ signal })) {
-        this.#name = profile?.name ?? null
-        await this.#renewCard()
-      }
-    } catch (error) {
-      if (!signal.aborted) this.#components.logger.error('lost sight of the profile', error)
-    }
-  }
-
-  readonly #onNetwork = (): void => {
-    void this.#renewCard().catch((error: unknown) => {
-      this.#components.logger.error('no new card', error)
-    })
-  }
-
-  /** Signs my card anew when what is on it changed, and tells everybody who listens. */
-  async #renewCard(): Promise<void> {
-    const changed = await this.#alone(async () => {
-      const { identity, peers } = this.#components
-      const name = this.#name
-      const relays = peers.myRelays().slice(0, MAX_CARD_RELAYS)
-      if (name === null) return false
-      if (this.#card?.name === name && equalLists(this.#card.relays, relays)) return false
-      const { peer, keyCommitment } = identity
-      const card: Card = { peer, name, keyCommitment, relays, expiresAtMs: null }
-      this.#card = { bytes: await sealCard(card, identity), name, relays }
-      return true
-    })
-    // The plain form may change without the card.
-    for (const again of [...this.#cardListeners]) again()
-    if (!changed) return
-    await Promise.all([...this.#sessions.keys()].map((peer) => this.#sayHello(peer)))
-  }
-
-  #myCode(): MyCode | null {
-    if (this.#card === null) return null
-    const { identity, network } = this.#components
-    return {
-      fragment: cardFragment(this.#card.bytes),
-      plain: plainCode(identity.peer, plainAddress(network.addresses())),
-    }
-  }
-
-  readonly #onPath = ({ detail: { peer, path } }: PeersEvents['path']): void => {
-    if (!this.#here.has(peer)) return
-    if (path === 'offline') this.#here.delete(peer)
-    this.#seen(peer)
+    if (known !== null && known.contact !== null && !hello.mutual) await this.#hellos.say(peer)
   }
 
   /** A contact came, moved to another path, or left. */
@@ -538,60 +375,15 @@ export class ContactsService implements ContactsApi, Startable {
     for (const again of [...this.#hereListeners]) again()
     const { clock, logger, store } = this.#components
     const lastSeenAtMs = clock.now()
-    this.#alone(async () => {
-      const row = this.#contacts.get(peer)
-      if (row === undefined) return
-      this.#contacts.set(peer, { ...row, lastSeenAtMs })
-      await store.setLastSeen(peer, lastSeenAtMs)
-    }).catch((error: unknown) => {
-      logger.warn(`last seen of a contact not stored: ${String(error)}`)
-    })
+    this.#turns
+      .run(peer, async () => {
+        const row = this.#contacts.get(peer)
+        if (row === undefined) return
+        this.#contacts.set(peer, { ...row, lastSeenAtMs })
+        await store.setLastSeen(peer, lastSeenAtMs)
+      })
+      .catch((error: unknown) => {
+        logger.warn(`last seen of a contact not stored: ${String(error)}`)
+      })
   }
-}
-
-function stateOf(row: ContactRow): ContactState {
-  if (row.blocked) return 'blocked'
-  return row.heard ? 'mutual' : 'waiting'
-}
-
-/** Until their first hello, somebody added by the plain form is called by the end of their id. */
-function displayName({ name, peer }: ContactRow): string {
-  return name === '' ? `…${peer.slice(-8)}` : name
-}
-
-function withCode(row: ContactRow, code: Code): ContactRow {
-  const relays = [...new Set([...code.relays, ...row.relays])].slice(0, MAX_CARD_RELAYS)
-  if (code.type === 'plain') return { ...row, relays }
-  return {
-    ...row,
-    relays,
-    // What they said themselves on a channel is newer than a code that lay around.
-    name: row.name === '' ? code.name : row.name,
-    keyCommitment: row.keyCommitment ?? code.keyCommitment,
-  }
-}
-
-function heard(row: ContactRow, card: Card, sinceMs: number): ContactRow {
-  const { name, keyCommitment } = card
-  const relays = card.relays.length === 0 ? row.relays : card.relays
-  return { ...row, heard: true, name, keyCommitment, relays, sinceMs }
-}
-
-/** Keeps somebody who still has me from coming back as a request by themselves. */
-function dismissedRequest(contact: ContactRow, nowMs: number): RequestRow | null {
-  const { peer, name, keyCommitment, relays, sinceMs } = contact
-  if (!contact.heard || keyCommitment === null || sinceMs === null) return null
-  return { peer, name, keyCommitment, relays, sinceMs, receivedAtMs: nowMs, dismissed: true }
-}
-
-/** Of my addresses the one that says most to others: through a relay with a name, and nothing in it that expires. */
-function plainAddress(addresses: string[]): string | null {
-  const lasting = addresses.filter(
-    (address) => address.includes('/p2p-circuit') && !/\/(?:certhash|webrtc)(?:\/|$)/.test(address),
-  )
-  return lasting.find((address) => address.startsWith('/dns')) ?? lasting[0] ?? null
-}
-
-function equalLists(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((each, index) => each === b[index])
 }

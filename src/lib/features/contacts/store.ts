@@ -2,12 +2,7 @@ import { live, type LiveOptions } from '../../db/live.ts'
 import type { ContactRow, RequestRow, StarlingDatabase } from '../../db/schema.ts'
 import { orStorageFull } from '../../db/storage-full.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
-
-/** Both kinds of rows about one person; at most one of them is there. */
-export interface Relation {
-  contact: ContactRow | null
-  request: RequestRow | null
-}
+import type { Relation } from './relation.ts'
 
 /** Remembers contacts and requests. */
 export interface ContactsStore {
