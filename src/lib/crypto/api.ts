@@ -1,5 +1,6 @@
 import type { PrivateKey } from '@libp2p/interface'
 import type { PeerIdString } from '../protocol/ids.ts'
+import type { Signer } from '../protocol/signed.ts'
 
 /** My own keys, for signing. Secrets stay inside. */
 export interface Identity {
@@ -20,6 +21,12 @@ export interface MessagingIdentity extends Identity {
   signPostQuantum(context: string, bytes: Uint8Array): Uint8Array<ArrayBuffer>
   /** X25519 (RFC 7748) with the identity key on Curve25519; 32 bytes. Throws at a key of small order. */
   agree(theirs: Uint8Array): Uint8Array<ArrayBuffer>
+  /** Owner of my mailbox for contacts in this epoch (mailbox-keys.ts). */
+  contactsMailbox(epoch: number): Signer
+  /** Owner of my mailbox for those who have my card. */
+  introductionMailbox(epoch: number): Signer
+  /** What this contact is called on passes for my mailbox; 16 bytes. */
+  senderName(epoch: number, contact: PeerIdString): Uint8Array
 }
 
 /** What the libp2p node alone is given: it signs handshakes with the key itself. */

@@ -5,8 +5,9 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { ml_dsa65 } from '@noble/post-quantum/ml-dsa.js'
 import { peerIdOf, type PeerIdString } from '../protocol/ids.ts'
 import type { Random } from '../protocol/seams.ts'
-import { signedBytes } from '../protocol/signed.ts'
+import { signedBytes, type Signer } from '../protocol/signed.ts'
 import type { IdentitySecrets, NodeIdentity } from './api.ts'
+import { contactsMailbox, introductionSigner, senderName } from './mailbox-keys.ts'
 
 /** A seed of either kind of key has 32 bytes. */
 const SEED_BYTES = 32
@@ -63,6 +64,18 @@ class KeyIdentity implements NodeIdentity {
     const shared = x25519.getSharedSecret(secret, theirs)
     secret.fill(0)
     return Uint8Array.from(shared)
+  }
+
+  contactsMailbox(epoch: number): Signer {
+    return contactsMailbox(this.#secrets.ed25519Seed, epoch)
+  }
+
+  introductionMailbox(epoch: number): Signer {
+    return introductionSigner(this.#secrets.ed25519Seed, this, epoch)
+  }
+
+  senderName(epoch: number, contact: PeerIdString): Uint8Array {
+    return senderName(this.#secrets.ed25519Seed, epoch, contact)
   }
 
   libp2pKey(): Ed25519PrivateKey {
