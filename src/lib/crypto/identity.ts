@@ -1,7 +1,9 @@
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { ed25519, x25519 } from '@noble/curves/ed25519.js'
+import { hkdf } from '@noble/hashes/hkdf.js'
 import { sha256 } from '@noble/hashes/sha2.js'
+import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { ml_dsa65 } from '@noble/post-quantum/ml-dsa.js'
 import { peerIdOf, type PeerIdString } from '../protocol/ids.ts'
 import type { Random } from '../protocol/seams.ts'
@@ -12,14 +14,31 @@ import { contactsMailbox, introductionSigner, senderName } from './mailbox-keys.
 /** A seed of either kind of key has 32 bytes. */
 const SEED_BYTES = 32
 
+const ML_DSA_INFO = utf8ToBytes('starling ml-dsa-65 seed')
+
 /** Makes new keys. Nothing is stored. */
 export function createSecrets(random: Random): IdentitySecrets {
-  const mlDsaSeed = random.bytes(SEED_BYTES)
-  return {
-    ed25519Seed: random.bytes(SEED_BYTES),
-    mlDsaSeed,
-    keyCommitment: Uint8Array.from(sha256(ml_dsa65.keygen(mlDsaSeed).publicKey)),
-  }
+  const ed25519Seed = random.bytes(SEED_BYTES)
+  return secretsFrom(ed25519Seed, mlDsaSeedOf(ed25519Seed))
+}
+
+/** The secrets with these two seeds of 32 bytes. Takes milliseconds. */
+export function secretsFrom(
+  ed25519Seed: Uint8Array<ArrayBuffer>,
+  mlDsaSeed: Uint8Array<ArrayBuffer>,
+): IdentitySecrets {
+  const keyCommitment = Uint8Array.from(sha256(ml_dsa65.keygen(mlDsaSeed).publicKey))
+  return { ed25519Seed, mlDsaSeed, keyCommitment }
+}
+
+/**
+ * The ML-DSA seed of who is known by this Ed25519 seed (HKDF, RFC 5869, SHA-256, no salt), so that one phrase
+ * restores both keys. Who breaks Ed25519 finds the scalar, a hash of the seed, and so nothing of this one.
+ *
+ * Identities made before this was so have an ML-DSA seed of their own.
+ */
+export function mlDsaSeedOf(ed25519Seed: Uint8Array): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(hkdf(sha256, ed25519Seed, undefined, ML_DSA_INFO, SEED_BYTES))
 }
 
 /** The identity these secrets are of. */

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { publicKeyFromRaw } from '@libp2p/crypto/keys'
 import { expect, test } from 'vitest'
-import { createSecrets, openIdentity } from '#lib/crypto/identity.ts'
+import { createSecrets, openIdentity, secretsFrom } from '#lib/crypto/identity.ts'
 import { publicKeyOf } from '#lib/protocol/ids.ts'
 import { systemRandom } from '#lib/protocol/seams.ts'
 import { signedBytes } from '#lib/protocol/signed.ts'
@@ -23,8 +23,18 @@ test('everybody has keys of their own', async () => {
   expect(one.keyCommitment).not.toEqual(two.keyCommitment)
 })
 
-test('keys made from known seeds stay the same', async () => {
+test('keys made from a known seed stay the same', async () => {
   const { peer, keyCommitment } = await openIdentity(createSecrets(seededRandom(1)))
+  expect(peer).toMatchInlineSnapshot(`"12D3KooWJiv9mUK3iJVBvt71tGzJ6u6VsjKbcaRmD5KfH4RzPzzc"`)
+  expect(Buffer.from(keyCommitment).toString('hex')).toMatchInlineSnapshot(
+    `"858fd35d6af6d6dda03b41b40638e7ce05d8f3e06c01fb04cd532ab9080a7bbf"`,
+  )
+})
+
+test('keys made from two known seeds, as before there was one for both, stay the same', async () => {
+  const random = seededRandom(1)
+  const mlDsaSeed = random.bytes(32)
+  const { peer, keyCommitment } = await openIdentity(secretsFrom(random.bytes(32), mlDsaSeed))
   expect(peer).toMatchInlineSnapshot(`"12D3KooWBeCNBjDCrkuicvBPtq9t9HGzJ2VjSqDTCTdXSgsP4viQ"`)
   expect(Buffer.from(keyCommitment).toString('hex')).toMatchInlineSnapshot(
     `"36dc96db1e6bb21d26c74a84599e9868ebcbcdb61882aa5f5806f1a45975dd58"`,
