@@ -92,6 +92,8 @@ export interface ChainsRow {
     chain: ChainId
     sequence: number
     head: MessageId | null
+    /** As many relays as were wanted keep everything up to here for them, or they hold it. */
+    stored: number
     /** They hold everything up to here durably. */
     received: number
     /** They read everything up to here. */
@@ -120,6 +122,18 @@ export interface OutboxRow {
   envelope: Uint8Array
   /** Null until there are keys to seal it with, and again when those it was sealed with were lost over there. */
   sealed: Uint8Array | null
+  /** The relays that keep it for them, and when each said so. */
+  receipts: { relay: string; atMs: number }[]
+}
+
+/** When all of my chain up to a number was first known to have come so far. */
+export interface ProgressRow {
+  peer: PeerIdString
+  chain: ChainId
+  state: 'stored' | 'received' | 'read'
+  upTo: number
+  /** By my clock: when I learned it. */
+  atMs: number
 }
 
 /** Encryption sessions with a peer. Secret. */
@@ -189,6 +203,10 @@ export class StarlingDatabase extends Dexie {
   declare readonly messages: EntityTable<MessageRow, 'id'>
   declare readonly chains: EntityTable<ChainsRow, 'peer'>
   declare readonly outbox: Table<OutboxRow, [PeerIdString, ChainId, number]>
+  declare readonly progress: Table<
+    ProgressRow,
+    [PeerIdString, ChainId, ProgressRow['state'], number]
+  >
   declare readonly early: Table<EarlyRow, [PeerIdString, ChainId, number]>
   declare readonly sessions: EntityTable<SessionsRow, 'peer'>
   declare readonly prekeys: EntityTable<PrekeysRow, 'key'>
@@ -214,7 +232,7 @@ export class StarlingDatabase extends Dexie {
     })
     // Messages are sealed end to end from here on; what waited unsealed is sealed when it goes out.
     this.version(2)
-      .stores({ sessions: 'peer', prekeys: 'key' })
+      .stores({ sessions: 'peer', prekeys: 'key', progress: '[peer+chain+state+upTo]' })
       .upgrade((transaction) =>
         transaction
           .table<OutboxRow>('outbox')

@@ -89,5 +89,6 @@ function advance(chains: Chains, id: MessageId, { chain, sequence, clock }: Enve
 }
 
 function freshMine(random: Random): Chains['mine'] {
-  return { chain: chainIdOf(random.bytes(16)), sequence: 0, head: null, received: 0, read: 0 }
+  const chain = chainIdOf(random.bytes(16))
+  return { chain, sequence: 0, head: null, stored: 0, received: 0, read: 0 }
 }

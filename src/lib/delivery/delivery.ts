@@ -122,7 +122,7 @@ export class Delivery implements Startable, Intake {
         mine: { ...chains.mine, sequence, head: id },
       }
       const message = delivered(peer, true, id, envelope, envelope.sentAtMs)
-      const outgoing = { peer, chain, sequence, id, intent, envelope: bytes, sealed }
+      const outgoing = { peer, chain, sequence, id, intent, envelope: bytes, sealed, receipts: [] }
       await store.putSent(after, outgoing, message, sealing?.step ?? null)
       const session = this.#sessions.get(peer)
       if (session !== undefined) session.wake()

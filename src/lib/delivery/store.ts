@@ -1,5 +1,5 @@
 import { Dexie, type Table } from 'dexie'
-import type { StarlingDatabase } from '../db/schema.ts'
+import type { ProgressRow, StarlingDatabase } from '../db/schema.ts'
 import { orStorageFull } from '../db/storage-full.ts'
 import type { ChainId, MessageId, PeerIdString } from '../protocol/ids.ts'
 import type { Chains, Delivered, Early, Outgoing } from './chain.ts'
@@ -20,6 +20,7 @@ export interface DeliveryStore {
   sessions(peer: PeerIdString): Promise<Uint8Array | null>
   /** What waits for its predecessors, in order. */
   early(peer: PeerIdString, chain: ChainId): Promise<Early[]>
+  /** How far my chain has come is told to the journal when it has come farther. */
   putChains(chains: Chains): Promise<void>
   putEarly(early: Early, step: KeyStep): Promise<void>
   /** @param step null when the message was not sealed yet */
@@ -53,8 +54,17 @@ export interface Journal {
   received(message: Delivered): Promise<void>
   /** Gives the highest number of `chain` that is read now, 0 when none is. */
   read(peer: PeerIdString, upTo: MessageId, chain: ChainId): Promise<number>
+  /** All of my `chain` up to this number has come so far now. */
+  progressed(
+    peer: PeerIdString,
+    chain: ChainId,
+    state: ProgressRow['state'],
+    upTo: number,
+  ): Promise<void>
   forgotten(peer: PeerIdString): Promise<void>
 }
+
+const STATES = ['stored', 'received', 'read'] as const satisfies readonly ProgressRow['state'][]
 
 export class DexieDeliveryStore implements DeliveryStore {
   readonly #db: StarlingDatabase
@@ -88,8 +98,17 @@ export class DexieDeliveryStore implements DeliveryStore {
       .toArray()
   }
 
-  async putChains(chains: Chains): Promise<void> {
-    await orStorageFull(this.#db.chains.put(chains))
+  putChains(chains: Chains): Promise<void> {
+    const { peer, mine } = chains
+    return this.#write(async () => {
+      const before = (await this.chains(peer))?.mine
+      await this.#db.chains.put(chains)
+      if (before?.chain !== mine.chain) return
+      for (const state of STATES) {
+        if (mine[state] <= before[state]) continue
+        await this.#journal.progressed(peer, mine.chain, state, mine[state])
+      }
+    })
   }
 
   putEarly(early: Early, step: KeyStep): Promise<void> {

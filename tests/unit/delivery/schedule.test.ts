@@ -10,7 +10,7 @@ import { DexieDeliveryStore, type DeliveryStore } from '#lib/delivery/store.ts'
 import { payloadCodec } from '#lib/features/chat/protocol.ts'
 import { DexieChatStore } from '#lib/features/chat/store.ts'
 import type { MessageId, PeerIdString } from '#lib/protocol/ids.ts'
-import type { Random } from '#lib/protocol/seams.ts'
+import { systemClock, type Random } from '#lib/protocol/seams.ts'
 import { FakeNetwork, settled, silentLogger, type FakeHost } from '../../fixtures/fake-network.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { memoryDatabase } from '../../fixtures/memory-database.ts'
@@ -85,7 +85,7 @@ const inTheDatabase: DiskKind = {
   make: (me) => {
     const db = memoryDatabase()
     const power = new PowerSupply(db)
-    const store = new DexieDeliveryStore(db, new DexieChatStore(db, me))
+    const store = new DexieDeliveryStore(db, new DexieChatStore(db, me, systemClock))
     return {
       store,
       power,

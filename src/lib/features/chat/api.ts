@@ -7,8 +7,11 @@ export const MAX_TEXT_BYTES = 16 * 1024
 /** With whom: a peer, or my own peer id for notes to self. */
 export type ConversationId = PeerIdString
 
-/** True when shown: `queued` is durable here, `delivered` is durable on their device, `read` was on their screen. */
-export type DeliveryState = 'queued' | 'delivered' | 'read'
+/**
+ * True when shown: `queued` is durable here, `stored` at as many relays as are wanted, `delivered` on their device,
+ * `read` was on their screen.
+ */
+export type DeliveryState = 'queued' | 'stored' | 'delivered' | 'read'
 
 export interface Message {
   type: 'message'

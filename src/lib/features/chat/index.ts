@@ -24,7 +24,7 @@ export interface ChatSliceComponents {
 /** Chat. Needs the identity, so it is made once there is one; started after contacts. */
 export function chat(): (components: ChatSliceComponents) => ChatService {
   return ({ db, identity, channels, contacts, clock, random, loggers }) => {
-    const store = new DexieChatStore(db, identity.peer)
+    const store = new DexieChatStore(db, identity.peer, clock)
     const deliveryStore = new DexieDeliveryStore(db, store)
     const sealer = new RatchetSealer({
       identity,

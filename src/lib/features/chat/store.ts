@@ -1,11 +1,18 @@
 import { Dexie, type Table } from 'dexie'
 import { live, type LiveOptions } from '../../db/live.ts'
-import type { ChainsRow, ConversationRow, MessageRow, StarlingDatabase } from '../../db/schema.ts'
+import type {
+  ChainsRow,
+  ConversationRow,
+  MessageRow,
+  ProgressRow,
+  StarlingDatabase,
+} from '../../db/schema.ts'
 import { orStorageFull } from '../../db/storage-full.ts'
 import type { Delivered } from '../../delivery/chain.ts'
 import { decodeEnvelope } from '../../delivery/envelope.ts'
 import type { Journal } from '../../delivery/store.ts'
 import type { ChainId, MessageId, PeerIdString } from '../../protocol/ids.ts'
+import type { Clock } from '../../protocol/seams.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
 import {
   MAX_PREVIEW_CHARS,
@@ -64,12 +71,14 @@ export class DexieChatStore implements ChatStore, Journal {
   readonly tables: readonly Table[]
   readonly #db: StarlingDatabase
   readonly #me: PeerIdString
+  readonly #clock: Clock
 
   /** @param me my peer id, under which notes to self are kept */
-  constructor(db: StarlingDatabase, me: PeerIdString) {
+  constructor(db: StarlingDatabase, me: PeerIdString, clock: Clock) {
     this.#db = db
     this.#me = me
-    this.tables = [db.messages, db.conversations]
+    this.#clock = clock
+    this.tables = [db.messages, db.conversations, db.progress]
   }
 
   async sent(message: Delivered): Promise<void> {
@@ -111,8 +120,21 @@ export class DexieChatStore implements ChatStore, Journal {
     return newest?.sequence ?? 0
   }
 
+  async progressed(
+    peer: PeerIdString,
+    chain: ChainId,
+    state: ProgressRow['state'],
+    upTo: number,
+  ): Promise<void> {
+    await this.#db.progress.put({ peer, chain, state, upTo, atMs: this.#clock.now() })
+  }
+
   async forgotten(peer: PeerIdString): Promise<void> {
     await this.#all(peer).delete()
+    await this.#db.progress
+      .where('[peer+chain+state+upTo]')
+      .between([peer, Dexie.minKey], [peer, Dexie.maxKey])
+      .delete()
     await this.#db.conversations.delete(peer)
   }
 
@@ -322,8 +344,11 @@ export class DexieChatStore implements ChatStore, Journal {
   ): DeliveryState | null {
     if (!mine) return null
     // What I write to myself is on my device and on my screen.
-    if (conversation === this.#me || sequence <= (standing?.mine.read ?? 0)) return 'read'
-    return sequence <= (standing?.mine.received ?? 0) ? 'delivered' : 'queued'
+    if (conversation === this.#me) return 'read'
+    const { read = 0, received = 0, stored = 0 } = standing?.mine ?? {}
+    if (sequence <= read) return 'read'
+    if (sequence <= received) return 'delivered'
+    return sequence <= stored ? 'stored' : 'queued'
   }
 }
 

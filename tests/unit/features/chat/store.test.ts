@@ -6,6 +6,7 @@ import { DexieDeliveryStore } from '#lib/delivery/store.ts'
 import { payloadCodec } from '#lib/features/chat/protocol.ts'
 import { DexieChatStore } from '#lib/features/chat/store.ts'
 import { messageIdOf, type PeerIdString } from '#lib/protocol/ids.ts'
+import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { memoryDatabase } from '../../../fixtures/memory-database.ts'
 import { seededRandom } from '../../../fixtures/seeded-random.ts'
 import { signerOf } from '../../../fixtures/signers.ts'
@@ -47,7 +48,7 @@ test('what a conversation tells about its messages never disagrees with them', a
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
       const db = memoryDatabase()
-      const chat = new DexieChatStore(db, ME)
+      const chat = new DexieChatStore(db, ME, new ManualClock())
       const store = new DexieDeliveryStore(db, chat)
       const random = seededRandom(1)
       let writes = Infinity
@@ -86,7 +87,10 @@ test('what a conversation tells about its messages never disagrees with them', a
               const sent = message(peer, true, made + 1)
               const { id, chain, sequence } = sent
               const sealed = new Uint8Array()
-              const outgoing = { peer, chain, sequence, id, intent: id, envelope: sealed, sealed }
+              const outgoing = {
+                ...{ peer, chain, sequence, id, intent: id, envelope: sealed, sealed },
+                receipts: [],
+              }
               return store.putSent(chains, outgoing, sent, null)
             }
             case 'receive': {
