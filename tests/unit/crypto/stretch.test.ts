@@ -17,7 +17,7 @@ test('every password and every salt has a key of its own', async () => {
     await stretch('two', little),
     await stretch('one', { ...little, salt: new Uint8Array(16) }),
   ]
-  expect(new Set(keys.map((key) => key.toBase64())).size).toBe(3)
+  expect(new Set(keys.map(String)).size).toBe(3)
 })
 
 test('a password is the same however its letters are composed', async () => {
