@@ -1,5 +1,6 @@
 import type { NodeApi } from '../lib/client/contract.ts'
 import type { NodeIdentity } from '../lib/crypto/api.ts'
+import { moveEarlier } from '../lib/db/earlier.ts'
 import { StarlingDatabase } from '../lib/db/schema.ts'
 import { chat } from '../lib/features/chat/index.ts'
 import type { ChatService } from '../lib/features/chat/service.ts'
@@ -54,8 +55,9 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
   const created = Promise.withResolvers<NodeIdentity>()
   const running: Startable[] = []
 
-  const local = init.begin.then(() => {
+  const local = init.begin.then(async () => {
     const db = new StarlingDatabase()
+    await moveEarlier(db)
     const own = profile({
       onCreated: (identity) => {
         created.resolve(identity)

@@ -185,8 +185,8 @@ export interface SettingsRow {
   theme: 'system' | 'light' | 'dark'
 }
 
-/** Name of the database in the browser. */
-export const DATABASE_NAME = 'starling'
+/** Name of the database in the browser. Until 0.1 it was `starling`: see earlier.ts. */
+export const DATABASE_NAME = 'starling-2'
 
 /**
  * Everything this origin remembers. Only the node host opens it.
@@ -225,22 +225,13 @@ export class StarlingDatabase extends Dexie {
       messages: 'id, [conversation+clock+id], [conversation+unread+clock+id], [sentAtMs+id]',
       chains: 'peer',
       outbox: '[peer+chain+sequence], &[peer+intent]',
+      progress: '[peer+chain+state+upTo]',
       early: '[peer+chain+sequence]',
+      sessions: 'peer',
+      prekeys: 'key',
       relays: 'address',
       peerRecords: 'peer',
       settings: 'key',
     })
-    // Messages are sealed end to end from here on; what waited unsealed is sealed when it goes out.
-    this.version(2)
-      .stores({ sessions: 'peer', prekeys: 'key', progress: '[peer+chain+state+upTo]' })
-      .upgrade((transaction) =>
-        transaction
-          .table<OutboxRow>('outbox')
-          .toCollection()
-          .modify((row) => {
-            if (row.sealed !== null) row.envelope = row.sealed
-            row.sealed = null
-          }),
-      )
   }
 }
