@@ -12,6 +12,26 @@ export interface IdentityRow {
   keyCommitment: Uint8Array<ArrayBuffer>
 }
 
+/** This installation of the identity. A backup brought back elsewhere is another one. */
+export interface DeviceRow {
+  key: OnlyKey
+  /** 16 random bytes. */
+  id: Uint8Array<ArrayBuffer>
+  /** Higher than that of every installation before: see `newDevice`. */
+  generation: number
+  sinceMs: number
+}
+
+/** What was done so that nothing is lost with this device. */
+export interface SafekeepingRow {
+  key: OnlyKey
+  /** The person showed that they have the words; null: never. */
+  phraseKeptAtMs: number | null
+  /** They did not want to be asked for it; null: they were not, or did not say so. */
+  declinedAtMs: number | null
+  backup: { atMs: number; bytes: number } | null
+}
+
 export interface ProfileRow {
   key: OnlyKey
   name: string
@@ -196,6 +216,8 @@ export const DATABASE_NAME = 'starling-2'
  */
 export class StarlingDatabase extends Dexie {
   declare readonly identity: EntityTable<IdentityRow, 'key'>
+  declare readonly device: EntityTable<DeviceRow, 'key'>
+  declare readonly safekeeping: EntityTable<SafekeepingRow, 'key'>
   declare readonly profile: EntityTable<ProfileRow, 'key'>
   declare readonly contacts: EntityTable<ContactRow, 'peer'>
   declare readonly requests: EntityTable<RequestRow, 'peer'>
@@ -218,6 +240,8 @@ export class StarlingDatabase extends Dexie {
     super(name, { chromeTransactionDurability: 'strict' })
     this.version(1).stores({
       identity: 'key',
+      device: 'key',
+      safekeeping: 'key',
       profile: 'key',
       contacts: 'peer',
       requests: 'peer, receivedAtMs',

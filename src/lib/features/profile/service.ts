@@ -1,5 +1,6 @@
-import type { NodeIdentity } from '../../crypto/api.ts'
+import type { IdentitySecrets, NodeIdentity } from '../../crypto/api.ts'
 import { createSecrets, openIdentity } from '../../crypto/identity.ts'
+import { newDevice } from '../../db/device.ts'
 import { cleanName, isValidName } from '../../protocol/names.ts'
 import type { Clock, Random } from '../../protocol/seams.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
@@ -25,6 +26,8 @@ export class ProfileService implements ProfileApi {
   readonly #components: ProfileComponents
   readonly #init: ProfileInit
   #identity: Promise<NodeIdentity | null> | null = null
+  /** One after the other: an identity is made once. */
+  #becoming: Promise<unknown> = Promise.resolve()
 
   constructor(components: ProfileComponents, init: ProfileInit) {
     this.#components = components
@@ -39,7 +42,8 @@ export class ProfileService implements ProfileApi {
 
   async *watchProfile(options?: AbortOptions): AsyncIterable<Profile | null> {
     for await (const profile of this.#components.store.watch(options)) {
-      const identity = profile === null ? null : await this.identity()
+      // The row is there a moment before the identity is.
+      const identity = profile === null ? null : await this.#becoming.then(() => this.identity())
       yield profile === null || identity === null
         ? null
         : { peer: identity.peer, name: profile.name, createdAtMs: profile.createdAtMs }
@@ -49,28 +53,41 @@ export class ProfileService implements ProfileApi {
   async create(name: string, options?: AbortOptions): Promise<Profile> {
     const { store, clock, random } = this.#components
     const valid = validName(name)
-    if ((await store.secrets()) !== null) throw new AlreadyCreatedError('there is an identity')
     options?.signal?.throwIfAborted()
     const secrets = createSecrets(random)
-    const identity = await openIdentity(secrets)
     const createdAtMs = clock.now()
-    // Set before the row is: whoever watches asks for it as soon as the row is there.
-    const before = this.#identity
-    this.#identity = Promise.resolve(identity)
-    try {
-      await store.create(secrets, { name: valid, createdAtMs })
-    } catch (error) {
-      this.#identity = error instanceof AlreadyCreatedError ? null : before
-      throw error
-    }
-    await this.#init.onCreated(identity)
-    return { peer: identity.peer, name: valid, createdAtMs }
+    const { peer } = await this.become(secrets, () =>
+      store.create(secrets, { name: valid, createdAtMs }, newDevice({ clock, random })),
+    )
+    return { peer, name: valid, createdAtMs }
+  }
+
+  /**
+   * From now on I am who these secrets are of.
+   * @param write stores them and all that belongs to them; when it throws, nothing has changed
+   * @throws AlreadyCreatedError, and what `write` throws
+   */
+  become(secrets: IdentitySecrets, write: () => Promise<void>): Promise<NodeIdentity> {
+    const become = this.#becoming.then(() => this.#become(secrets, write))
+    this.#becoming = become.catch(() => undefined)
+    return become
   }
 
   async rename(name: string, options?: AbortOptions): Promise<void> {
     const valid = validName(name)
     options?.signal?.throwIfAborted()
     await this.#components.store.rename(valid)
+  }
+
+  async #become(secrets: IdentitySecrets, write: () => Promise<void>): Promise<NodeIdentity> {
+    if ((await this.#components.store.secrets()) !== null) {
+      throw new AlreadyCreatedError('there is an identity')
+    }
+    const identity = await openIdentity(secrets)
+    await write()
+    this.#identity = Promise.resolve(identity)
+    await this.#init.onCreated(identity)
+    return identity
   }
 
   async #restore(): Promise<NodeIdentity | null> {

@@ -1,6 +1,6 @@
 import type { IdentitySecrets } from '../../crypto/api.ts'
 import { live, type LiveOptions } from '../../db/live.ts'
-import type { StarlingDatabase } from '../../db/schema.ts'
+import type { DeviceRow, StarlingDatabase } from '../../db/schema.ts'
 import { orStorageFull } from '../../db/storage-full.ts'
 import { AlreadyCreatedError } from './errors.ts'
 
@@ -15,8 +15,8 @@ export interface ProfileStore {
   secrets(): Promise<IdentitySecrets | null>
   profile(): Promise<StoredProfile | null>
   watch(options?: LiveOptions): AsyncIterable<StoredProfile | null>
-  /** Both or none. @throws AlreadyCreatedError, StorageFullError */
-  create(secrets: IdentitySecrets, profile: StoredProfile): Promise<void>
+  /** All or nothing. @throws AlreadyCreatedError, StorageFullError */
+  create(secrets: IdentitySecrets, profile: StoredProfile, device: DeviceRow): Promise<void>
   rename(name: string): Promise<void>
 }
 
@@ -39,14 +39,16 @@ export class DexieProfileStore implements ProfileStore {
     return live(() => this.profile(), options)
   }
 
-  create(secrets: IdentitySecrets, profile: StoredProfile): Promise<void> {
+  create(secrets: IdentitySecrets, profile: StoredProfile, device: DeviceRow): Promise<void> {
+    const tables = [this.#db.identity, this.#db.profile, this.#db.device]
     return orStorageFull(
-      this.#db.transaction('rw', this.#db.identity, this.#db.profile, async () => {
+      this.#db.transaction('rw', tables, async () => {
         if ((await this.#db.identity.get('me')) !== undefined) {
           throw new AlreadyCreatedError('there is an identity')
         }
         await this.#db.identity.add({ key: 'me', ...secrets })
         await this.#db.profile.add({ key: 'me', ...profile })
+        await this.#db.device.put(device)
       }),
     )
   }
