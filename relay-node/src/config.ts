@@ -8,7 +8,12 @@ import * as v from 'valibot'
 import { operatorSchema } from '#lib/protocol/relay-list.ts'
 import { relayAddress } from './addresses.ts'
 import { ConfigError } from './errors.ts'
-import { MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS, MAX_RESERVATIONS } from './limits.ts'
+import {
+  MAX_CONNECTIONS,
+  MAX_CONNECTIONS_PER_ADDRESS,
+  MAX_MAILBOXES_MIB,
+  MAX_RESERVATIONS,
+} from './limits.ts'
 
 /** First port tried when none is given. */
 export const DEFAULT_PORT = 8787
@@ -148,6 +153,12 @@ const FLAGS = {
     help: `browsers it can be the relay of at once (default ${MAX_RESERVATIONS})`,
     allowed: 'a whole number from 1',
   },
+  'max-mailboxes-mib': {
+    env: 'STARLING_MAX_MAILBOXES_MIB',
+    value: 'NUMBER',
+    help: `MiB of sealed messages kept for people who sleep (default ${MAX_MAILBOXES_MIB})`,
+    allowed: 'a whole number from 1',
+  },
 } as const satisfies Record<string, Flag>
 
 type FlagName = keyof typeof FLAGS
@@ -173,6 +184,7 @@ export interface Config {
   maxConnections: number
   maxConnectionsPerAddress: number
   maxReservations: number
+  maxMailboxesMib: number
 }
 
 /** @throws ConfigError that names the flag, its variable and what is allowed. */
@@ -209,6 +221,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
       MAX_CONNECTIONS_PER_ADDRESS,
     ),
     maxReservations: read('max-reservations', count, MAX_RESERVATIONS),
+    maxMailboxesMib: read('max-mailboxes-mib', count, MAX_MAILBOXES_MIB),
   }
 }
 

@@ -1,6 +1,7 @@
 import { RELAY_V2_STOP_CODEC } from '@libp2p/circuit-relay-v2'
 import { Gauge, type Registry } from 'prom-client'
 import type { QuotaDatastore } from './dht/quota-datastore.ts'
+import type { MailboxStore, Usage } from './mailbox/store.ts'
 import type { RelayNode } from './node.ts'
 import type { RelayMesh } from './relay-mesh.ts'
 import type { BoundedPeers } from './store/bounded-peers.ts'
@@ -13,23 +14,31 @@ export interface GaugesComponents {
   quota: QuotaDatastore
   peers: BoundedPeers
   store: ResilientDatastore
+  mailboxes: MailboxStore
 }
 
 /**
  * What the relay holds now, beside what libp2p counts itself (bytes, dials, DHT operations) and what prom-client tells
  * of the process.
  */
-export function gauges({ registry, node, mesh, quota, peers, store }: GaugesComponents): void {
-  const gauge = (name: string, help: string, read: () => number): void => {
+export function gauges(components: GaugesComponents): void {
+  const { registry, node, mesh, quota, peers, store, mailboxes } = components
+  const gauge = (name: string, help: string, read: () => number | Promise<number>): void => {
     new Gauge({
       name: `starling_relay_${name}`,
       help,
       registers: [registry],
-      collect() {
-        this.set(read())
+      async collect() {
+        this.set(await read())
       },
     })
   }
+  const held = (what: keyof Usage) => (): Promise<number> =>
+    mailboxes.usage().then(
+      (usage) => usage[what],
+      // A store that cannot be asked must not hide all other metrics.
+      () => Number.NaN,
+    )
   gauge('connections', 'Open connections', () => node.getConnections().length)
   gauge('reservations', 'Peers this is the relay of', () => node.services.relay.reservations.size)
   gauge('circuits', 'Open relayed connections', () => circuits(node))
@@ -37,6 +46,8 @@ export function gauges({ registry, node, mesh, quota, peers, store }: GaugesComp
   gauge('peer_rows', 'Peers in the peer store', () => peers.size)
   gauge('known_relays', 'Other relays seen working', () => mesh.size)
   gauge('unwritten_entries', 'Entries the disk did not take', () => store.unwritten)
+  gauge('mailbox_items', 'Items in mailboxes', held('items'))
+  gauge('mailbox_bytes', 'Bytes of mailboxes, as quotas count them', held('bytes'))
 }
 
 /** Each circuit has one stream of the stop protocol to the peer that was called. */

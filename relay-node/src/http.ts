@@ -23,6 +23,8 @@ export interface HttpComponents {
   /** Asked at each request: addresses change. `null` until the relay is up. */
   bootstrap(): Bootstrap | null
   remoteOf: RemoteOf
+  /** Routes beside these, with their own rules. */
+  mailboxes: (app: FastifyInstance) => void
 }
 
 export interface HttpInit {
@@ -70,6 +72,10 @@ export async function httpRoutes(
       return reply.code(403).send({ error: 'not for this address: --metrics-from' })
     }
     return reply.type(components.registry.contentType).send(await components.registry.metrics())
+  })
+  await app.register((scope, _options, done) => {
+    components.mailboxes(scope)
+    done()
   })
   app.setNotFoundHandler((request, reply) => {
     // A screen's own address, opened or reloaded: the app finds the screen.

@@ -33,10 +33,10 @@ export const HANDSHAKE_TIMEOUT_MS = 10_000
 /** Until the headers of an HTTP request are here: they fit into one packet. */
 export const HEADERS_TIMEOUT_MS = 5_000
 
-/** Until an HTTP request is here whole: none has a body. */
+/** Until an HTTP request is here whole: the longest body, at 80 kbit/s. */
 export const REQUEST_TIMEOUT_MS = 10_000
 
-/** Longest body of an HTTP request in bytes: no route takes one. */
+/** Longest body of an HTTP request in bytes, but for those of mailboxes: no other route takes one. */
 export const MAX_BODY_BYTES = 1_024
 
 /** Longest WebSocket message before the peer is known: a Noise handshake message has at most 64 KiB. */
@@ -140,6 +140,63 @@ export const RELAY_CHECK_TIMEOUT_MS = 10_000
 
 /** How long ago a relay must have worked to be named to others: three checks. */
 export const RELAY_FRESH_MS = 3 * RELAY_CHECK_MS
+
+/** Bytes of all mailboxes: what 1,000 people receive in a month, and a small server has. Default of a flag, in MiB. */
+export const MAX_MAILBOXES_MIB = 4_096
+
+/** Bytes of one mailbox: 3,000 messages of the longest kind of text, or 16,000 short ones. */
+export const MAX_MAILBOX_BYTES = 16 * 1_024 * 1_024
+
+/** Bytes of one sender in one mailbox: four such senders fill it, and no one alone. */
+export const MAX_MAILBOX_SENDER_BYTES = 4 * 1_024 * 1_024
+
+/** Bytes of everyone without a pass in one mailbox: 500 requests to become a contact. */
+export const MAX_MAILBOX_STRANGERS_BYTES = 1_024 * 1_024
+
+/** Longest body of a request that puts an item: the item, a pass, and what is around them. */
+export const MAX_PUT_BODY_BYTES = 25 * 1_024
+
+/** Longest body of a request that publishes prekeys: a bundle and 50 one-time prekeys. */
+export const MAX_PUBLISH_BODY_BYTES = 88 * 1_024
+
+/** Longest body of other requests to mailboxes: 64 numbers, an address to wake at, a pass. */
+export const MAX_MAILBOX_BODY_BYTES = 4 * 1_024
+
+/** Requests to mailboxes of one address a minute: an office behind one NAT where everyone looks every 10 s. */
+export const MAX_MAILBOX_REQUESTS_PER_MINUTE = 1_200
+
+/** Bytes one address puts and publishes a day: 100 people send 400 messages each. In a month it fills half a relay. */
+export const MAX_MAILBOX_BYTES_PER_DAY = 64 * 1_024 * 1_024
+
+/** Requests to mailboxes at once: the longest bodies of all take 180 MB. */
+export const MAX_MAILBOX_REQUESTS_AT_ONCE = 2_048
+
+/** The same of one address. */
+export const MAX_MAILBOX_REQUESTS_AT_ONCE_PER_ADDRESS = 64
+
+/** Answers with items at once: 512 KiB each, this is 64 MB. */
+export const MAX_FETCHES_AT_ONCE = 128
+
+/** The same of one address. */
+export const MAX_FETCHES_AT_ONCE_PER_ADDRESS = 8
+
+/** How long an answer about mailboxes may take to be read: the longest at 140 kbit/s. */
+export const ANSWER_TIMEOUT_MS = 30_000
+
+/**
+ * One-time prekeys an hour for one sender, and for all strangers together: who asks more often gets the bundle alone,
+ * which is enough to write, and leaves the rest to others.
+ */
+export const MAX_ONE_TIME_PREKEYS_PER_HOUR = 8
+
+/** How long prekeys and the wish to be woken are kept: as long as items, which is longer than anybody sleeps. */
+export const MAILBOX_KEEP_MS = 30 * 24 * 60 * 60_000
+
+/** How often what has expired is removed, and a store that failed is tried again. */
+export const MAILBOX_SWEEP_MS = 60_000
+
+/** Things removed in one go: others come between. */
+export const MAILBOX_SWEEP_ITEMS = 256
 
 /** From SIGTERM to the end of the process: below the 10 s of a container, as promised. */
 export const STOP_TIMEOUT_MS = 4_500

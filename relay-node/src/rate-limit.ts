@@ -1,7 +1,7 @@
 import type { Clock } from '#lib/protocol/seams.ts'
 
 export interface RateLimitInit {
-  /** Requests of one asker in one window. */
+  /** Requests, or what else is counted, of one asker in one window. */
   max: number
   windowMs: number
 }
@@ -18,14 +18,14 @@ export class RateLimit {
     this.#init = init
   }
 
-  /** Whether `asker` may make this request. */
-  allow(asker: string): boolean {
+  /** Whether `asker` may make this request, which takes `amount` of the share. */
+  allow(asker: string, amount = 1): boolean {
     const window = Math.floor(this.#clock.now() / this.#init.windowMs)
     if (window !== this.#window) {
       this.#window = window
       this.#counts.clear()
     }
-    const count = (this.#counts.get(asker) ?? 0) + 1
+    const count = (this.#counts.get(asker) ?? 0) + amount
     this.#counts.set(asker, count)
     return count <= this.#init.max
   }

@@ -27,6 +27,17 @@ export const REFUSALS = [
   'directory-requests',
   'directory-invalid',
   'disk-write',
+  'mailbox-requests',
+  'mailbox-at-once',
+  'mailbox-bytes',
+  'mailbox-malformed',
+  'mailbox-not-allowed',
+  'mailbox-no-prekeys',
+  'mailbox-full-mailbox',
+  'mailbox-full-sender',
+  'mailbox-full-strangers',
+  'mailbox-full-relay',
+  'mailbox-failed',
 ] as const
 
 export type Refusal = (typeof REFUSALS)[number]

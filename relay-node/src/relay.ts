@@ -1,8 +1,8 @@
 /** The composition root: builds every part of a relay, in start order, and stops them in reverse. */
 import { resolve } from 'node:path'
-import { Registry } from 'prom-client'
+import { Counter, Registry } from 'prom-client'
 import { type PeerIdString, parsePeerId } from '#lib/protocol/ids.ts'
-import type { Clock, Loggers } from '#lib/protocol/seams.ts'
+import { type Clock, type Loggers, systemRandom } from '#lib/protocol/seams.ts'
 import { Admission } from './admission.ts'
 import type { Config } from './config.ts'
 import { DhtAsker } from './dht/asker.ts'
@@ -13,6 +13,9 @@ import { gauges } from './gauges.ts'
 import { type Bootstrap, hasApp, httpRoutes } from './http.ts'
 import { close, httpServer, listen } from './http-server.ts'
 import { httpsCertificate } from './https-certificate.ts'
+import { Mailboxes } from './mailbox/mailboxes.ts'
+import { openMailboxStore } from './mailbox/open-store.ts'
+import { mailboxRoutes } from './mailbox/routes.ts'
 import { addressesOf, relayNode } from './node.ts'
 import {
   COSTLY_LIMITS,
@@ -78,6 +81,24 @@ export async function createRelay(
     const privateKey = await relayIdentity(store)
     const peerId = parsePeerId(privateKey.publicKey.toString())
     const signer = relaySigner(privateKey)
+    const mailboxStore = await openMailboxStore({ random: systemRandom }, config)
+    stops.push(() => mailboxStore.close())
+    const puts = new Counter({
+      name: 'starling_relay_mailbox_puts_total',
+      help: 'Items that were put into mailboxes and are durable',
+      registers: [registry],
+    })
+    const mailboxes = new Mailboxes({
+      store: mailboxStore,
+      signer,
+      clock,
+      log: loggers('mailboxes'),
+      onPut: () => {
+        puts.inc()
+      },
+    })
+    mailboxes.start()
+    stops.push(() => mailboxes.stop())
 
     const server = httpServer(
       { refusals: refused },
@@ -97,6 +118,13 @@ export async function createRelay(
         registry,
         bootstrap: () => bootstrap(),
         remoteOf,
+        mailboxes: mailboxRoutes({
+          mailboxes,
+          clock,
+          log: loggers('mailboxes'),
+          refusals: refused,
+          remoteOf,
+        }),
       },
       { appFolder: servesApp ? APP_FOLDER : null, metricsFrom: config.metricsFrom },
     )
@@ -151,7 +179,7 @@ export async function createRelay(
       { relays: config.relays },
     )
     mesh = relays
-    gauges({ registry, node, mesh: relays, quota, peers, store })
+    gauges({ registry, node, mesh: relays, quota, peers, store, mailboxes: mailboxStore })
     const directory = new Directory({
       libp2p: node,
       dht: node.services.dht,

@@ -22,14 +22,19 @@ export class LevelDisk extends LevelDatastore implements Disk {
   }
 
   async recover(): Promise<void> {
-    const probe = join(this.#folder, 'probe')
-    try {
-      await writeFile(probe, new Uint8Array(PROBE_BYTES))
-    } finally {
-      await rm(probe, { force: true })
-    }
+    await probe(this.#folder)
     await this.close()
     await this.open()
+  }
+}
+
+/** Rejects while the disk of this folder takes nothing. */
+export async function probe(folder: string): Promise<void> {
+  const file = join(folder, 'probe')
+  try {
+    await writeFile(file, new Uint8Array(PROBE_BYTES))
+  } finally {
+    await rm(file, { force: true })
   }
 }
 
@@ -41,14 +46,19 @@ export async function openDataFolder(folder: string): Promise<LevelDisk> {
     await mkdir(folder, { recursive: true, mode: 0o700 })
     await disk.open()
   } catch (cause) {
-    throw new DataFolderError(
-      isLocked(cause)
-        ? `another relay uses the data folder ${folder}: give this one its own with --data`
-        : `the data folder ${folder} cannot be used: ${reasonOf(cause)}`,
-      { cause },
-    )
+    throw dataFolderError(folder, cause)
   }
   return disk
+}
+
+/** What to say when a database in the data folder does not open. */
+export function dataFolderError(folder: string, cause: unknown): DataFolderError {
+  return new DataFolderError(
+    isLocked(cause)
+      ? `another relay uses the data folder ${folder}: give this one its own with --data`
+      : `the data folder ${folder} cannot be used: ${reasonOf(cause)}`,
+    { cause },
+  )
 }
 
 /** Whether LevelDB says that another process holds the database. */

@@ -24,7 +24,13 @@ describe('what a browser is told', () => {
     await writeFile(join(folder, 'assets', 'main-abc123.js'), '')
     const server = createServer()
     const app = await httpRoutes(
-      { server, registry: new Registry(), bootstrap: () => null, remoteOf: remoteBehind([]) },
+      {
+        server,
+        registry: new Registry(),
+        bootstrap: () => null,
+        remoteOf: remoteBehind([]),
+        mailboxes: () => undefined,
+      },
       { appFolder: folder, metricsFrom: ['loopback'] },
     )
     const port = await listen(server, { port: 0, host: '127.0.0.1', webrtc: false })

@@ -21,6 +21,7 @@ describe('the configuration', () => {
       maxConnections: 10_000,
       maxConnectionsPerAddress: 128,
       maxReservations: 10_000,
+      maxMailboxesMib: 4_096,
     })
   })
 
