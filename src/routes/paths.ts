@@ -8,6 +8,8 @@ export const paths = {
   chat: (id: string) => `#/chat/${id}`,
   contacts: '#/contacts',
   contact: (id: string) => `#/contacts/${id}`,
+  /** Where keys are compared with a contact. */
+  safety: (id: string) => `#/contacts/${id}/safety`,
   myCode: `#/contacts/${MY_CODE}`,
   scan: `#/contacts/${SCAN}`,
   /** A friend's card: what their link and their QR code lead to. */

@@ -10,6 +10,7 @@ export const router = createRouter({
   '/chat/:id': chats,
   '/contacts': contacts,
   '/contacts/:id': contacts,
+  '/contacts/:id/safety': contacts,
   '/c/:card': contacts,
   '/network': () => import('./network/Network.svelte'),
   '/settings': () => import('./settings/Settings.svelte'),

@@ -90,7 +90,10 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       peers,
       network: node.network,
       profile,
-      history: { deleteHistory: (peer) => conversations.deleteHistory(peer) },
+      history: {
+        deleteHistory: (peer) => conversations.deleteHistory(peer),
+        forgetKeys: (peer) => conversations.forgetKeys(peer),
+      },
       db,
       clock,
       loggers,

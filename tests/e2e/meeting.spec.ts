@@ -17,17 +17,6 @@ test('a link makes two people contacts of each other once one accepts', async ({
   await boris.openChat('Anna')
 })
 
-test('both see the same four safety words', async ({ person }) => {
-  const anna = await person('Anna')
-  const boris = await person('Boris')
-  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
-
-  const words = await anna.safetyWords('Boris')
-
-  expect(words).toHaveLength(4)
-  expect(await boris.safetyWords('Anna')).toEqual(words)
-})
-
 test('a picture of the QR code is read', async ({ person }) => {
   const anna = await person('Anna')
   const boris = await person('Boris')

@@ -130,14 +130,24 @@ export class Person {
     return this.page.getByRole('list', { name: 'People' }).getByRole('link', { name })
   }
 
-  /** The four words this person sees for a contact. */
-  async safetyWords(name: string): Promise<string[]> {
+  /** Where keys are compared with a contact. */
+  async openSafetyWords(name: string): Promise<void> {
     await this.goTo('Contacts')
     await this.contact(name).click()
+    await this.page.getByRole('link', { name: 'Compare safety words' }).click()
+    await this.safetyPicture.waitFor()
+  }
+
+  /** The words on the screen where keys are compared. */
+  safetyWords(): Promise<string[]> {
     return this.page
       .getByRole('list', { name: 'Safety words' })
       .getByRole('listitem')
       .allTextContents()
+  }
+
+  get safetyPicture(): Locator {
+    return this.page.getByRole('img', { name: /^QR code of the safety words/ })
   }
 
   // Talking

@@ -5,10 +5,12 @@ import {
   UnknownConversationError,
 } from '../features/chat/errors.ts'
 import {
+  DifferentKeysError,
   ExpiredCodeError,
   ForeignCodeError,
   MalformedCodeError,
   NewerCodeError,
+  NotASafetyCodeError,
   OwnCodeError,
   TamperedCodeError,
   UnknownContactError,
@@ -30,6 +32,7 @@ export const nodeErrors = new ErrorClasses([
   AlreadyCreatedError,
   AlreadyKnownError,
   BlockedError,
+  DifferentKeysError,
   EmptyTextError,
   ExpiredCodeError,
   ExpiredError,
@@ -41,6 +44,7 @@ export const nodeErrors = new ErrorClasses([
   LimitExceededError,
   MalformedCodeError,
   NewerCodeError,
+  NotASafetyCodeError,
   OwnCodeError,
   StorageFullError,
   TamperedCodeError,

@@ -49,8 +49,12 @@ export interface ContactRow {
   /** They said that they have me. */
   heard: boolean
   blocked: boolean
-  /** SHA-256 of their ML-DSA-65 key, from the first card seen; null while none was. */
+  /** SHA-256 of their ML-DSA-65 key, from the first card seen or accepted since; null while none was. */
   keyCommitment: Uint8Array | null
+  /** What a later card of theirs names instead: until I accept it nothing is exchanged. Null when there is none. */
+  offeredCommitment: Uint8Array | null
+  /** The key commitment I compared with them; null when I did not, or another was offered since. */
+  verifiedCommitment: Uint8Array | null
   /** Where to look for them first: `host[:port]` or multiaddrs. */
   relays: string[]
   /** When they added me, by their clock; null while they did not say. */

@@ -114,7 +114,8 @@ export class Delivery implements Startable, Intake {
       const id = messageId(identity.peer, peer, bytes)
       const { sequence } = envelope
       // Sealed before the transaction: one that waits for anything else commits by itself. A turn is alone with the keys.
-      const sealing = peer === identity.peer ? null : await sealer.seal(peer, bytes)
+      const sealable = peer !== identity.peer && (await this.#init.accept(peer))
+      const sealing = sealable ? await sealer.seal(peer, bytes) : null
       const sealed = sealing?.sealed ?? null
       const after = {
         ...chains,
@@ -146,6 +147,15 @@ export class Delivery implements Startable, Intake {
       const chains = await this.#chains(peer)
       await store.forget(forgottenChains(chains, random))
       this.#sessions.get(peer)?.tellAgain()
+    })
+  }
+
+  /** Their keys are others now: all that they have not acknowledged is sealed again, in a new session. */
+  async forgetKeys(peer: PeerIdString): Promise<void> {
+    const { store } = this.#components
+    await this.#turns.run(peer, async () => {
+      const { mine } = await this.#chains(peer)
+      await store.forgetKeys(peer, mine.chain, mine.received)
     })
   }
 

@@ -34,6 +34,8 @@ export interface DeliveryStore {
   putSealed(outgoing: Outgoing, step: KeyStep): Promise<void>
   /** Keys of a new session; what was sealed of `chain` after number `after` is to be sealed again. */
   putKeys(peer: PeerIdString, step: KeyStep, chain: ChainId, after: number): Promise<void>
+  /** Deletes the keys for this peer; what was sealed of `chain` after number `after` is to be sealed again. */
+  forgetKeys(peer: PeerIdString, chain: ChainId, after: number): Promise<void>
   /** Takes the messages in and what waited early in `chain` up to the last of them away. */
   putReceived(
     chains: Chains,
@@ -142,6 +144,13 @@ export class DexieDeliveryStore implements DeliveryStore {
   putKeys(peer: PeerIdString, step: KeyStep, chain: ChainId, after: number): Promise<void> {
     return this.#write(async () => {
       await this.#putStep(peer, step)
+      await this.#outboxAfter(peer, chain, after).modify({ sealed: null })
+    })
+  }
+
+  forgetKeys(peer: PeerIdString, chain: ChainId, after: number): Promise<void> {
+    return this.#write(async () => {
+      await this.#db.sessions.delete(peer)
       await this.#outboxAfter(peer, chain, after).modify({ sealed: null })
     })
   }

@@ -86,6 +86,11 @@ export class ChatService implements ChatApi, Startable {
     return this.#components.delivery.forget(peer)
   }
 
+  /** This peer has other keys now: what they have not got yet is sealed anew. */
+  forgetKeys(peer: PeerIdString): Promise<void> {
+    return this.#components.delivery.forgetKeys(peer)
+  }
+
   async *watchConversations(options?: AbortOptions): AsyncIterable<Conversation[]> {
     await this.#known.promise
     const { me, store } = this.#components

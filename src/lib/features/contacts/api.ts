@@ -3,9 +3,10 @@ import type { PeerIdString } from '../../protocol/ids.ts'
 
 /**
  * `waiting`: I scanned their code, they have not accepted yet. `mutual`: both have each other.
- * `blocked`: nothing of theirs is taken. A request is a person who scanned my code and waits for me.
+ * `changed`: they show another key than I accepted, and nothing is exchanged until I accept that one. `blocked`: nothing
+ * of theirs is taken. A request is a person who scanned my code and waits for me.
  */
-export type ContactState = 'waiting' | 'mutual' | 'blocked'
+export type ContactState = 'waiting' | 'mutual' | 'changed' | 'blocked'
 
 /** How a peer is reached now; `offline` also while connected with one who has not said hello. */
 export type Path = 'direct' | 'relayed' | 'offline'
@@ -17,9 +18,11 @@ export interface Contact {
   /** What I call them, when I gave them a name of my own. */
   alias: string | null
   note: string
-  /** Four words both sides see, derived from both keys. */
-  safetyWords: string[]
   state: ContactState
+  /** I compared the key they have now. */
+  verified: boolean
+  /** Another contact is called the same, or looks so. */
+  sharesName: boolean
   path: Path
   /** When they were last connected; null when never. */
   lastSeenAtMs: number | null
@@ -29,9 +32,19 @@ export interface Contact {
 export interface ContactRequest {
   peer: PeerIdString
   name: string
-  /** Four words both sides see, derived from both keys. */
+  /** A contact is called the same, or looks so. */
+  sharesName: boolean
+  /** As in `Safety`. */
   safetyWords: string[]
   receivedAtMs: number
+}
+
+/** What I compare with a contact; of the key they offer, where they offer another one. */
+export interface Safety {
+  /** Twelve words that both sides see, derived from all keys of both. */
+  words: string[]
+  /** The same and more as a text to scan. */
+  code: string
 }
 
 export interface MyCode {
@@ -50,7 +63,8 @@ export interface Invitation {
 
 /** What a code says to me, before anything is done with it. */
 export interface CodePreview extends Invitation {
-  safetyWords: string[]
+  /** As in `Safety`; null in the plain form of somebody whose card was never seen, which tells one key only. */
+  safetyWords: string[] | null
   /** `requested-me`: they have added me, whatever I said to it; adding them makes it mutual. */
   relation: 'new' | 'self' | 'requested-me' | ContactState
 }
@@ -75,6 +89,18 @@ export interface ContactsApi {
    * Throws like `preview`, and OwnCodeError.
    */
   add(code: string, options?: AbortOptions): Promise<PeerIdString>
+  /** What to compare with this contact; null while no card of theirs was seen. @throws UnknownContactError */
+  safety(peer: PeerIdString, options?: AbortOptions): Promise<Safety | null>
+  /**
+   * The person compared: this is the safety code they read off the other's screen, or the one they were shown with the
+   * words. Marks the contact as verified, and accepts the key it is of.
+   * @throws NotASafetyCodeError, DifferentKeysError, UnknownContactError
+   */
+  verify(peer: PeerIdString, code: string, options?: AbortOptions): Promise<void>
+  /** Takes the mark away. */
+  unverify(peer: PeerIdString, options?: AbortOptions): Promise<void>
+  /** Accepts the key they offer, without comparing. Nothing when they offer none. */
+  acceptKey(peer: PeerIdString, options?: AbortOptions): Promise<void>
   accept(peer: PeerIdString, options?: AbortOptions): Promise<void>
   /** Puts a request away without an answer. */
   decline(peer: PeerIdString, options?: AbortOptions): Promise<void>

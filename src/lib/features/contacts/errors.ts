@@ -30,6 +30,16 @@ export class OwnCodeError extends StarlingError {
   override readonly name = 'OwnCodeError'
 }
 
+/** Not readable as a safety code. */
+export class NotASafetyCodeError extends StarlingError {
+  override readonly name = 'NotASafetyCodeError'
+}
+
+/** A safety code of other keys than theirs and mine: of another pair of people, or somebody is in between. */
+export class DifferentKeysError extends StarlingError {
+  override readonly name = 'DifferentKeysError'
+}
+
 /** Neither a contact nor a request, maybe not any more. */
 export class UnknownContactError extends StarlingError {
   override readonly name = 'UnknownContactError'

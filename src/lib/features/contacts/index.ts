@@ -12,7 +12,7 @@ export interface ContactsSliceComponents extends Omit<ContactsComponents, 'store
 /**
  * Contacts. Needs the identity, so it is made once there is one, and started before the node so that blocked peers
  * are refused from the first connection on. `history` is the chat slice, which itself needs this one: hand over
- * `{ deleteHistory: (peer) => chat.deleteHistory(peer) }`.
+ * functions that call it.
  */
 export function contacts(): (components: ContactsSliceComponents) => ContactsService {
   return ({ db, loggers, ...rest }) =>

@@ -1,5 +1,6 @@
 /** What is known of one person, and how what happens changes it: values and functions. */
 import type { ContactRow, RequestRow } from '../../db/schema.ts'
+import { equalBytes } from '../../protocol/codec.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { ContactState } from './api.ts'
 import { MAX_CARD_RELAYS, type Card } from './card.ts'
@@ -13,6 +14,7 @@ export interface Relation {
 
 export function stateOf(row: ContactRow): ContactState {
   if (row.blocked) return 'blocked'
+  if (row.offeredCommitment !== null) return 'changed'
   return row.heard ? 'mutual' : 'waiting'
 }
 
@@ -41,6 +43,8 @@ export function stranger(
     heard: request !== null,
     blocked: false,
     keyCommitment: request?.keyCommitment ?? null,
+    offeredCommitment: null,
+    verifiedCommitment: null,
     relays: request?.relays ?? [],
     sinceMs: request?.sinceMs ?? null,
     lastSeenAtMs: null,
@@ -73,20 +77,44 @@ export function added(
 export function withCode(row: ContactRow, code: Code): ContactRow {
   const relays = [...new Set([...code.relays, ...row.relays])].slice(0, MAX_CARD_RELAYS)
   if (code.type === 'plain') return { ...row, relays }
-  return {
-    ...row,
-    relays,
-    // What they said themselves on a channel is newer than a code that lay around.
-    name: row.name === '' ? code.name : row.name,
-    keyCommitment: row.keyCommitment ?? code.keyCommitment,
-  }
+  if (namesAnotherKey(row, code)) return offered(row, code)
+  // What they said themselves on a channel is newer than a code that lay around.
+  const name = row.name === '' ? code.name : row.name
+  return { ...row, relays, name, keyCommitment: code.keyCommitment }
 }
 
-/** A contact who said hello. */
+/** A contact who said hello. Of one with another key than the accepted nothing is taken but that. */
 export function heard(row: ContactRow, card: Card, sinceMs: number): ContactRow {
+  if (namesAnotherKey(row, card)) return offered(row, card)
   const { name, keyCommitment } = card
   const relays = card.relays.length === 0 ? row.relays : card.relays
   return { ...row, heard: true, name, keyCommitment, relays, sinceMs }
+}
+
+/** Whether a card names another key than the accepted one: the peer id is the other key, which cannot change. */
+export function namesAnotherKey(
+  { keyCommitment }: Pick<ContactRow, 'keyCommitment'>,
+  card: Pick<Card, 'keyCommitment'>,
+): boolean {
+  return keyCommitment !== null && !equalBytes(keyCommitment, card.keyCommitment)
+}
+
+function offered(row: ContactRow, { keyCommitment }: Pick<Card, 'keyCommitment'>): ContactRow {
+  return { ...row, offeredCommitment: keyCommitment, verifiedCommitment: null }
+}
+
+/** A contact whose key this is from now on. */
+export function withKey(row: ContactRow, keyCommitment: Uint8Array): ContactRow {
+  return { ...row, keyCommitment, offeredCommitment: null }
+}
+
+/** Whether I compared the key that is theirs now. */
+export function isVerified({ keyCommitment, verifiedCommitment }: ContactRow): boolean {
+  return (
+    keyCommitment !== null &&
+    verifiedCommitment !== null &&
+    equalBytes(keyCommitment, verifiedCommitment)
+  )
 }
 
 /** Whether a stranger's hello tells nothing that was not said before. */

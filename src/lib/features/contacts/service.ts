@@ -1,19 +1,21 @@
 import type { Identity } from '../../crypto/api.ts'
-import type { ContactRow } from '../../db/schema.ts'
+import { bytesToHex } from '@noble/hashes/utils.js'
+import type { ContactRow, RequestRow } from '../../db/schema.ts'
 import type { Channels, Network, Peers } from '../../p2p/api.ts'
 import { equalBytes } from '../../protocol/codec.ts'
 import { equalLists } from '../../protocol/equal-lists.ts'
 import { InvalidDataError } from '../../protocol/errors.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
+import { skeleton } from '../../protocol/lookalike.ts'
 import { cleanName, shortenName } from '../../protocol/names.ts'
 import type { Clock, Logger, Startable } from '../../protocol/seams.ts'
 import { Turns } from '../../protocol/turns.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
 import type { ProfileApi } from '../profile/api.ts'
-import type { CodePreview, Contact, ContactRequest, ContactsApi, MyCode } from './api.ts'
+import type { CodePreview, Contact, ContactRequest, ContactsApi, MyCode, Safety } from './api.ts'
 import { openCard } from './card.ts'
-import { parseCode } from './code.ts'
-import { OwnCodeError, UnknownContactError } from './errors.ts'
+import { parseCode, type Code } from './code.ts'
+import { DifferentKeysError, OwnCodeError, UnknownContactError } from './errors.ts'
 import { HelloChannels } from './hello-channels.ts'
 import { MyCard } from './my-card.ts'
 import { Pace } from './pace.ts'
@@ -25,14 +27,17 @@ import {
   displayName,
   heard,
   isRepeated,
+  isVerified,
   isWanted,
+  namesAnotherKey,
   requested,
   stateOf,
   stranger,
   withCode,
+  withKey,
   type Relation,
 } from './relation.ts'
-import { safetyWords } from './safety-words.ts'
+import { readSafetyCode, safetyCode, safetyNumber, safetyWords, type Keys } from './safety.ts'
 import type { ContactsStore } from './store.ts'
 
 /** Requests kept, the dismissed ones too; then the oldest go. A person looks through no more. */
@@ -47,6 +52,9 @@ export const MAX_NEW_REQUESTS_PER_MINUTE = 20
 /** Longest note about a contact, in UTF-16 units. */
 export const MAX_NOTE_CHARS = 2_000
 
+/** Safety numbers kept at a time: of all requests, and of the contacts one looks at. */
+const MAX_NUMBERS = 1_000
+
 export interface ContactsComponents {
   identity: Identity
   channels: Channels
@@ -54,8 +62,11 @@ export interface ContactsComponents {
   /** Its `changed` tells when my relays or addresses may have. */
   network: Pick<Network, 'addresses' | 'addEventListener' | 'removeEventListener'>
   profile: Pick<ProfileApi, 'watchProfile'>
-  /** What is kept of conversations. */
-  history: { deleteHistory(peer: PeerIdString): Promise<void> }
+  /** What is kept of conversations: messages, and the keys they are sealed with. */
+  history: {
+    deleteHistory(peer: PeerIdString): Promise<void>
+    forgetKeys(peer: PeerIdString): Promise<void>
+  }
   store: ContactsStore
   clock: Clock
   logger: Logger
@@ -63,8 +74,8 @@ export interface ContactsComponents {
 
 /**
  * Who has whom. Guarantees: a person is mutual only after their own signed hello; nobody becomes a contact without
- * my doing; a blocked peer is refused at the connection and changes nothing here; what a stranger can make me
- * keep is bounded.
+ * my doing; a blocked peer is refused at the connection and changes nothing here; with one who shows another key than I
+ * accepted nothing is exchanged; what a stranger can make me keep is bounded.
  */
 export class ContactsService implements ContactsApi, Startable {
   readonly #components: ContactsComponents
@@ -75,7 +86,7 @@ export class ContactsService implements ContactsApi, Startable {
   readonly #hellos: HelloChannels
   /** Being removed with their history. */
   readonly #leaving = new Set<PeerIdString>()
-  readonly #words = new Map<PeerIdString, string[]>()
+  readonly #numbers = new Map<string, Uint8Array>()
   readonly #newRequests: Pace
   /** Changes of what is known of a peer. */
   readonly #turns = new Turns<PeerIdString>()
@@ -116,10 +127,10 @@ export class ContactsService implements ContactsApi, Startable {
   /** What this contact is called here; null for everybody else. */
   nameOf(peer: PeerIdString): string | null {
     const row = this.#contacts.get(peer)
-    return row === undefined ? null : (row.alias ?? displayName(row))
+    return row === undefined ? null : calledHere(row)
   }
 
-  /** SHA-256 of the ML-DSA key on the card this contact showed; null while none was seen. */
+  /** SHA-256 of the ML-DSA key I accepted as this contact's; null while none was seen. */
   keyCommitmentOf(peer: PeerIdString): Uint8Array | null {
     return this.#contacts.get(peer)?.keyCommitment ?? null
   }
@@ -131,7 +142,7 @@ export class ContactsService implements ContactsApi, Startable {
   }
 
   watchContacts(options?: AbortOptions): AsyncIterable<Contact[]> {
-    return this.#components.store.watchContacts((rows) => rows.map((row) => this.#contact(row)), {
+    return this.#components.store.watchContacts((rows) => this.#list(rows), {
       ...options,
       changes: (again) => {
         this.#hereListeners.add(again)
@@ -145,10 +156,11 @@ export class ContactsService implements ContactsApi, Startable {
   watchRequests(options?: AbortOptions): AsyncIterable<ContactRequest[]> {
     return this.#components.store.watchRequests(
       (rows) =>
-        rows.map(({ peer, name, receivedAtMs }) => ({
+        rows.map(({ peer, name, keyCommitment, receivedAtMs }) => ({
           peer,
           name,
-          safetyWords: this.#wordsWith(peer),
+          sharesName: likeNames([...this.#contacts.values()]).has(skeleton(name)),
+          safetyWords: safetyWords(this.#numberWith({ peer, keyCommitment })),
           receivedAtMs,
         })),
       options,
@@ -162,20 +174,55 @@ export class ContactsService implements ContactsApi, Startable {
   async preview(text: string): Promise<CodePreview> {
     const { clock, identity, store } = this.#components
     const code = await parseCode(text, clock.now())
-    const { contact, request } = await store.relation(code.peer)
+    const { peer } = code
+    const { contact, request } = await store.relation(peer)
+    const known = contact?.offeredCommitment ?? (contact ?? request)?.keyCommitment ?? null
+    const keyCommitment = code.type === 'card' ? code.keyCommitment : known
     return {
-      peer: code.peer,
+      peer,
       name: code.type === 'card' ? code.name : null,
-      safetyWords: this.#wordsWith(code.peer),
-      relation:
-        code.peer === identity.peer
-          ? 'self'
-          : contact !== null
-            ? stateOf(contact)
-            : request !== null
-              ? 'requested-me'
-              : 'new',
+      safetyWords:
+        keyCommitment === null ? null : safetyWords(this.#numberWith({ peer, keyCommitment })),
+      relation: peer === identity.peer ? 'self' : relationTo(code, contact, request),
     }
+  }
+
+  safety(peer: PeerIdString): Promise<Safety | null> {
+    const row = this.#contacts.get(peer)
+    if (row === undefined) throw new UnknownContactError('no such contact')
+    const keyCommitment = row.offeredCommitment ?? row.keyCommitment
+    if (keyCommitment === null) return Promise.resolve(null)
+    const number = this.#numberWith({ peer, keyCommitment })
+    return Promise.resolve({ words: safetyWords(number), code: safetyCode(number) })
+  }
+
+  async verify(peer: PeerIdString, code: string, options?: AbortOptions): Promise<void> {
+    const number = readSafetyCode(code)
+    options?.signal?.throwIfAborted()
+    /** The one of their keys that was compared. Those they offer first: that is what is being asked. */
+    const compared = ({ offeredCommitment, keyCommitment }: ContactRow): Uint8Array => {
+      const known = [offeredCommitment, keyCommitment].filter((each) => each !== null)
+      const same = known.find((each) =>
+        equalBytes(this.#numberWith({ peer, keyCommitment: each }), number),
+      )
+      if (same === undefined) throw new DifferentKeysError('a code of other keys')
+      return same
+    }
+    await this.#takeKey(peer, compared)
+    await this.#change(peer, ({ contact, request }) => {
+      if (contact === null) throw new UnknownContactError('no such contact')
+      return { contact: { ...contact, verifiedCommitment: compared(contact) }, request }
+    })
+  }
+
+  async unverify(peer: PeerIdString, options?: AbortOptions): Promise<void> {
+    options?.signal?.throwIfAborted()
+    await this.#edit(peer, { verifiedCommitment: null })
+  }
+
+  async acceptKey(peer: PeerIdString, options?: AbortOptions): Promise<void> {
+    options?.signal?.throwIfAborted()
+    await this.#takeKey(peer, ({ offeredCommitment }) => offeredCommitment)
   }
 
   async add(text: string, options?: AbortOptions): Promise<PeerIdString> {
@@ -269,6 +316,26 @@ export class ContactsService implements ContactsApi, Startable {
     await this.#edit(peer, { note: note.slice(0, MAX_NOTE_CHARS).toWellFormed() })
   }
 
+  /** Has one of their keys be the accepted one, and goes on with them. */
+  async #takeKey(
+    peer: PeerIdString,
+    choose: (row: ContactRow) => Uint8Array | null,
+  ): Promise<void> {
+    const before = this.#contacts.get(peer)
+    if (before === undefined) throw new UnknownContactError('no such contact')
+    const chosen = choose(before)
+    if (chosen === null || before.offeredCommitment === null) return
+    // First: what was sealed for the old key never goes out, even when this ends in between.
+    if (namesAnotherKey(before, { keyCommitment: chosen })) {
+      await this.#components.history.forgetKeys(peer)
+    }
+    await this.#change(peer, ({ contact, request }) => {
+      if (contact === null) throw new UnknownContactError('no such contact')
+      return { contact: withKey(contact, chosen), request }
+    })
+    await this.#hellos.say(peer)
+  }
+
   async #edit(peer: PeerIdString, changes: Partial<ContactRow>): Promise<void> {
     await this.#change(peer, ({ contact, request }) => {
       if (contact === null) throw new UnknownContactError('no such contact')
@@ -311,28 +378,37 @@ export class ContactsService implements ContactsApi, Startable {
     return added(peer, relation, this.#presence.isHere(peer), this.#components.clock.now())
   }
 
-  #contact(row: ContactRow): Contact {
+  #list(rows: ContactRow[]): Contact[] {
+    const names = likeNames(rows)
+    return rows.map((row) => this.#contact(row, names))
+  }
+
+  #contact(row: ContactRow, names: ReadonlyMap<string, number>): Contact {
+    const state = stateOf(row)
+    const heard = state === 'waiting' || state === 'mutual'
     return {
       peer: row.peer,
       name: displayName(row),
       alias: row.alias,
       note: row.note,
-      safetyWords: this.#wordsWith(row.peer),
-      state: stateOf(row),
-      path: row.blocked ? 'offline' : this.#presence.path(row.peer),
+      state,
+      verified: isVerified(row),
+      sharesName: (names.get(skeleton(calledHere(row))) ?? 0) > 1,
+      path: heard ? this.#presence.path(row.peer) : 'offline',
       lastSeenAtMs: row.lastSeenAtMs,
       addedAtMs: row.addedAtMs,
     }
   }
 
-  /** Kept, because they are slow to make on purpose. */
-  #wordsWith(peer: PeerIdString): string[] {
-    const known = this.#words.get(peer)
+  /** Kept, because it is slow to make on purpose. */
+  #numberWith(theirs: Keys): Uint8Array {
+    const key = `${theirs.peer} ${bytesToHex(theirs.keyCommitment)}`
+    const known = this.#numbers.get(key)
     if (known !== undefined) return known
-    const words = safetyWords(this.#components.identity.peer, peer)
-    if (this.#words.size >= 1_000) this.#words.clear()
-    this.#words.set(peer, words)
-    return words
+    const number = safetyNumber(this.#components.identity, theirs)
+    if (this.#numbers.size >= MAX_NUMBERS) this.#numbers.clear()
+    this.#numbers.set(key, number)
+    return number
   }
 
   /** Strangers too: this is where they ask. How many are connected at once the node bounds. */
@@ -341,11 +417,13 @@ export class ContactsService implements ContactsApi, Startable {
     return this.#contacts.get(peer)?.blocked !== true
   }
 
-  /** Nothing is said to those I do not have, nor before there is a card. */
+  /** Nothing is said to those I do not have, to one whose key changed, nor before there is a card. */
   #helloTo(peer: PeerIdString): Hello | null {
     const row = this.#contacts.get(peer)
     const card = this.#card.bytes
-    if (row === undefined || !isWanted(row) || card === null) return null
+    if (row === undefined || !isWanted(row) || stateOf(row) === 'changed' || card === null) {
+      return null
+    }
     return { type: 'hello', card, sinceMs: row.addedAtMs, mutual: row.heard }
   }
 
@@ -355,10 +433,8 @@ export class ContactsService implements ContactsApi, Startable {
     if (card.peer !== peer) throw new InvalidDataError('a card of somebody else')
     const known = await this.#change(peer, ({ contact, request }) => {
       if (contact?.blocked === true) return null
-      const pinned = contact?.keyCommitment ?? null
-      if (pinned !== null && !equalBytes(pinned, card.keyCommitment)) {
-        logger.warn(`${peer} says hello with another key commitment than before: ignored`)
-        return null
+      if (contact !== null && namesAnotherKey(contact, card)) {
+        logger.warn(`${peer} says hello with another key than before`)
       }
       this.#presence.saidHello(peer)
       if (contact !== null) return { contact: heard(contact, card, hello.sinceMs), request: null }
@@ -386,4 +462,30 @@ export class ContactsService implements ContactsApi, Startable {
         logger.warn(`last seen of a contact not stored: ${String(error)}`)
       })
   }
+}
+
+/** What I call them, else what they call themselves. */
+function calledHere(row: ContactRow): string {
+  return row.alias ?? displayName(row)
+}
+
+/** How many of those who are not blocked have a name that looks so. */
+function likeNames(rows: readonly ContactRow[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const row of rows) {
+    if (row.blocked) continue
+    const name = skeleton(calledHere(row))
+    counts.set(name, (counts.get(name) ?? 0) + 1)
+  }
+  return counts
+}
+
+function relationTo(
+  code: Code,
+  contact: ContactRow | null,
+  request: RequestRow | null,
+): CodePreview['relation'] {
+  if (contact === null) return request === null ? 'new' : 'requested-me'
+  const another = code.type === 'card' && namesAnotherKey(contact, code)
+  return another && !contact.blocked ? 'changed' : stateOf(contact)
 }
