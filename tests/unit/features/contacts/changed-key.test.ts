@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { createSecrets, secretsFrom } from '#lib/crypto/identity.ts'
+import { createSecrets, openIdentity, secretsFrom } from '#lib/crypto/identity.ts'
 import type { Contact } from '#lib/features/contacts/api.ts'
 import { cardFragment, sealCard } from '#lib/features/contacts/card.ts'
 import {
@@ -165,9 +165,15 @@ test('comparing the new key accepts and marks it', async () => {
 
 test('comparing shows that the offered key is not theirs: the old one stays', async () => {
   const code = await codeOf(ben, anna)
-  await anna.db.contacts.update(ben.peer, { offeredCommitment: new Uint8Array(32).fill(1) })
-  await anna.stop()
-  anna = await reopened(network, clock, anna.db)
+  const { ed25519Seed } = (await ben.db.identity.get('me'))!
+  const thief = await openIdentity(secretsFrom(ed25519Seed, createSecrets(systemRandom).mlDsaSeed))
+  const { peer, keyCommitment } = thief
+  const forged = await sealCard(
+    { peer, name: 'Ben', keyCommitment, relays: [], expiresAtMs: null },
+    thief,
+  )
+  await anna.contacts.add(cardFragment(forged))
+  expect((await contact(anna, ben.peer)).state).toBe('changed')
   expect(await codeOf(anna, ben)).not.toBe(code)
   await anna.contacts.verify(ben.peer, code)
   expect(await contact(anna, ben.peer)).toMatchObject({ state: 'mutual', verified: true })
