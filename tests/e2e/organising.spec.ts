@@ -1,3 +1,4 @@
+import { recordBadges } from '../support/page-scripts.ts'
 import { expect, test, type Person } from './fixtures.ts'
 
 test('unread messages are counted until they are on the screen', async ({ person }) => {
@@ -13,6 +14,37 @@ test('unread messages are counted until they are on the screen', async ({ person
   await expect(anna.page.getByText('New messages')).toBeVisible()
   await anna.goTo('Chats')
   await expect(anna.chat('Boris')).not.toContainText('unread')
+})
+
+test('what is unread is counted in the title and on the icon, each time once; muted chats are not', async ({
+  person,
+}) => {
+  const [anna, boris] = await friends(person)
+  await anna.page.addInitScript(recordBadges)
+  await anna.reload()
+  await anna.goTo('Chats')
+  await boris.openChat('Anna')
+  await boris.write('one')
+  await boris.write('two')
+  await expect(anna.page).toHaveTitle('(2) Chats · Starling')
+  expect(await anna.page.evaluate(() => window.badges)).toEqual([0, 1, 2])
+
+  await anna.openChat('Boris')
+  await expect(anna.page).toHaveTitle('Chats · Starling')
+  await anna.chooseInChatMenu('Mute…')
+  await anna.page.getByRole('button', { name: 'For 8 hours' }).click()
+  await anna.goTo('Chats')
+  await boris.write('three')
+
+  await expect(anna.chat('Boris')).toContainText('1 unread')
+  await expect(anna.chat('Boris')).toContainText('Muted')
+  await expect(anna.page).toHaveTitle('Chats · Starling')
+  expect(await anna.page.evaluate(() => window.badges)).toEqual([0, 1, 2, 0])
+  await anna.goTo('Contacts')
+  await anna.contact('Boris').click()
+  await expect(anna.page.getByText(/^Muted until/)).toBeVisible()
+  await anna.page.getByRole('button', { name: 'Unmute' }).click()
+  await expect(anna.page).toHaveTitle('(1) Contacts · Starling')
 })
 
 test('a chat opens at the first unread message, and tells as read only what was on the screen', async ({

@@ -4,6 +4,18 @@ declare global {
   interface Window {
     /** Every WebRTC connection this page has made. */
     peerConnections?: RTCPeerConnection[]
+    /** Every number this page has put on the app's icon, when it records them. */
+    badges?: number[]
+  }
+}
+
+/** Remembers what numbers were put on the app's icon. */
+export function recordBadges(): void {
+  const badges: number[] = []
+  window.badges = badges
+  navigator.setAppBadge = (count = 0) => {
+    badges.push(count)
+    return Promise.resolve()
   }
 }
 

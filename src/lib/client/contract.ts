@@ -49,6 +49,7 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     saveDraft: 'call',
     setPinned: 'call',
     setArchived: 'call',
+    mute: 'call',
     search: 'call',
   },
   network: {

@@ -1,5 +1,11 @@
 import { Dexie, type Table } from 'dexie'
-import type { ChainsRow, OutboxRow, StarlingDatabase } from './schema.ts'
+import type {
+  ChainsRow,
+  ContactRow,
+  ConversationRow,
+  OutboxRow,
+  StarlingDatabase,
+} from './schema.ts'
 
 /** Name of the database of the versions before this one. Its rows lay in clear. */
 export const EARLIER_DATABASE_NAME = 'starling'
@@ -20,8 +26,14 @@ const CHANGES: Record<number, Record<string, (row: never) => unknown>> = {
       sealed: null,
     }),
   },
-  // Relays kept nothing yet.
+  // Relays kept nothing yet, nobody was compared with or muted.
   2: {
+    contacts: (row: ContactRow): ContactRow => ({
+      ...row,
+      offeredCommitment: null,
+      verifiedCommitment: null,
+    }),
+    conversations: (row: ConversationRow): ConversationRow => ({ ...row, mute: null }),
     chains: (row: ChainsRow): ChainsRow => ({
       ...row,
       mine: { ...row.mine, stored: row.mine.received },

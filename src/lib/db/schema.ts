@@ -87,6 +87,8 @@ export interface ConversationRow {
   draft: string
   pinned: boolean
   archived: boolean
+  /** Quiet until this time, in milliseconds since 1970; null when it is not, or no longer. */
+  mute: number | 'forever' | null
   /** The newest message, its text cut; null when there is none. */
   last: Pick<MessageRow, 'id' | 'clock' | 'sequence' | 'mine' | 'text' | 'sentAtMs'> | null
   /** Messages of theirs not read yet. */

@@ -20,6 +20,12 @@ function ofToday(rows: Record<string, object[]>): Record<string, unknown[]> {
   const [chains] = rows['chains'] as [ChainsRow]
   return {
     ...rows,
+    contacts: rows['contacts']!.map((row) => ({
+      ...row,
+      offeredCommitment: null,
+      verifiedCommitment: null,
+    })),
+    conversations: rows['conversations']!.map((row) => ({ ...row, mute: null })),
     chains: [{ ...chains, mine: { ...chains.mine, stored: chains.mine.received } }],
     outbox: rows['outbox']!.map((row) => ({ ...row, receipts: [] })),
   }

@@ -51,7 +51,15 @@ export interface Conversation {
   draft: string
   pinned: boolean
   archived: boolean
+  /** null when it is not muted, or no longer. */
+  mute: Mute | null
 }
+
+/** Until when a conversation is quiet: a time in milliseconds since 1970, or until I say otherwise. */
+export type Mute = number | 'forever'
+
+/** Longest time a conversation is muted for, other than for ever: a week. */
+export const MAX_MUTE_MS = 7 * 24 * 3_600_000
 
 /** Most messages on either side of the place a window stands at. */
 export const MAX_WINDOW_SIDE = 200
@@ -111,6 +119,15 @@ export interface ChatApi {
   setArchived(
     conversation: ConversationId,
     archived: boolean,
+    options?: AbortOptions,
+  ): Promise<void>
+  /**
+   * Keeps a conversation quiet from now on: no notification, and not counted where only the number is. null ends that.
+   * @throws LimitExceededError when it is for longer than `MAX_MUTE_MS`
+   */
+  mute(
+    conversation: ConversationId,
+    forMs: number | 'forever' | null,
     options?: AbortOptions,
   ): Promise<void>
   /** Newest first, at most 50. Case and marks on letters are ignored. Ends early, with the signal's reason, when that is aborted. */

@@ -56,6 +56,7 @@ export function chat(): (components: ChatSliceComponents) => ChatService {
       delivery,
       contacts,
       store,
+      clock,
       logger: loggers('chat'),
     })
     return service

@@ -1,10 +1,11 @@
 import type { Delivery } from '../../delivery/delivery.ts'
-import { InvalidDataError } from '../../protocol/errors.ts'
+import { InvalidDataError, LimitExceededError } from '../../protocol/errors.ts'
 import type { MessageId, PeerIdString } from '../../protocol/ids.ts'
-import type { Logger, Startable } from '../../protocol/seams.ts'
+import type { Clock, Logger, Startable } from '../../protocol/seams.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
 import type { Contact, ContactsApi } from '../contacts/api.ts'
 import {
+  MAX_MUTE_MS,
   MAX_TEXT_BYTES,
   MAX_WINDOW_SIDE,
   type ChatApi,
@@ -22,7 +23,8 @@ import {
 } from './errors.ts'
 import { fold } from '../../protocol/fold.ts'
 import { payloadCodec } from './protocol.ts'
-import type { ChatStore, StoredConversation } from './store.ts'
+import { isMuted, MuteEnds } from './mutes.ts'
+import type { ChatStore, Flags, StoredConversation } from './store.ts'
 
 /** Hits of one search: more are not looked through. */
 export const MAX_HITS = 50
@@ -41,6 +43,7 @@ export interface ChatComponents {
   delivery: Delivery
   contacts: ContactsOfChat
   store: ChatStore
+  clock: Clock
   logger: Logger
 }
 
@@ -50,7 +53,9 @@ export interface ChatComponents {
  */
 export class ChatService implements ChatApi, Startable {
   readonly #components: ChatComponents
-  readonly #contactListeners = new Set<() => void>()
+  /** Told when conversations are to be looked at anew. */
+  readonly #listeners = new Set<() => void>()
+  readonly #muteEnds: MuteEnds
   #contacts: ReadonlyMap<PeerIdString, Contact> = new Map()
   /** Until the contacts were heard of once, nobody is refused for not being one. */
   readonly #known = Promise.withResolvers<undefined>()
@@ -59,6 +64,9 @@ export class ChatService implements ChatApi, Startable {
 
   constructor(components: ChatComponents) {
     this.#components = components
+    this.#muteEnds = new MuteEnds(components.clock, () => {
+      this.#changed()
+    })
   }
 
   async start(): Promise<void> {
@@ -73,6 +81,7 @@ export class ChatService implements ChatApi, Startable {
     this.#life.abort()
     this.#life = null
     await this.#following
+    this.#muteEnds.stop()
     await this.#components.delivery.stop()
   }
 
@@ -96,16 +105,18 @@ export class ChatService implements ChatApi, Startable {
     const { me, store } = this.#components
     yield* store.watchConversations(
       () => [me, ...this.#contacts.keys()],
-      (conversations) =>
-        conversations
+      (conversations) => {
+        if (this.#life !== null) this.#muteEnds.expect(conversations.map(({ mute }) => mute))
+        return conversations
           .filter((each) => this.#isListed(each))
-          .map((each) => this.#conversation(each)),
+          .map((each) => this.#conversation(each))
+      },
       {
         ...options,
         changes: (again) => {
-          this.#contactListeners.add(again)
+          this.#listeners.add(again)
           return () => {
-            this.#contactListeners.delete(again)
+            this.#listeners.delete(again)
           }
         },
       },
@@ -182,6 +193,18 @@ export class ChatService implements ChatApi, Startable {
     return this.#update(conversation, { archived }, options)
   }
 
+  async mute(
+    conversation: ConversationId,
+    forMs: number | 'forever' | null,
+    options?: AbortOptions,
+  ): Promise<void> {
+    if (typeof forMs === 'number' && !(forMs > 0 && forMs <= MAX_MUTE_MS)) {
+      throw new LimitExceededError('muted for too long or too short')
+    }
+    const mute = typeof forMs === 'number' ? this.#components.clock.now() + forMs : forMs
+    await this.#update(conversation, { mute }, options)
+  }
+
   async search(query: string, options?: AbortOptions): Promise<SearchHit[]> {
     const wanted = fold(query.slice(0, MAX_INTENT_CHARS).trim())
     if (wanted === '') return []
@@ -202,7 +225,7 @@ export class ChatService implements ChatApi, Startable {
 
   async #update(
     conversation: ConversationId,
-    changes: { draft?: string; pinned?: boolean; archived?: boolean },
+    changes: Partial<Flags>,
     options?: AbortOptions,
   ): Promise<void> {
     await this.#known.promise
@@ -217,7 +240,7 @@ export class ChatService implements ChatApi, Startable {
   }
 
   #conversation(stored: StoredConversation): Conversation {
-    const { id, name, last, lastState, unread, draft, pinned, archived } = stored
+    const { id, name, last, lastState, unread, draft, pinned, archived, mute } = stored
     const contact = this.#contacts.get(id)
     return {
       id,
@@ -234,6 +257,7 @@ export class ChatService implements ChatApi, Startable {
       draft,
       pinned,
       archived,
+      mute: isMuted(mute, this.#components.clock.now()) ? mute : null,
     }
   }
 
@@ -270,7 +294,11 @@ export class ChatService implements ChatApi, Startable {
       await this.#tryToStore(store.dropEmpty(peer))
       changed = true
     }
-    if (changed) for (const again of [...this.#contactListeners]) again()
+    if (changed) this.#changed()
+  }
+
+  #changed(): void {
+    for (const again of [...this.#listeners]) again()
   }
 
   /** A full disk keeps nobody from being let in or shut out. */

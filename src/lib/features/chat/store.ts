@@ -65,7 +65,7 @@ export interface StoredWindow extends TimelineWindow {
 }
 
 /** What may be changed of a conversation by itself. */
-export type Flags = Pick<ConversationRow, 'name' | 'draft' | 'pinned' | 'archived'>
+export type Flags = Pick<ConversationRow, 'name' | 'draft' | 'pinned' | 'archived' | 'mute'>
 
 export class DexieChatStore implements ChatStore, Journal {
   readonly tables: readonly Table[]
@@ -370,7 +370,16 @@ function messageRow(message: Delivered): MessageRow {
 }
 
 function emptyConversation(id: PeerIdString): ConversationRow {
-  return { id, name: '', draft: '', pinned: false, archived: false, last: null, unread: 0 }
+  return {
+    id,
+    name: '',
+    draft: '',
+    pinned: false,
+    archived: false,
+    mute: null,
+    last: null,
+    unread: 0,
+  }
 }
 
 /** What is last with this message: a message can come in before others that were shown already. */

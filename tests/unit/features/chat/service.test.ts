@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
+  MAX_MUTE_MS,
   MAX_PREVIEW_CHARS,
   MAX_TEXT_BYTES,
   MAX_WINDOW_SIDE,
@@ -16,6 +17,7 @@ import {
 } from '#lib/features/chat/errors.ts'
 import { payloadCodec } from '#lib/features/chat/protocol.ts'
 import { encodeEnvelope, messageId } from '#lib/delivery/envelope.ts'
+import { LimitExceededError } from '#lib/protocol/errors.ts'
 import type { ChainId, MessageId, PeerIdString } from '#lib/protocol/ids.ts'
 import { FakeNetwork, settled } from '../../../fixtures/fake-network.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
@@ -201,6 +203,35 @@ test('a draft is kept, and cleared by sending', async () => {
   expect((await conversation(anna, anna.peer)).draft).toBe('half a thou')
   await say(anna, anna.peer, 'half a thought')
   expect((await conversation(anna, anna.peer)).draft).toBe('')
+})
+
+test('a mute holds for its time, also over a restart, or until it is ended', async () => {
+  await befriend(network, anna, ben)
+  const muteOf = async () => (await conversation(anna, ben.peer)).mute
+  await anna.chat.mute(ben.peer, 60_000)
+  expect(await muteOf()).toBe(clock.now() + 60_000)
+  clock.advance(59_999)
+  await anna.stop()
+  anna = await reopened(network, clock, anna.db)
+  expect(await muteOf()).not.toBeNull()
+  const watching = conversation(anna, ben.peer, ({ mute }) => mute === null)
+  await settled(20)
+  clock.advance(1)
+  await watching
+
+  await anna.chat.mute(ben.peer, 'forever')
+  clock.advance(MAX_MUTE_MS)
+  expect(await muteOf()).toBe('forever')
+  await anna.chat.mute(ben.peer, null)
+  expect(await muteOf()).toBeNull()
+})
+
+test('a mute is for a week at most', async () => {
+  await befriend(network, anna, ben)
+  await anna.chat.mute(ben.peer, MAX_MUTE_MS)
+  for (const forMs of [MAX_MUTE_MS + 1, 0, NaN]) {
+    await expect(anna.chat.mute(ben.peer, forMs)).rejects.toThrow(LimitExceededError)
+  }
 })
 
 test('an archived conversation comes back with a new message, a pinned one stays pinned', async () => {

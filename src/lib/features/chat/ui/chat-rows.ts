@@ -60,6 +60,7 @@ export function emptyConversation(contact: Contact): Conversation {
     draft: '',
     pinned: false,
     archived: false,
+    mute: null,
   }
 }
 

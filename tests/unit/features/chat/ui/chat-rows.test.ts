@@ -33,6 +33,7 @@ function conversation(name: string, lastAtMs: number | null, over: Partial<Conve
     draft: '',
     pinned: false,
     archived: false,
+    mute: null,
     ...over,
   }
 }
