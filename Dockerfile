@@ -3,7 +3,8 @@
 #   docker build -t starling .
 #   docker run -p 8787:8787/tcp -p 8787:8787/udp -v starling:/data starling
 #
-# Settings are environment variables: `docker run starling --help` lists them.
+# Settings are environment variables: `docker run starling --help` lists them. With `-e STARLING_STORE=postgres://…`
+# several containers keep mailboxes together; each still has a /data of its own.
 
 FROM node:24-bookworm-slim AS build
 WORKDIR /starling

@@ -1,8 +1,8 @@
 /** The browsers the tests drive: those of this machine, else fetched or installed where that is allowed. */
-import { accessSync, constants, existsSync, globSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { existsSync, globSync } from 'node:fs'
 import { chromium } from 'playwright'
 import { run } from './command.ts'
+import { installDebianPackages, onPath } from './programs.ts'
 
 export interface WebKit {
   /** WebKitWebDriver, which speaks W3C WebDriver. */
@@ -10,24 +10,6 @@ export interface WebKit {
   miniBrowser: string
   /** A display for it: MiniBrowser has no headless mode. */
   xvfb: string
-}
-
-/** The path of the first of these programs that is on the PATH. */
-function onPath(...names: string[]): string | null {
-  const folders = (process.env['PATH'] ?? '').split(delimiter)
-  for (const file of names.flatMap((name) => folders.map((folder) => join(folder, name)))) {
-    if (isExecutable(file)) return file
-  }
-  return null
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }
 
 export function findChromium(): string | null {
@@ -79,14 +61,4 @@ export async function ensureChromium(): Promise<string> {
 export async function installOtherBrowsers(): Promise<void> {
   if (findFirefox() === null) await installDebianPackages(['firefox-esr'])
   if (findWebKit() === null) await installDebianPackages(['webkit2gtk-driver', 'xvfb'])
-}
-
-/** Where this is Debian and we are root; elsewhere nothing happens. */
-async function installDebianPackages(packages: readonly string[]): Promise<void> {
-  if (process.getuid?.() !== 0 || onPath('apt-get') === null) return
-  console.log(`Installing ${packages.join(', ')}…`)
-  const env = { DEBIAN_FRONTEND: 'noninteractive' }
-  await run(['apt-get', 'update', '-q'], { show: true, env })
-  const install = ['apt-get', 'install', '-y', '-q', '--no-install-recommends'] as const
-  await run([...install, ...packages], { show: true, env })
 }

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensureChromium, findFirefox, findWebKit, installOtherBrowsers } from './browser.ts'
 import { run } from './command.ts'
+import { findPostgres, installPostgres } from './postgres.ts'
 
 interface Tally {
   passed: number
@@ -76,7 +77,7 @@ async function readReport<T>(file: string, none: T): Promise<T> {
   }
 }
 
-/** A browser that is not here: a failure where all are promised, elsewhere a remark. */
+/** What is not here: a failure where all are promised, elsewhere a remark. */
 function absent(title: string, install: string): void {
   remarks.push(`${title} did not run: install ${install}`)
   if (inCi) total.failed += 1
@@ -92,11 +93,18 @@ async function betweenBrowsers(): Promise<void> {
   if (files.length > 0) await vitest('browsers', files)
 }
 
+async function inDatabase(): Promise<void> {
+  await installPostgres()
+  if (findPostgres() === null) absent('Mailboxes in PostgreSQL', 'postgresql')
+  else await vitest('database')
+}
+
 console.log(`Node ${process.version}, ${await ensureChromium()}`)
 await check('build', ['vite', 'build'])
 await check('size of the bundles', ['size-limit'])
 await vitest('unit')
 await vitest('integration')
+await inDatabase()
 await playwright()
 await betweenBrowsers()
 await check('bench, one round', ['node', 'tests/bench/main.ts', '--json', '--smoke'])

@@ -39,6 +39,7 @@ const publicUrl = v.pipe(
   v.transform((value) => new URL(value).origin),
 )
 
+const database = v.pipe(v.string(), v.regex(/^postgres(?:ql)?:\/\//))
 const host = v.union([v.pipe(v.string(), v.ip()), v.literal('localhost')])
 const addresses = v.pipe(list, v.check(isAddressList))
 const relays = v.pipe(
@@ -58,6 +59,8 @@ interface Flag {
   help: string
   /** What is allowed, as the error text says it. */
   allowed: string
+  /** What is given may hold a password: no error text says it. */
+  isSecret?: true
 }
 
 const FLAGS = {
@@ -76,7 +79,7 @@ const FLAGS = {
   data: {
     env: 'STARLING_DATA',
     value: 'FOLDER',
-    help: 'identity, certificates and DHT (default .starling); keep it to stay the same relay',
+    help: 'identity, certificates, DHT, mailboxes (default .starling); keep it to stay the same relay',
     allowed: 'the path of a folder',
   },
   https: {
@@ -153,6 +156,18 @@ const FLAGS = {
     help: `browsers it can be the relay of at once (default ${MAX_RESERVATIONS})`,
     allowed: 'a whole number from 1',
   },
+  store: {
+    env: 'STARLING_STORE',
+    value: 'URL',
+    help: 'database to keep mailboxes in, shared with other relays (default the data folder)',
+    allowed: 'an address such as postgres://user:password@host/database',
+    isSecret: true,
+  },
+  'store-may-forget': {
+    env: 'STARLING_STORE_MAY_FORGET',
+    help: 'take a database that may lose what it has committed when the power goes',
+    allowed: 'true or false',
+  },
   'max-mailboxes-mib': {
     env: 'STARLING_MAX_MAILBOXES_MIB',
     value: 'NUMBER',
@@ -184,6 +199,9 @@ export interface Config {
   maxConnections: number
   maxConnectionsPerAddress: number
   maxReservations: number
+  /** An address of PostgreSQL; null: a LevelDB in the data folder. */
+  store: string | null
+  storeMayForget: boolean
   maxMailboxesMib: number
 }
 
@@ -197,8 +215,9 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
     const given = typeof raw === 'boolean' ? String(raw) : raw
     const result = v.safeParse(schema, given)
     if (result.success) return result.output
-    const { env: variable, allowed } = FLAGS[name]
-    throw new ConfigError(`--${name} (${variable}) must be ${allowed}, not "${given}"`)
+    const { env: variable, allowed, isSecret }: Flag = FLAGS[name]
+    const not = isSecret === true ? '' : `, not "${given}"`
+    throw new ConfigError(`--${name} (${variable}) must be ${allowed}${not}`)
   }
   return {
     port: read<number | null>('port', port, null),
@@ -221,6 +240,8 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
       MAX_CONNECTIONS_PER_ADDRESS,
     ),
     maxReservations: read('max-reservations', count, MAX_RESERVATIONS),
+    store: read<string | null>('store', database, null),
+    storeMayForget: read('store-may-forget', flag, false),
     maxMailboxesMib: read('max-mailboxes-mib', count, MAX_MAILBOXES_MIB),
   }
 }

@@ -81,7 +81,10 @@ export async function createRelay(
     const privateKey = await relayIdentity(store)
     const peerId = parsePeerId(privateKey.publicKey.toString())
     const signer = relaySigner(privateKey)
-    const mailboxStore = await openMailboxStore({ random: systemRandom }, config)
+    const mailboxStore = await openMailboxStore(
+      { random: systemRandom, log: loggers('mailboxes') },
+      config,
+    )
     stops.push(() => mailboxStore.close())
     const puts = new Counter({
       name: 'starling_relay_mailbox_puts_total',

@@ -30,3 +30,15 @@ export class RefusedError extends StarlingError {
     this.refusal = refusal
   }
 }
+
+/** The database may lose what it has committed when the power goes, which nobody allowed. */
+export class VolatileStoreError extends StarlingError {
+  override readonly name = 'VolatileStoreError'
+
+  /** @param setting of PostgreSQL that is off */
+  constructor(setting: string) {
+    super(
+      `the database has ${setting} off and may forget what it said is kept: switch it on, or allow it with --store-may-forget`,
+    )
+  }
+}

@@ -4,12 +4,17 @@
  */
 export class GroupCommit<Operation> {
   readonly #write: (operations: Operation[]) => Promise<void>
-  #waiting: { operations: Operation[]; done: PromiseWithResolvers<undefined> }[] = []
+  readonly #maxTogether: number
+  readonly #waiting: { operations: Operation[]; done: PromiseWithResolvers<undefined> }[] = []
   #writing: Promise<void> | null = null
 
-  /** @param write makes all operations durable, or none */
-  constructor(write: (operations: Operation[]) => Promise<void>) {
+  /**
+   * @param write makes all operations durable, or none
+   * @param maxTogether calls whose operations become one write
+   */
+  constructor(write: (operations: Operation[]) => Promise<void>, maxTogether = Infinity) {
     this.#write = write
+    this.#maxTogether = maxTogether
   }
 
   /** Resolves once these are durable, in the order of the calls. Rejects as `write` does. */
@@ -29,8 +34,7 @@ export class GroupCommit<Operation> {
     // What else comes in this turn goes along.
     await Promise.resolve()
     while (this.#waiting.length > 0) {
-      const group = this.#waiting
-      this.#waiting = []
+      const group = this.#waiting.splice(0, this.#maxTogether)
       try {
         await this.#write(group.flatMap(({ operations }) => operations))
         for (const { done } of group) done.resolve(undefined)

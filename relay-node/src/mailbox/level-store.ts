@@ -121,7 +121,9 @@ export class LevelMailboxStore implements MailboxStore {
     await level.open()
     const known = await level.get(STORE_ID)
     const id = Uint8Array.from(known ?? random.bytes(16))
-    if (known === undefined) await level.put(STORE_ID, id, { sync: true })
+    if (known === undefined) {
+      await level.batch([{ type: 'put', key: STORE_ID, value: id }], { sync: true })
+    }
     const store = new LevelMailboxStore(level, quotas, id)
     await store.#recount()
     return store

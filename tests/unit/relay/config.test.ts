@@ -21,6 +21,8 @@ describe('the configuration', () => {
       maxConnections: 10_000,
       maxConnectionsPerAddress: 128,
       maxReservations: 10_000,
+      store: null,
+      storeMayForget: false,
       maxMailboxesMib: 4_096,
     })
   })
@@ -67,6 +69,7 @@ describe('the configuration', () => {
     [['--relay', 'ftp://a'], /--relay \(STARLING_RELAYS\)/],
     [['--log-level', 'loud'], /fatal, error, warn, info, debug, silent/],
     [['--operator', 'x'.repeat(65)], /at most 64 characters/],
+    [['--store', 'mysql://ada:secret@host/data'], /--store \(STARLING_STORE\)(?!.*secret)/],
     [['--max-connections', '0'], /a whole number from 1/],
     [['--colour', 'red'], /--colour/],
     [['stray'], /stray/],

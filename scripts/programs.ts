@@ -1,0 +1,32 @@
+/** Programs of the system that the tests need. */
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { run } from './command.ts'
+
+/** The path of the first of these programs that is on the PATH. */
+export function onPath(...names: string[]): string | null {
+  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  for (const file of names.flatMap((name) => folders.map((folder) => join(folder, name)))) {
+    if (isExecutable(file)) return file
+  }
+  return null
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Where this is Debian and we are root; elsewhere nothing happens. */
+export async function installDebianPackages(packages: readonly string[]): Promise<void> {
+  if (process.getuid?.() !== 0 || onPath('apt-get') === null) return
+  console.log(`Installing ${packages.join(', ')}…`)
+  const env = { DEBIAN_FRONTEND: 'noninteractive' }
+  await run(['apt-get', 'update', '-q'], { show: true, env })
+  const install = ['apt-get', 'install', '-y', '-q', '--no-install-recommends'] as const
+  await run([...install, ...packages], { show: true, env })
+}
