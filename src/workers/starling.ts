@@ -2,6 +2,7 @@ import type { NodeApi } from '../lib/client/contract.ts'
 import type { NodeIdentity } from '../lib/crypto/api.ts'
 import { moveEarlier } from '../lib/db/earlier.ts'
 import { StarlingDatabase } from '../lib/db/schema.ts'
+import { HttpMailboxTransport } from '../lib/delivery/mailbox/transport.ts'
 import { chat } from '../lib/features/chat/index.ts'
 import type { ChatService } from '../lib/features/chat/service.ts'
 import { contacts, invitations } from '../lib/features/contacts/index.ts'
@@ -94,6 +95,10 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
         deleteHistory: (peer) => conversations.deleteHistory(peer),
         forgetKeys: (peer) => conversations.forgetKeys(peer),
       },
+      mail: {
+        sayHello: (peer) => conversations.sayHello(peer),
+        helloHeard: (peer) => conversations.helloHeard(peer),
+      },
       db,
       clock,
       loggers,
@@ -103,6 +108,8 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       identity,
       channels,
       contacts: people,
+      network: node.network,
+      mailboxes: new HttpMailboxTransport({ fetch: (...request) => fetch(...request), clock }),
       clock,
       random,
       loggers,

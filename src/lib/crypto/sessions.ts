@@ -130,6 +130,11 @@ export function open(
   throw new CannotOpenError('of no session')
 }
 
+/** Whether this is a message that begins a session, by its first byte. */
+export function beginsSession(sealed: Uint8Array): boolean {
+  return sealed[0] === OPENING
+}
+
 /** Which prekeys a message needs that begins a session. Null when it begins none. @throws CannotOpenError */
 export function prekeysFor(sealed: Uint8Array): PrekeyIds | null {
   const { head } = parse(sealed)

@@ -1,5 +1,6 @@
 import { Dexie, type EntityTable, type Table } from 'dexie'
 import type { ChainId, MessageId, PeerIdString } from '../protocol/ids.ts'
+import type { Place } from '../delivery/place.ts'
 
 /** The only key of tables that hold one row. */
 export type OnlyKey = 'me'
@@ -149,7 +150,58 @@ export interface OutboxRow {
   /** Null until there are keys to seal it with, and again when those it was sealed with were lost over there. */
   sealed: Uint8Array | null
   /** The relays that keep it for them, and when each said so. */
-  receipts: { relay: string; atMs: number }[]
+  receipts: Receipt[]
+}
+
+/** A relay's promise to keep something. */
+export interface Receipt {
+  /** Its `host[:port]`. */
+  relay: string
+  /** Relays that keep mailboxes together tell the same. */
+  store: string
+  /** By its clock. */
+  atMs: number
+}
+
+/** What a mailbox of theirs is to be told besides messages; the newest of its type. See delivery/content.ts. */
+export interface OwedRow {
+  peer: PeerIdString
+  type: 'status' | 'hello'
+  /** Their keys did not open here: a status then begins a session. */
+  lost: boolean
+  /** As it goes over the wire, kept so that it can be sent again byte for byte; null until it is sealed. */
+  sealed: Uint8Array | null
+  receipts: Receipt[]
+}
+
+/** A sealed item that was opened: when it comes again it is known. */
+export interface OpenedRow {
+  mark: string
+  atMs: number
+}
+
+/** Where a peer can be written to while it sleeps. See delivery/place.ts. */
+export interface PlaceRow {
+  peer: PeerIdString
+  place: Place
+}
+
+/** A relay that keeps mailboxes of mine, or did. */
+export interface MailboxRelayRow {
+  /** As relays are named in cards. */
+  address: string
+  /** Its public key. */
+  key: Uint8Array
+  store: string
+  sinceMs: number
+  /** Nobody is told any more to write there; it is still read for a while. Null while they are. */
+  retiredAtMs: number | null
+  /** Whether it was caught at losing, changing or bringing back what it was to keep. */
+  caught: boolean
+  /** The epoch prekeys were published for last, and when. */
+  published: { epoch: number; atMs: number } | null
+  /** An item of my own that must be there: see delivery/mailbox/mailbox-visit.ts. `atMs` by the relay's clock. */
+  canary: { mark: string; epoch: number; atMs: number } | null
 }
 
 /** When all of my chain up to a number was first known to have come so far. */
@@ -238,6 +290,10 @@ export class StarlingDatabase extends Dexie {
   declare readonly early: Table<EarlyRow, [PeerIdString, ChainId, number]>
   declare readonly sessions: EntityTable<SessionsRow, 'peer'>
   declare readonly prekeys: EntityTable<PrekeysRow, 'key'>
+  declare readonly opened: EntityTable<OpenedRow, 'mark'>
+  declare readonly owed: Table<OwedRow, [PeerIdString, OwedRow['type']]>
+  declare readonly places: EntityTable<PlaceRow, 'peer'>
+  declare readonly mailboxRelays: EntityTable<MailboxRelayRow, 'address'>
   declare readonly relays: EntityTable<RelayRow, 'address'>
   declare readonly peerRecords: EntityTable<PeerRecordRow, 'peer'>
   declare readonly settings: EntityTable<SettingsRow, 'key'>
@@ -259,6 +315,10 @@ export class StarlingDatabase extends Dexie {
       early: '[peer+chain+sequence]',
       sessions: 'peer',
       prekeys: 'key',
+      opened: 'mark, atMs',
+      owed: '[peer+type]',
+      places: 'peer',
+      mailboxRelays: 'address',
       relays: 'address',
       peerRecords: 'peer',
       settings: 'key',

@@ -1,5 +1,5 @@
 /** The rules of chains: how mine grows, what of theirs is taken, and in which state both stand. */
-import type { ChainsRow, EarlyRow, OutboxRow } from '../db/schema.ts'
+import type { ChainsRow, EarlyRow, OutboxRow, OwedRow } from '../db/schema.ts'
 import { InvalidDataError } from '../protocol/errors.ts'
 import { chainIdOf, type ChainId, type MessageId, type PeerIdString } from '../protocol/ids.ts'
 import type { Random } from '../protocol/seams.ts'
@@ -9,6 +9,7 @@ import type { Envelope } from './envelope.ts'
 export type Chains = ChainsRow
 export type Outgoing = OutboxRow
 export type Early = EarlyRow
+export type Owed = OwedRow
 
 /** A message of either side as a feature gets it. */
 export interface Delivered {

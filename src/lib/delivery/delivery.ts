@@ -1,6 +1,8 @@
 import type { Identity } from '../crypto/api.ts'
 import { CannotOpenError } from '../crypto/errors.ts'
 import type { Channel, Channels } from '../p2p/api.ts'
+import type { Receipt } from '../db/schema.ts'
+import { equalBytes } from '../protocol/codec.ts'
 import { InvalidDataError } from '../protocol/errors.ts'
 import type { ChainId, MessageId, PeerIdString } from '../protocol/ids.ts'
 import type { Clock, Logger, Random, Startable } from '../protocol/seams.ts'
@@ -14,24 +16,27 @@ import {
   type Delivered,
   type Early,
   type Outgoing,
+  type Owed,
 } from './chain.ts'
+import { decodeContent, encodeContent, type Note, type StatusNote } from './content.ts'
 import { decodeEnvelope, encodeEnvelope, messageId, type Envelope } from './envelope.ts'
 import { NotAcceptedError } from './errors.ts'
 import { MAX_FRAME_BYTES } from './frames.ts'
-import type { KeyStep, Mailbox, Sealer } from './seams.ts'
+import type { Place } from './place.ts'
+import { markOf, type KeyStep, type Mail, type Sealer } from './seams.ts'
 import { Session, type Incoming, type Intake, type Taken } from './session.ts'
 import type { DeliveryStore } from './store.ts'
 import { Turns } from '../protocol/turns.ts'
 
 /** How far beyond a gap messages are kept. What lies further is sent again when the gap is closed. */
-export const MAX_EARLY = 64
+export const MAX_EARLY = 256
 
 export interface DeliveryComponents {
   identity: Pick<Identity, 'peer'>
   channels: Channels
   store: DeliveryStore
   sealer: Sealer
-  mailbox: Mailbox
+  mail: Mail
   clock: Clock
   random: Random
   logger: Logger
@@ -44,7 +49,17 @@ export interface DeliveryInit {
   accept(peer: PeerIdString): Promise<boolean> | boolean
   /** @throws InvalidDataError when the payload is not one of the feature's: its channel then ends. */
   check(payload: Uint8Array): void
+  /** What a peer is told of who has whom, when that cannot be said on a channel; null for nothing. */
+  hello(peer: PeerIdString): Uint8Array | null
+  /** What a peer has said of it through a mailbox; false when it is to be heard later. @throws StarlingError */
+  hear(peer: PeerIdString, hello: Uint8Array): Promise<boolean>
 }
+
+/**
+ * What came of an item of a mailbox: it is durable here or of no use any more, does not open, is for later, or comes
+ * from somebody with whom nothing is exchanged.
+ */
+export type ItemTaken = 'taken' | 'unopened' | 'later' | 'refused'
 
 /**
  * Durable messages between two people. Guarantees: a message sent is durable before its id is told; it arrives once,
@@ -95,7 +110,7 @@ export class Delivery implements Startable, Intake {
    * @throws StorageFullError, LimitExceededError
    */
   async send(peer: PeerIdString, payload: Uint8Array, intent: string): Promise<MessageId> {
-    const { clock, identity, mailbox, sealer, store } = this.#components
+    const { clock, identity, mail, store } = this.#components
     return this.#turns.run(peer, async () => {
       const sent = await store.sentFor(peer, intent)
       if (sent !== null) return sent
@@ -115,7 +130,7 @@ export class Delivery implements Startable, Intake {
       const { sequence } = envelope
       // Sealed before the transaction: one that waits for anything else commits by itself. A turn is alone with the keys.
       const sealable = peer !== identity.peer && (await this.#init.accept(peer))
-      const sealing = sealable ? await sealer.seal(peer, bytes) : null
+      const sealing = sealable ? await this.#seal(peer, bytes) : null
       const sealed = sealing?.sealed ?? null
       const after = {
         ...chains,
@@ -125,9 +140,8 @@ export class Delivery implements Startable, Intake {
       const message = delivered(peer, true, id, envelope, envelope.sentAtMs)
       const outgoing = { peer, chain, sequence, id, intent, envelope: bytes, sealed, receipts: [] }
       await store.putSent(after, outgoing, message, sealing?.step ?? null)
-      const session = this.#sessions.get(peer)
-      if (session !== undefined) session.wake()
-      else if (sealed !== null) mailbox.deposit(peer, id, sealed)
+      this.#sessions.get(peer)?.wake()
+      if (peer !== identity.peer) mail.post(peer)
       return id
     })
   }
@@ -136,7 +150,10 @@ export class Delivery implements Startable, Intake {
   async markRead(peer: PeerIdString, upTo: MessageId): Promise<void> {
     await this.#turns.run(peer, async () => {
       const chains = await this.#components.store.markRead(peer, upTo)
-      if (chains !== null) this.#sessions.get(peer)?.tellRead()
+      if (chains === null) return
+      const session = this.#sessions.get(peer)
+      if (session !== undefined) session.tellRead()
+      else await this.#owe(peer, 'status')
     })
   }
 
@@ -160,14 +177,13 @@ export class Delivery implements Startable, Intake {
   }
 
   /**
-   * Takes a sealed message in, from a channel or a mailbox. It is opened only when it is taken: a key opens one message
-   * once.
+   * Takes a sealed message in from a channel. It is opened only when it is taken: a key opens one message once.
    * @throws StarlingError when it is not acceptable.
    */
   async receive(peer: PeerIdString, { chain, sequence, sealed }: Incoming): Promise<Taken> {
-    const { clock, identity, store } = this.#components
+    const { store } = this.#components
     return this.#turns.run(peer, async () => {
-      // A channel is still read to its end when the answer has changed, and a mailbox may be emptied late.
+      // A channel is still read to its end when the answer has changed.
       if (!(await this.#init.accept(peer))) throw new NotAcceptedError('no longer accepted')
       const before = await this.#chains(peer)
       if (before.past.includes(chain)) return { type: 'ended' }
@@ -180,33 +196,192 @@ export class Delivery implements Startable, Intake {
       if (waiting.some((early) => early.sequence === sequence)) return { type: 'early', missing }
       const opened = await this.#open(peer, sealed)
       if (opened === null) return { type: 'unopened' }
-      const bytes = opened.envelope
-      const envelope = decodeEnvelope(bytes)
+      const content = decodeContent(opened.content)
+      if (content.type !== 'message') throw new InvalidDataError('a note in the place of a message')
+      const envelope = decodeEnvelope(content.envelope)
       if (envelope.chain !== chain || envelope.sequence !== sequence) {
         throw new InvalidDataError('another message than it was said to be')
       }
-      this.#init.check(envelope.payload)
-      const id = messageId(peer, identity.peer, bytes)
-      const receivedAtMs = clock.now()
-      if (sequence === known + 1) {
-        const message = delivered(peer, false, id, envelope, receivedAtMs)
-        await this.#commit(followChain(chains, id, envelope), message, opened.step)
-        return { type: 'held' }
-      }
-      const early = { peer, chain, sequence, id, envelope: bytes, receivedAtMs }
-      await store.putEarly(early, opened.step)
-      return { type: 'early', missing }
+      await this.#take(chains, envelope, content.envelope, opened.step)
+      return sequence === known + 1 ? { type: 'held' } : { type: 'early', missing }
     })
+  }
+
+  /**
+   * Takes in what came from a mailbox. Resolves once all of it is durable; it may then be removed there, unless it is
+   * for later.
+   * @throws StarlingError when it is not acceptable, and never will be; StorageFullError
+   */
+  async receiveItem(peer: PeerIdString, sealed: Uint8Array): Promise<ItemTaken> {
+    const { store } = this.#components
+    return this.#turns.run(peer, async () => {
+      if (await store.wasOpened(markOf(sealed))) {
+        // What was said of it may not have come through.
+        await this.#owe(peer, 'status')
+        return 'taken'
+      }
+      const opened = await this.#open(peer, sealed)
+      if (opened === null) return 'unopened'
+      const content = decodeContent(opened.content)
+      return content.type === 'note'
+        ? this.#takeNote(peer, content.note, opened.step)
+        : this.#takeMailed(peer, content.envelope, opened.step)
+    })
+  }
+
+  /** Who says that they have sealed an item that begins a session; null when it begins none, or none with me. */
+  async senderOf(sealed: Uint8Array): Promise<PeerIdString | null> {
+    const { logger, sealer } = this.#components
+    try {
+      return sealer.begins(sealed) ? await sealer.whose(sealed) : null
+    } catch (error) {
+      if (!(error instanceof CannotOpenError)) throw error
+      logger.info(`an item of nobody: ${error.message}`)
+      return null
+    }
+  }
+
+  /** Whether there is a channel with this peer now. */
+  talksWith(peer: PeerIdString): boolean {
+    return this.#sessions.has(peer)
+  }
+
+  /** Those whom something waits for: messages they lack, or a note. */
+  waiting(): Promise<PeerIdString[]> {
+    return this.#components.store.waiting()
+  }
+
+  /** My messages that this peer lacks, in order, at most `limit`. */
+  async lacking(peer: PeerIdString, limit: number): Promise<Outgoing[]> {
+    const { store } = this.#components
+    const chains = await store.chains(peer)
+    if (chains === null || !(await this.#init.accept(peer))) return []
+    return store.outbox(peer, chains.mine.chain, chains.mine.received, limit)
+  }
+
+  owed(peer: PeerIdString): Promise<Owed[]> {
+    return this.#components.store.owed(peer)
+  }
+
+  /** A note for the mailbox of this peer, until `settle`. @param lost their keys did not open here */
+  async owe(peer: PeerIdString, type: Owed['type'], lost = false): Promise<void> {
+    await this.#turns.run(peer, () => this.#owe(peer, type, lost))
+  }
+
+  /** What the note would say was heard. */
+  async owesNot(peer: PeerIdString, type: Owed['type']): Promise<void> {
+    await this.#turns.run(peer, () => this.#components.store.settleOwed(peer, type))
+  }
+
+  /** Seals a note that is owed, durably; null while there are no keys of theirs. */
+  sealOwed(owed: Owed): Promise<Uint8Array | 'nothing' | null> {
+    const { store } = this.#components
+    const { peer } = owed
+    return this.#turns.run(peer, async () => {
+      const note = await this.#note(owed)
+      if (note === null) {
+        await store.settleOwed(peer, owed.type)
+        return 'nothing'
+      }
+      const content = encodeContent({ type: 'note', note })
+      const sealing = await this.#components.sealer.seal(peer, content)
+      if (sealing === null) return null
+      await store.putOwed({ ...owed, lost: false, sealed: sealing.sealed }, sealing.step)
+      return sealing.sealed
+    })
+  }
+
+  /** A relay keeps a note. What was owed anew meanwhile stays so. */
+  async keptOwed({ peer, type }: Owed, sealed: Uint8Array, receipt: Receipt): Promise<void> {
+    const { store } = this.#components
+    await this.#turns.run(peer, async () => {
+      const now = (await store.owed(peer)).find((each) => each.type === type)
+      if (now?.sealed == null || !equalBytes(now.sealed, sealed)) return
+      await store.putOwed({ ...now, receipts: [...now.receipts, receipt] }, null)
+    })
+  }
+
+  /** It is owed no more once so many stores keep it. */
+  async settleOwed({ peer, type }: Owed, wanted: number): Promise<void> {
+    const { store } = this.#components
+    await this.#turns.run(peer, async () => {
+      const now = (await store.owed(peer)).find((each) => each.type === type)
+      if (now !== undefined && now.sealed !== null && storesOf(now.receipts) >= wanted) {
+        await store.settleOwed(peer, type)
+      }
+    })
+  }
+
+  /** Begins a session with what they have published. @param reseal all that they lack is sealed in it */
+  async beginAnew(peer: PeerIdString, keys: Uint8Array, reseal: boolean): Promise<void> {
+    const { sealer, store } = this.#components
+    await this.#turns.run(peer, async () => {
+      const { mine } = await this.#chains(peer)
+      const step = await sealer.begin(peer, keys)
+      await store.putKeys(peer, step, mine.chain, reseal ? mine.received : mine.sequence)
+      if (!reseal) return
+      for (const owed of await store.owed(peer)) {
+        await store.putOwed({ ...owed, sealed: null, receipts: [] }, null)
+      }
+    })
+  }
+
+  /** Where I can be written to has changed: those who are here are told. */
+  tellPlace(): void {
+    for (const session of this.#sessions.values()) session.tellPlace()
+  }
+
+  placeOf(peer: PeerIdString): Promise<Place | null> {
+    return this.#components.store.place(peer)
+  }
+
+  /**
+   * A relay keeps a message of mine for them.
+   * @param wanted stores that are enough to call it stored
+   */
+  async kept(
+    outgoing: Outgoing,
+    sealed: Uint8Array,
+    receipt: Receipt,
+    wanted: number,
+  ): Promise<void> {
+    const { store } = this.#components
+    const { peer, chain, sequence } = outgoing
+    await this.#turns.run(peer, async () => {
+      const chains = await store.chains(peer)
+      const [now] = await store.outbox(peer, chain, sequence - 1, 1)
+      if (chains?.mine.chain !== chain || now?.sequence !== sequence || now.sealed === null) return
+      // It was sealed anew meanwhile: what the relay keeps does not open any more.
+      if (!equalBytes(now.sealed, sealed)) return
+      const others = now.receipts.filter(({ relay }) => relay !== receipt.relay)
+      const after = { ...now, receipts: [...others, receipt] }
+      let { stored } = chains.mine
+      for (const row of await store.outbox(peer, chain, stored, MAX_EARLY)) {
+        const { receipts } = row.sequence === sequence ? after : row
+        if (row.sequence !== stored + 1 || storesOf(receipts) < wanted) break
+        stored = row.sequence
+      }
+      await store.putReceipts(after, { ...chains, mine: { ...chains.mine, stored } })
+    })
+  }
+
+  /** They told where they can be written to while they sleep. */
+  async theyAreAt(peer: PeerIdString, place: Place): Promise<void> {
+    await this.#turns.run(peer, () => this.#components.store.putPlace(peer, place))
+  }
+
+  place(peer: PeerIdString): Promise<Place> {
+    return this.#components.mail.place(peer)
   }
 
   /** Seals a message that waits in the outbox; null while there are no keys of theirs. */
   seal(peer: PeerIdString, outgoing: Outgoing): Promise<Uint8Array | null> {
-    const { sealer, store } = this.#components
+    const { store } = this.#components
     return this.#turns.run(peer, async () => {
-      const sealing = await sealer.seal(peer, outgoing.envelope)
+      const sealing = await this.#seal(peer, outgoing.envelope)
       if (sealing === null) return null
       const { sealed, step } = sealing
-      await store.putSealed({ ...outgoing, sealed }, step)
+      await store.putSealed({ ...outgoing, sealed, receipts: [] }, step)
       return sealed
     })
   }
@@ -234,6 +409,8 @@ export class Delivery implements Startable, Intake {
   /** Their side names the chain it writes now. */
   async theyBegan(peer: PeerIdString, chain: ChainId): Promise<void> {
     await this.#turns.run(peer, async () => {
+      // The channel says what a note would.
+      await this.#components.store.settleOwed(peer, 'status')
       const chains = await this.#chains(peer)
       if (chains.theirs?.chain === chain || chains.past.includes(chain)) return
       await this.#adopt(chains, chain)
@@ -246,20 +423,132 @@ export class Delivery implements Startable, Intake {
     chain: ChainId,
     numbers: { received?: number; read?: number },
   ): Promise<void> {
-    const { store } = this.#components
-    await this.#turns.run(peer, async () => {
-      const chains = await store.chains(peer)
-      if (chains?.mine.chain !== chain) return
-      const { mine } = chains
-      const read = Math.max(mine.read, numbers.read ?? 0)
-      // What was read was received.
-      const received = Math.max(mine.received, numbers.received ?? 0, read)
-      if (received === mine.received && read === mine.read) return
-      await store.putChains({ ...chains, mine: { ...mine, received, read } })
-    })
+    await this.#turns.run(peer, () => this.#hold(peer, chain, numbers))
   }
 
-  /** Only in a turn. Kept from the first time on, so that the chain told in a hello is the one written then. */
+  /** The rest only in a turn. */
+  async #hold(
+    peer: PeerIdString,
+    chain: ChainId,
+    numbers: { received?: number; read?: number },
+  ): Promise<void> {
+    const { store } = this.#components
+    const chains = await store.chains(peer)
+    if (chains?.mine.chain !== chain) return
+    const { mine } = chains
+    const read = Math.max(mine.read, numbers.read ?? 0)
+    // What was read was received, and needs no store any more.
+    const received = Math.max(mine.received, numbers.received ?? 0, read)
+    if (received > mine.sequence) throw new InvalidDataError('holds what was never sent')
+    if (received === mine.received && read === mine.read) return
+    const stored = Math.max(mine.stored, received)
+    await store.putChains({ ...chains, mine: { ...mine, stored, received, read } })
+  }
+
+  async #takeMailed(peer: PeerIdString, bytes: Uint8Array, step: KeyStep): Promise<ItemTaken> {
+    // From somebody I have, it may have overtaken what makes it acceptable.
+    if (!(await this.#init.accept(peer)))
+      return this.#init.hello(peer) === null ? 'refused' : 'later'
+    const { store } = this.#components
+    const envelope = decodeEnvelope(bytes)
+    const { chain, sequence } = envelope
+    const before = await this.#chains(peer)
+    const other = before.theirs?.chain !== chain
+    // A later chain of theirs begins where all before it have ended.
+    const ended = other && envelope.clock <= (before.theirs?.clock ?? 0)
+    if (ended || before.past.includes(chain)) return 'taken'
+    const chains = other ? await this.#adopt(before, chain) : before
+    const known = chains.theirs?.sequence ?? 0
+    if (sequence > known + MAX_EARLY) return 'later'
+    const waiting = await store.early(peer, chain)
+    const isHere = sequence <= known || waiting.some((early) => early.sequence === sequence)
+    if (isHere) await store.putStep(peer, step)
+    else await this.#take(chains, envelope, bytes, step)
+    // Before it is removed there: who wrote is told that it has come, whatever happens here.
+    await this.#owe(peer, 'status')
+    return 'taken'
+  }
+
+  async #takeNote(peer: PeerIdString, note: Note, step: KeyStep): Promise<ItemTaken> {
+    const { mail, store } = this.#components
+    if (note.type === 'hello') {
+      // Taken before its key is spent: heard twice it does no harm, not heard it would be lost.
+      if (!(await this.#init.hear(peer, note.hello))) return 'later'
+    } else {
+      if (!(await this.#init.accept(peer))) return 'refused'
+      await this.#heed(peer, note)
+    }
+    await store.putPlace(peer, note.place)
+    await store.putStep(peer, step)
+    if (note.type === 'status' && note.lost) await this.#sealAnew(peer, step)
+    mail.post(peer)
+    return 'taken'
+  }
+
+  async #heed(peer: PeerIdString, { yours, want }: StatusNote): Promise<void> {
+    if (yours === null) return
+    await this.#hold(peer, yours.chain, yours)
+    if (want === null) return
+    await this.#components.store.dropReceipts(peer, yours.chain, want.first, want.last)
+  }
+
+  /** All that they do not hold: it is sealed in the session this step is of. */
+  async #sealAnew(peer: PeerIdString, step: KeyStep): Promise<void> {
+    const { mine } = await this.#chains(peer)
+    await this.#components.store.putKeys(peer, step, mine.chain, mine.received)
+  }
+
+  async #owe(peer: PeerIdString, type: Owed['type'], lost = false): Promise<void> {
+    const { mail, store } = this.#components
+    const before = (await store.owed(peer)).find((each) => each.type === type)
+    const again = lost || before?.lost === true
+    await store.putOwed({ peer, type, lost: again, sealed: null, receipts: [] }, null)
+    mail.post(peer)
+  }
+
+  async #note({ peer, type, lost }: Owed): Promise<Note | null> {
+    const { mail, store } = this.#components
+    const place = await mail.place(peer)
+    if (type === 'hello') {
+      const hello = this.#init.hello(peer)
+      return hello === null ? null : { type, hello, place }
+    }
+    if (!(await this.#init.accept(peer))) return null
+    const { theirs } = await this.#chains(peer)
+    const [early] = theirs === null ? [] : await store.early(peer, theirs.chain)
+    return {
+      type,
+      yours: theirs && { chain: theirs.chain, received: theirs.sequence, read: theirs.read },
+      want: early === undefined ? null : { first: theirs!.sequence + 1, last: early.sequence - 1 },
+      lost,
+      place,
+    }
+  }
+
+  #seal(
+    peer: PeerIdString,
+    envelope: Uint8Array,
+  ): Promise<{ sealed: Uint8Array; step: KeyStep } | null> {
+    return this.#components.sealer.seal(peer, encodeContent({ type: 'message', envelope }))
+  }
+
+  /** Stores a message that is not here: in its place, or until those before it come. */
+  async #take(chains: Chains, envelope: Envelope, bytes: Uint8Array, step: KeyStep): Promise<void> {
+    const { clock, identity, store } = this.#components
+    const { peer } = chains
+    const { chain, sequence } = envelope
+    this.#init.check(envelope.payload)
+    const id = messageId(peer, identity.peer, bytes)
+    const receivedAtMs = clock.now()
+    if (sequence === (chains.theirs?.sequence ?? 0) + 1) {
+      const message = delivered(peer, false, id, envelope, receivedAtMs)
+      await this.#commit(followChain(chains, id, envelope), message, step)
+    } else {
+      await store.putEarly({ peer, chain, sequence, id, envelope: bytes, receivedAtMs }, step)
+    }
+  }
+
+  /** Kept from the first time on, so that the chain told in a hello is the one written then. */
   async #chains(peer: PeerIdString): Promise<Chains> {
     const { random, store } = this.#components
     const known = await store.chains(peer)
@@ -283,7 +572,7 @@ export class Delivery implements Startable, Intake {
   async #open(
     peer: PeerIdString,
     sealed: Uint8Array,
-  ): Promise<{ envelope: Uint8Array; step: KeyStep } | null> {
+  ): Promise<{ content: Uint8Array; step: KeyStep } | null> {
     const { logger, sealer } = this.#components
     try {
       return await sealer.open(peer, sealed)
@@ -348,4 +637,9 @@ function delivered(
   receivedAtMs: number,
 ): Delivered {
   return { id, peer, mine, chain, sequence, clock, sentAtMs, receivedAtMs, payload }
+}
+
+/** How many different stores these relays keep it in. */
+function storesOf(receipts: readonly Receipt[]): number {
+  return new Set(receipts.map(({ store }) => store)).size
 }

@@ -11,6 +11,7 @@
  *     ask      I have nothing to seal with for you. Answered by keys
  *     keys     what you need to begin a session with me; `anew` when I cannot open what you have sealed: then seal
  *              all that I do not hold once more
+ *     place    where I can be written to while I sleep (place.ts)
  *
  * Numbers are states that only grow, so a lost, doubled or late frame does no harm (docs/adr/0003). On hello, each
  * side sends what the other does not hold, at most `WINDOW` messages ahead of the last ack.
@@ -20,17 +21,17 @@ import { codec } from '../protocol/codec.ts'
 import { parseChainId, type ChainId } from '../protocol/ids.ts'
 import { bytesSchema } from '../protocol/schemas.ts'
 import { MAX_ENVELOPE_BYTES } from './envelope.ts'
+import { MAX_KEYS_BYTES } from './keys.ts'
+import { placeSchema } from './place.ts'
 
 /** What a sealer may add to the longest envelope, in bytes: its padding, and the head that begins a session. */
 export const MAX_SEAL_OVERHEAD_BYTES = 5 * 1024
 
-/** Longest keys of one person, in bytes: a bundle with one one-time prekey. */
-export const MAX_KEYS_BYTES = 16 * 1024
-
 /** Longest frame in bytes: a sealed envelope and the frame's own keys. */
 export const MAX_FRAME_BYTES = MAX_ENVELOPE_BYTES + MAX_SEAL_OVERHEAD_BYTES + 128
 
-const chainSchema = v.custom<ChainId>((value) => {
+/** A chain id in text form. */
+export const chainSchema = v.custom<ChainId>((value) => {
   try {
     parseChainId(value)
     return true
@@ -39,7 +40,8 @@ const chainSchema = v.custom<ChainId>((value) => {
   }
 }, 'not a chain id')
 
-const numberSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+/** A number of a chain; 0 before the first message. */
+export const numberSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 
 const frameSchema = v.variant('type', [
   v.strictObject({
@@ -69,6 +71,7 @@ const frameSchema = v.variant('type', [
     keys: bytesSchema(MAX_KEYS_BYTES),
     anew: v.boolean(),
   }),
+  v.strictObject({ type: v.literal('place'), place: placeSchema }),
 ])
 
 export type Frame = v.InferOutput<typeof frameSchema>

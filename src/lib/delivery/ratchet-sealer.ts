@@ -1,31 +1,25 @@
-import * as v from 'valibot'
 import type { MessagingIdentity } from '../crypto/api.ts'
 import { CannotOpenError } from '../crypto/errors.ts'
-import {
-  MAX_BUNDLE_BYTES,
-  openBundle,
-  openOneTimePrekey,
-  sealBundle,
-} from '../crypto/prekey-bundle.ts'
+import { openBundle, openOneTimePrekey, sealBundle } from '../crypto/prekey-bundle.ts'
 import { give, refresh, secretsOf } from '../crypto/prekeys.ts'
 import {
   accept,
   begin,
+  beginsSession,
   canSealTo,
   open,
   prekeysFor,
   readOffer,
   seal,
+  type Offer,
   type Sessions,
 } from '../crypto/sessions.ts'
 import { sessionsCodec } from '../crypto/sessions-codec.ts'
-import { codec } from '../protocol/codec.ts'
 import { peerIdOf, publicKeyOf, type PeerIdString } from '../protocol/ids.ts'
-import { bytesSchema } from '../protocol/schemas.ts'
 import type { Clock, Random } from '../protocol/seams.ts'
-import { MAX_KEYS_BYTES } from './frames.ts'
+import { keysCodec } from './keys.ts'
 import type { PrekeyStore } from './prekey-store.ts'
-import type { KeyStep, Sealer } from './seams.ts'
+import { markOf, type KeyStep, type Sealer } from './seams.ts'
 
 export interface RatchetSealerComponents {
   identity: MessagingIdentity
@@ -37,12 +31,6 @@ export interface RatchetSealerComponents {
   random: Random
 }
 
-/** What one person gives another: bundle and one-time prekey. */
-const keysCodec = codec(
-  v.strictTuple([bytesSchema(MAX_BUNDLE_BYTES), bytesSchema(MAX_KEYS_BYTES)]),
-  MAX_KEYS_BYTES,
-)
-
 /** Seals with PQXDH and the Double Ratchet (docs/CRYPTO.md). */
 export class RatchetSealer implements Sealer {
   readonly #components: RatchetSealerComponents
@@ -53,39 +41,53 @@ export class RatchetSealer implements Sealer {
 
   async seal(
     peer: PeerIdString,
-    envelope: Uint8Array,
+    content: Uint8Array,
   ): Promise<{ sealed: Uint8Array; step: KeyStep } | null> {
     const before = await this.#sessions(peer)
     if (!canSealTo(before)) return null
-    const { sessions, sealed } = seal(before, envelope, this.#components.random)
+    const { sessions, sealed } = seal(before, content, this.#components.random)
     return { sealed, step: stepOf(sessions) }
   }
 
   async open(
     peer: PeerIdString,
     sealed: Uint8Array,
-  ): Promise<{ envelope: Uint8Array; step: KeyStep }> {
-    const { identity, prekeys, random } = this.#components
+  ): Promise<{ content: Uint8Array; step: KeyStep }> {
+    const { random } = this.#components
+    const mark = markOf(sealed)
     const before = await this.#sessions(peer)
     const opened = open(before, sealed, random)
-    if (opened !== null) return { envelope: opened.plaintext, step: stepOf(opened.sessions) }
-    const ids = prekeysFor(sealed)
-    const secrets = ids && secretsOf(await prekeys.prekeys(), ids)
-    if (secrets === null) throw new CannotOpenError('for prekeys that are not here')
-    const offer = readOffer(identity, secrets, sealed)
+    if (opened !== null) {
+      return { content: opened.plaintext, step: stepOf(opened.sessions, null, mark) }
+    }
+    const { offer, oneTime } = await this.#offer(sealed)
     if (peerIdOf(offer.first) !== peer) throw new CannotOpenError('begun by somebody else')
     const { sessions, plaintext } = accept(before, offer, random)
-    return { envelope: plaintext, step: stepOf(sessions, ids?.oneTime) }
+    return { content: plaintext, step: stepOf(sessions, oneTime, mark) }
+  }
+
+  async whose(sealed: Uint8Array): Promise<PeerIdString> {
+    const { offer } = await this.#offer(sealed)
+    return peerIdOf(offer.first)
+  }
+
+  begins(sealed: Uint8Array): boolean {
+    return beginsSession(sealed)
   }
 
   async give(): Promise<Uint8Array> {
+    const { bundle, oneTime } = await this.publish(1)
+    return keysCodec.encode([bundle, oneTime[0]!])
+  }
+
+  async publish(count: number): Promise<{ bundle: Uint8Array; oneTime: Uint8Array[] }> {
     const { identity, prekeys, clock, random } = this.#components
     const owner = { peer: identity.peer, mlDsaKey: identity.mlDsaKey() }
     const nowMs = clock.now()
     const { bundle, oneTime } = await prekeys.change((before) =>
-      give(refresh(before, nowMs, random), owner, 1, nowMs, random),
+      give(refresh(before, nowMs, random), owner, count, nowMs, random),
     )
-    return keysCodec.encode([await sealBundle(bundle, identity), oneTime[0]!])
+    return { bundle: await sealBundle(bundle, identity), oneTime }
   }
 
   async begin(peer: PeerIdString, given: Uint8Array): Promise<KeyStep> {
@@ -94,15 +96,23 @@ export class RatchetSealer implements Sealer {
     if (commitment === null) throw new CannotOpenError('whose card is not known')
     const [bundleBytes, oneTimeBytes] = keysCodec.decode(given)
     const bundle = await openBundle(bundleBytes, peer, commitment, clock.now())
-    const oneTime = openOneTimePrekey(oneTimeBytes, bundle)
+    const oneTime = oneTimeBytes === null ? null : openOneTimePrekey(oneTimeBytes, bundle)
     const theirs = {
       identity: publicKeyOf(peer),
       signedPrekey: bundle.signedPrekey,
-      kemPrekey: oneTime.kemPrekey,
-      oneTimePrekey: oneTime.prekey,
+      kemPrekey: oneTime?.kemPrekey ?? bundle.kemPrekey,
+      oneTimePrekey: oneTime?.prekey ?? null,
     }
-    const ids = { prekeys: bundle.id, oneTime: oneTime.id }
+    const ids = { prekeys: bundle.id, oneTime: oneTime?.id ?? null }
     return stepOf(begin(await this.#sessions(peer), identity, theirs, ids, random))
+  }
+
+  async #offer(sealed: Uint8Array): Promise<{ offer: Offer; oneTime: number | null }> {
+    const { identity, prekeys } = this.#components
+    const ids = prekeysFor(sealed)
+    const secrets = ids && secretsOf(await prekeys.prekeys(), ids)
+    if (ids === null || secrets === null) throw new CannotOpenError('for prekeys that are not here')
+    return { offer: readOffer(identity, secrets, sealed), oneTime: ids.oneTime }
   }
 
   async #sessions(peer: PeerIdString): Promise<Sessions> {
@@ -111,6 +121,10 @@ export class RatchetSealer implements Sealer {
   }
 }
 
-function stepOf(sessions: Sessions, spent: number | null = null): KeyStep {
-  return { sessions: sessionsCodec.encode(sessions), spent }
+function stepOf(
+  sessions: Sessions,
+  spent: number | null = null,
+  opened: string | null = null,
+): KeyStep {
+  return { sessions: sessionsCodec.encode(sessions), spent, opened }
 }

@@ -1,4 +1,7 @@
-import type { MessageId, PeerIdString } from '../protocol/ids.ts'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { toBase64url } from '../protocol/base64url.ts'
+import type { PeerIdString } from '../protocol/ids.ts'
+import type { Place } from './place.ts'
 
 /** What sealing or opening changed of the keys; to be stored with the message. Secret. */
 export interface KeyStep {
@@ -6,34 +9,46 @@ export interface KeyStep {
   sessions: Uint8Array
   /** The one-time prekey of mine that is used up now; null when none is. */
   spent: number | null
+  /** Mark of what was opened (`markOf`): it is known when it comes again. Null when it was sealed. */
+  opened: string | null
+}
+
+/** What tells a sealed item from all others: SHA-256 of its bytes, in base64url. */
+export function markOf(sealed: Uint8Array): string {
+  return toBase64url(sha256(sealed))
 }
 
 /**
- * Encrypts envelopes end to end. It keeps nothing itself: each step is stored in the transaction of the message it
+ * Encrypts contents (content.ts) end to end. It keeps nothing itself: each step is stored in the transaction of the message it
  * belongs to, so keys and messages never part (docs/adr/0007).
  */
 export interface Sealer {
   /**
-   * Null while there are no keys of theirs to seal with: the envelope waits in the outbox. Adds at most
+   * Null while there are no keys of theirs to seal with: what is to be said waits. Adds at most
    * `MAX_SEAL_OVERHEAD_BYTES`, padding included.
    */
   seal(
     peer: PeerIdString,
-    envelope: Uint8Array,
+    content: Uint8Array,
   ): Promise<{ sealed: Uint8Array; step: KeyStep } | null>
   /** @throws CannotOpenError when it is sealed with keys that are not here, or no longer */
-  open(peer: PeerIdString, sealed: Uint8Array): Promise<{ envelope: Uint8Array; step: KeyStep }>
+  open(peer: PeerIdString, sealed: Uint8Array): Promise<{ content: Uint8Array; step: KeyStep }>
+  /** Who says that they have sealed it, when it begins a session. `open` proves it. @throws CannotOpenError */
+  whose(sealed: Uint8Array): Promise<PeerIdString>
+  /** Whether it begins a session, so that it opens without any. */
+  begins(sealed: Uint8Array): boolean
   /** What this peer needs to begin a session with me. Durable before it is given. @throws StorageFullError */
   give(peer: PeerIdString): Promise<Uint8Array>
+  /** What strangers and contacts need while I sleep: my bundle, and `count` one-time prekeys it vouches for. */
+  publish(count: number): Promise<{ bundle: Uint8Array; oneTime: Uint8Array[] }>
   /** Begins a session with what they gave. @throws StarlingError when it is not theirs */
   begin(peer: PeerIdString, given: Uint8Array): Promise<KeyStep>
 }
 
-/** Keeps sealed messages for a peer that sleeps. What it gives back goes to `Delivery.receive`. */
-export interface Mailbox {
-  /** The message is durable in the outbox and its peer not connected. Must not throw. */
-  deposit(peer: PeerIdString, id: MessageId, sealed: Uint8Array): void
+/** Takes what is to be said to a peer that sleeps to mailboxes. What comes from them goes to `Delivery.receiveItem`. */
+export interface Mail {
+  /** Something durable waits for this peer: a message, or a note that is owed. Must not throw. */
+  post(peer: PeerIdString): void
+  /** Where I can be written to by this peer, when they are told. */
+  place(peer: PeerIdString): Promise<Place>
 }
-
-/** Keeps nothing: messages wait in the outbox until both are online. */
-export const noMailbox: Mailbox = { deposit: () => undefined }

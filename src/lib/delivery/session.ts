@@ -5,6 +5,7 @@ import type { ChainId, PeerIdString } from '../protocol/ids.ts'
 import type { Clock, Logger, Random } from '../protocol/seams.ts'
 import type { Chains, Outgoing } from './chain.ts'
 import { frameCodec, type Frame } from './frames.ts'
+import type { Place } from './place.ts'
 import type { DeliveryStore } from './store.ts'
 
 /** Messages sent beyond the last acknowledged: 1 MiB of the longest, a quarter of what a reader may leave unread. */
@@ -55,6 +56,9 @@ export interface Intake {
    * @throws StarlingError when it is not theirs
    */
   theyGave(peer: PeerIdString, keys: Uint8Array, after: number | null): Promise<void>
+  /** Where I can be written to by them while I sleep. */
+  place(peer: PeerIdString): Promise<Place>
+  theyAreAt(peer: PeerIdString, place: Place): Promise<void>
   theyBegan(peer: PeerIdString, chain: ChainId): Promise<void>
   theyHold(
     peer: PeerIdString,
@@ -82,7 +86,7 @@ export class Session {
   #received: number | null = null
   /** The last number sent of it on this channel. */
   #sent = 0
-  #due = { hello: true, ack: false, read: false, ask: false }
+  #due = { hello: true, ack: false, read: false, ask: false, place: true }
   /** Keys that are to be given: to be written to, or because what they sealed does not open. */
   #giving: 'asked' | 'anew' | null = null
   #given = 0
@@ -119,6 +123,12 @@ export class Session {
   /** I have read more. */
   tellRead(): void {
     this.#due.read = true
+    this.wake()
+  }
+
+  /** Where I can be written to has changed. */
+  tellPlace(): void {
+    this.#due.place = true
     this.wake()
   }
 
@@ -199,6 +209,9 @@ export class Session {
         break
       case 'keys':
         await this.#heardKeys(frame.keys, frame.anew)
+        break
+      case 'place':
+        await intake.theyAreAt(peer, frame.place)
         break
       case 'ack':
         await this.#heardNumbers(frame.chain, { received: frame.received })
@@ -319,6 +332,11 @@ export class Session {
       this.#due.ask = false
       await this.#send({ type: 'ask' })
       this.#expect()
+      return true
+    }
+    if (this.#due.place) {
+      this.#due.place = false
+      await this.#send({ type: 'place', place: await intake.place(channel.peer) })
       return true
     }
     if (this.#received === null || this.#chain !== mine.chain) return false

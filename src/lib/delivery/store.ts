@@ -2,7 +2,9 @@ import { Dexie, type Table } from 'dexie'
 import type { ProgressRow, StarlingDatabase } from '../db/schema.ts'
 import { orStorageFull } from '../db/storage-full.ts'
 import type { ChainId, MessageId, PeerIdString } from '../protocol/ids.ts'
-import type { Chains, Delivered, Early, Outgoing } from './chain.ts'
+import type { Clock } from '../protocol/seams.ts'
+import type { Chains, Delivered, Early, Outgoing, Owed } from './chain.ts'
+import type { Place } from './place.ts'
 import { spendPrekey } from './prekey-store.ts'
 import type { KeyStep } from './seams.ts'
 
@@ -22,6 +24,21 @@ export interface DeliveryStore {
   early(peer: PeerIdString, chain: ChainId): Promise<Early[]>
   /** How far my chain has come is told to the journal when it has come farther. */
   putChains(chains: Chains): Promise<void>
+  /** Whether an item with this mark was opened. */
+  wasOpened(mark: string): Promise<boolean>
+  /** Forgets marks older than this. */
+  forgetOpened(beforeMs: number): Promise<void>
+  putStep(peer: PeerIdString, step: KeyStep): Promise<void>
+  /** Peers who lack messages of mine, or are owed a note. */
+  waiting(): Promise<PeerIdString[]>
+  owed(peer: PeerIdString): Promise<Owed[]>
+  /** Puts a note in the place of the one of its type. @param step null when it is not sealed yet */
+  putOwed(owed: Owed, step: KeyStep | null): Promise<void>
+  settleOwed(peer: PeerIdString, type: Owed['type']): Promise<void>
+  place(peer: PeerIdString): Promise<Place | null>
+  putPlace(peer: PeerIdString, place: Place): Promise<void>
+  /** A relay keeps this message, and so my chain has come as far as told. */
+  putReceipts(outgoing: Outgoing, chains: Chains): Promise<void>
   putEarly(early: Early, step: KeyStep): Promise<void>
   /** @param step null when the message was not sealed yet */
   putSent(
@@ -36,6 +53,8 @@ export interface DeliveryStore {
   putKeys(peer: PeerIdString, step: KeyStep, chain: ChainId, after: number): Promise<void>
   /** Deletes the keys for this peer; what was sealed of `chain` after number `after` is to be sealed again. */
   forgetKeys(peer: PeerIdString, chain: ChainId, after: number): Promise<void>
+  /** What relays keep of `chain` from number `first` to `last` is to be put there once more. */
+  dropReceipts(peer: PeerIdString, chain: ChainId, first: number, last: number): Promise<void>
   /** Takes the messages in and what waited early in `chain` up to the last of them away. */
   putReceived(
     chains: Chains,
@@ -71,10 +90,12 @@ const STATES = ['stored', 'received', 'read'] as const satisfies readonly Progre
 export class DexieDeliveryStore implements DeliveryStore {
   readonly #db: StarlingDatabase
   readonly #journal: Journal
+  readonly #clock: Clock
 
-  constructor(db: StarlingDatabase, journal: Journal) {
+  constructor(db: StarlingDatabase, journal: Journal, clock: Clock) {
     this.#db = db
     this.#journal = journal
+    this.#clock = clock
   }
 
   async chains(peer: PeerIdString): Promise<Chains | null> {
@@ -101,15 +122,68 @@ export class DexieDeliveryStore implements DeliveryStore {
   }
 
   putChains(chains: Chains): Promise<void> {
-    const { peer, mine } = chains
+    return this.#write(() => this.#advance(chains))
+  }
+
+  async wasOpened(mark: string): Promise<boolean> {
+    return (await this.#db.opened.get(mark)) !== undefined
+  }
+
+  async forgetOpened(beforeMs: number): Promise<void> {
+    await this.#db.opened.where('atMs').below(beforeMs).delete()
+  }
+
+  putStep(peer: PeerIdString, step: KeyStep): Promise<void> {
+    return this.#write(() => this.#putStep(peer, step))
+  }
+
+  async waiting(): Promise<PeerIdString[]> {
+    const owed = await this.#db.owed.toArray()
+    const behind = await this.#db.chains
+      .filter(({ mine }) => mine.received < mine.sequence)
+      .toArray()
+    return [...new Set([...owed, ...behind].map(({ peer }) => peer))]
+  }
+
+  owed(peer: PeerIdString): Promise<Owed[]> {
+    return this.#db.owed
+      .where('[peer+type]')
+      .between([peer, Dexie.minKey], [peer, Dexie.maxKey])
+      .toArray()
+  }
+
+  putOwed(owed: Owed, step: KeyStep | null): Promise<void> {
     return this.#write(async () => {
-      const before = (await this.chains(peer))?.mine
-      await this.#db.chains.put(chains)
-      if (before?.chain !== mine.chain) return
-      for (const state of STATES) {
-        if (mine[state] <= before[state]) continue
-        await this.#journal.progressed(peer, mine.chain, state, mine[state])
-      }
+      await this.#putStep(owed.peer, step)
+      await this.#db.owed.put(owed)
+    })
+  }
+
+  async settleOwed(peer: PeerIdString, type: Owed['type']): Promise<void> {
+    await this.#db.owed.delete([peer, type])
+  }
+
+  async place(peer: PeerIdString): Promise<Place | null> {
+    return (await this.#db.places.get(peer))?.place ?? null
+  }
+
+  async putPlace(peer: PeerIdString, place: Place): Promise<void> {
+    await orStorageFull(this.#db.places.put({ peer, place }))
+  }
+
+  putReceipts(outgoing: Outgoing, chains: Chains): Promise<void> {
+    return this.#write(async () => {
+      await this.#db.outbox.put(outgoing)
+      await this.#advance(chains)
+    })
+  }
+
+  dropReceipts(peer: PeerIdString, chain: ChainId, first: number, last: number): Promise<void> {
+    return this.#write(async () => {
+      await this.#db.outbox
+        .where('[peer+chain+sequence]')
+        .between([peer, chain, first], [peer, chain, last], true, true)
+        .modify({ receipts: [] })
     })
   }
 
@@ -144,14 +218,14 @@ export class DexieDeliveryStore implements DeliveryStore {
   putKeys(peer: PeerIdString, step: KeyStep, chain: ChainId, after: number): Promise<void> {
     return this.#write(async () => {
       await this.#putStep(peer, step)
-      await this.#outboxAfter(peer, chain, after).modify({ sealed: null })
+      await this.#outboxAfter(peer, chain, after).modify({ sealed: null, receipts: [] })
     })
   }
 
   forgetKeys(peer: PeerIdString, chain: ChainId, after: number): Promise<void> {
     return this.#write(async () => {
       await this.#db.sessions.delete(peer)
-      await this.#outboxAfter(peer, chain, after).modify({ sealed: null })
+      await this.#outboxAfter(peer, chain, after).modify({ sealed: null, receipts: [] })
     })
   }
 
@@ -203,16 +277,29 @@ export class DexieDeliveryStore implements DeliveryStore {
       .between([peer, chain, after], [peer, chain, Dexie.maxKey], false, false)
   }
 
+  async #advance(chains: Chains): Promise<void> {
+    const { peer, mine } = chains
+    const before = (await this.chains(peer))?.mine
+    await this.#db.chains.put(chains)
+    if (before?.chain !== mine.chain) return
+    for (const state of STATES) {
+      if (mine[state] <= before[state]) continue
+      await this.#journal.progressed(peer, mine.chain, state, mine[state])
+    }
+  }
+
   async #putStep(peer: PeerIdString, step: KeyStep | null): Promise<void> {
     if (step === null) return
-    const { sessions, spent } = step
+    const { sessions, spent, opened } = step
     await this.#db.sessions.put({ peer, sessions })
     if (spent !== null) await spendPrekey(this.#db, spent)
+    if (opened !== null) await this.#db.opened.put({ mark: opened, atMs: this.#clock.now() })
   }
 
   #write<T>(work: () => Promise<T>): Promise<T> {
-    const { chains, outbox, early, sessions, prekeys } = this.#db
-    const tables = [chains, outbox, early, sessions, prekeys, ...this.#journal.tables]
+    const { chains, outbox, early, sessions, prekeys, opened, owed } = this.#db
+    const own = [chains, outbox, early, sessions, prekeys, opened, owed]
+    const tables = [...own, ...this.#journal.tables]
     return orStorageFull(this.#db.transaction('rw', tables, work))
   }
 }

@@ -42,6 +42,16 @@ export function parseTypedAddress(input: string): RelayAddress {
   return parseRelayAddress(text)
 }
 
+/** Where the relay's HTTP is: the origins its WebSocket addresses are at, the likeliest first. */
+export function originsOf({ multiaddrs }: RelayAddress): string[] {
+  return multiaddrs.flatMap((address) => {
+    const host = hostOf(address)
+    if (host === null || transportOf(address) !== 'websocket') return []
+    const encrypted = address.getComponents().some(({ name }) => name === 'tls' || name === 'wss')
+    return [`${encrypted ? 'https' : 'http'}://${host}`]
+  })
+}
+
 /** The address to reach a peer by through a relay. `relay` is the relay's own address, with its peer id. */
 export function circuitAddress(relay: Multiaddr, peer: PeerIdString): Multiaddr {
   return multiaddr(`${relay.toString()}/p2p-circuit/p2p/${peer}`)

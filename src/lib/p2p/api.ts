@@ -144,6 +144,8 @@ export interface RelayCheck {
 export interface NetworkEvents {
   /** Something `state`, `addresses`, `links` or `relays` tell has changed. */
   changed: CustomEvent
+  /** What waits is tried at once. */
+  woken: CustomEvent
 }
 
 /** How this node is connected, for a person to see and to change. */

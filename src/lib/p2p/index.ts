@@ -198,6 +198,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     this.#browser.offline = false
     if (this.#node === null) return
     this.#components.loggers('keeper').debug(`woken: ${reason}`)
+    this.safeDispatchEvent('woken')
     this.#discovery.wake()
     this.#relays.wake()
     await this.#keeper.wake()

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { MAX_CLOCK_JUMP, MAX_PAST_CHAINS, type Chains } from '#lib/delivery/chain.ts'
+import { encodeContent } from '#lib/delivery/content.ts'
 import { Delivery, MAX_EARLY } from '#lib/delivery/delivery.ts'
 import {
   decodeEnvelope,
@@ -17,6 +18,7 @@ import { chainIdOf, type ChainId, type MessageId, type PeerIdString } from '#lib
 import { FakeNetwork, settled, silentLogger, type FakeHost } from '../../fixtures/fake-network.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { MemoryDeliveryStore } from '../../fixtures/memory-delivery-store.ts'
+import { noHello, noMail } from '../../fixtures/no-mail.ts'
 import { plainSealer } from '../../fixtures/plain-sealer.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
 import { signerOf } from '../../fixtures/signers.ts'
@@ -30,7 +32,8 @@ interface Person {
   host: FakeHost
   store: MemoryDeliveryStore
   delivery: Delivery
-  deposits: MessageId[]
+  /** For whom something waits. */
+  posted: PeerIdString[]
 }
 
 let clock: ManualClock
@@ -50,14 +53,14 @@ beforeEach(async () => {
 async function person(peer: PeerIdString, seed: number): Promise<Person> {
   const host = network.host(peer)
   const store = new MemoryDeliveryStore()
-  const deposits: MessageId[] = []
+  const posted: PeerIdString[] = []
   const delivery = new Delivery(
     {
       identity: { peer },
       channels: host.channels,
       store,
       sealer: plainSealer,
-      mailbox: { deposit: (_peer, id) => deposits.push(id) },
+      mail: { ...noMail, post: (waiting) => posted.push(waiting) },
       clock,
       random: seededRandom(seed),
       logger: silentLogger,
@@ -68,10 +71,11 @@ async function person(peer: PeerIdString, seed: number): Promise<Person> {
       check: (payload) => {
         if (new TextDecoder().decode(payload) === BAD) throw new InvalidDataError('bad payload')
       },
+      ...noHello,
     },
   )
   await delivery.start()
-  return { host, store, delivery, deposits }
+  return { host, store, delivery, posted }
 }
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -263,9 +267,9 @@ test('what was on its way from somebody no longer accepted is not taken in', asy
 })
 
 test('a message for a sleeping peer goes to the mailbox, a note to self does not', async () => {
-  const id = await say(anna, 'sleeping?')
+  await say(anna, 'sleeping?')
   await anna.delivery.send(ANNA, bytes('note'), 'note')
-  expect(anna.deposits).toEqual([id])
+  expect(anna.posted).toEqual([BEN])
 })
 
 test('stopping leaves no timer, and no channel', async () => {
@@ -338,7 +342,7 @@ class Puppet {
       ...changes,
     })
     this.#head = messageId(BEN, ANNA, envelope)
-    return envelope
+    return encodeContent({ type: 'message', envelope })
   }
 
   async #listen(): Promise<void> {
@@ -347,7 +351,7 @@ class Puppet {
 }
 
 const message = (sealed: Uint8Array): Frame => {
-  const { chain, sequence } = decodeEnvelope(sealed)
+  const { chain, sequence } = decodeEnvelope(sealed.subarray(1))
   return { type: 'message', chain, sequence, sealed }
 }
 
@@ -379,7 +383,7 @@ test('each hello says where sending goes on: after what they hold, be it less th
   })
   const sent = () =>
     puppet.heard.flatMap((frame) =>
-      frame.type === 'message' ? [decodeEnvelope(frame.sealed).sequence] : [],
+      frame.type === 'message' ? [decodeEnvelope(frame.sealed.subarray(1)).sequence] : [],
     )
   await puppet.say(hello(1))
   expect(sent()).toEqual([2, 3])

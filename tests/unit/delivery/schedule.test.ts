@@ -5,7 +5,7 @@ import { createSecrets, openIdentity } from '#lib/crypto/identity.ts'
 import { Delivery } from '#lib/delivery/delivery.ts'
 import { DexiePrekeyStore, type PrekeyStore } from '#lib/delivery/prekey-store.ts'
 import { RatchetSealer } from '#lib/delivery/ratchet-sealer.ts'
-import { noMailbox, type Sealer } from '#lib/delivery/seams.ts'
+import { type Sealer } from '#lib/delivery/seams.ts'
 import { DexieDeliveryStore, type DeliveryStore } from '#lib/delivery/store.ts'
 import { payloadCodec } from '#lib/features/chat/protocol.ts'
 import { DexieChatStore } from '#lib/features/chat/store.ts'
@@ -17,6 +17,7 @@ import { memoryDatabase } from '../../fixtures/memory-database.ts'
 import { MemoryDeliveryStore } from '../../fixtures/memory-delivery-store.ts'
 import { plainSealer } from '../../fixtures/plain-sealer.ts'
 import { PowerSupply } from '../../fixtures/power-cut.ts'
+import { noHello, noMail } from '../../fixtures/no-mail.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
 
 const identities = await Promise.all(
@@ -85,7 +86,7 @@ const inTheDatabase: DiskKind = {
   make: (me) => {
     const db = memoryDatabase()
     const power = new PowerSupply(db)
-    const store = new DexieDeliveryStore(db, new DexieChatStore(db, me, systemClock))
+    const store = new DexieDeliveryStore(db, new DexieChatStore(db, me, systemClock), systemClock)
     return {
       store,
       power,
@@ -146,12 +147,12 @@ class Device {
         channels: this.host.channels,
         store: this.disk.store,
         sealer: this.disk.sealer(this.host.peer, this.#clock, this.#random),
-        mailbox: noMailbox,
+        mail: noMail,
         clock: this.#clock,
         random: this.#random,
         logger: silentLogger,
       },
-      { protocol: PROTOCOL, accept: () => true, check: () => undefined },
+      { protocol: PROTOCOL, accept: () => true, check: () => undefined, ...noHello },
     )
     await this.#delivery.start()
   }

@@ -3,9 +3,11 @@ import type { StarlingDatabase } from '../../db/schema.ts'
 import { Delivery } from '../../delivery/delivery.ts'
 import { DexiePrekeyStore } from '../../delivery/prekey-store.ts'
 import { RatchetSealer } from '../../delivery/ratchet-sealer.ts'
-import { noMailbox } from '../../delivery/seams.ts'
+import { MailboxMail } from '../../delivery/mailbox/mail.ts'
+import { DexieMailboxRelayStore } from '../../delivery/mailbox/store.ts'
+import type { MailboxTransport } from '../../delivery/mailbox/transport.ts'
 import { DexieDeliveryStore } from '../../delivery/store.ts'
-import type { Channels } from '../../p2p/api.ts'
+import type { Channels, Network, RelayStatus } from '../../p2p/api.ts'
 import type { Clock, Loggers, Random } from '../../protocol/seams.ts'
 import { CHAT_PROTOCOL, payloadCodec } from './protocol.ts'
 import { ChatService, type ContactsOfChat } from './service.ts'
@@ -16,6 +18,10 @@ export interface ChatSliceComponents {
   identity: MessagingIdentity
   channels: Channels
   contacts: ContactsOfChat
+  /** Its relays keep mailboxes, mine among them. */
+  network: Pick<Network, 'relays' | 'addEventListener' | 'removeEventListener'>
+  /** How relays are asked for mailboxes. */
+  mailboxes: MailboxTransport
   clock: Clock
   random: Random
   loggers: Loggers
@@ -23,9 +29,9 @@ export interface ChatSliceComponents {
 
 /** Chat. Needs the identity, so it is made once there is one; started after contacts. */
 export function chat(): (components: ChatSliceComponents) => ChatService {
-  return ({ db, identity, channels, contacts, clock, random, loggers }) => {
+  return ({ db, identity, channels, contacts, network, mailboxes, clock, random, loggers }) => {
     const store = new DexieChatStore(db, identity.peer, clock)
-    const deliveryStore = new DexieDeliveryStore(db, store)
+    const deliveryStore = new DexieDeliveryStore(db, store, clock)
     const sealer = new RatchetSealer({
       identity,
       sessions: deliveryStore,
@@ -40,7 +46,12 @@ export function chat(): (components: ChatSliceComponents) => ChatService {
         channels,
         store: deliveryStore,
         sealer,
-        mailbox: noMailbox,
+        mail: {
+          post: (peer) => {
+            mail.post(peer)
+          },
+          place: (peer) => mail.place(peer),
+        },
         clock,
         random,
         logger: loggers('delivery'),
@@ -49,11 +60,33 @@ export function chat(): (components: ChatSliceComponents) => ChatService {
         protocol: CHAT_PROTOCOL,
         accept: (peer) => service.accepts(peer),
         check: (payload) => void payloadCodec.decode(payload),
+        hello: (peer) => contacts.helloFor(peer),
+        hear: (peer, hello) => contacts.hearMailed(peer, hello),
+      },
+    )
+    const mail: MailboxMail = new MailboxMail(
+      {
+        identity,
+        sealer,
+        transport: mailboxes,
+        store: new DexieMailboxRelayStore(db),
+        marks: deliveryStore,
+        clock,
+        random,
+        logger: loggers('mail'),
+      },
+      {
+        delivery,
+        relays: () => relaysThatAnswer(network.relays()),
+        contacts: () => contacts.peers(),
+        contactable: (peer) => contacts.contactable(peer),
       },
     )
     const service: ChatService = new ChatService({
       me: identity.peer,
       delivery,
+      mail,
+      network,
       contacts,
       store,
       clock,
@@ -61,4 +94,13 @@ export function chat(): (components: ChatSliceComponents) => ChatService {
     })
     return service
   }
+}
+
+/** As they are named in cards; those that hold a place for me first. */
+function relaysThatAnswer(relays: readonly RelayStatus[]): string[] {
+  const states = ['reserved', 'connected']
+  return relays
+    .filter(({ state }) => states.includes(state))
+    .toSorted((a, b) => states.indexOf(a.state) - states.indexOf(b.state))
+    .map(({ address }) => address)
 }

@@ -1,4 +1,7 @@
 import type { Delivery } from '../../delivery/delivery.ts'
+import type { Contactable } from '../../delivery/mailbox/deposits.ts'
+import type { MailboxMail } from '../../delivery/mailbox/mail.ts'
+import type { Network } from '../../p2p/api.ts'
 import { InvalidDataError, LimitExceededError } from '../../protocol/errors.ts'
 import type { MessageId, PeerIdString } from '../../protocol/ids.ts'
 import type { Clock, Logger, Startable } from '../../protocol/seams.ts'
@@ -36,11 +39,21 @@ export const MAX_INTENT_CHARS = 200
 export interface ContactsOfChat extends Pick<ContactsApi, 'watchContacts'> {
   hasMutual(peer: PeerIdString): boolean
   keyCommitmentOf(peer: PeerIdString): Uint8Array | null
+  /** Everybody I have. */
+  peers(): PeerIdString[]
+  /** Where and with which key somebody can be written to who sleeps; null when nothing is said to them. */
+  contactable(peer: PeerIdString): Contactable | null
+  /** What they are told of who has whom; null for nothing. */
+  helloFor(peer: PeerIdString): Uint8Array | null
+  /** They said this while I slept; false when it is to be heard later. @throws StarlingError */
+  hearMailed(peer: PeerIdString, hello: Uint8Array): Promise<boolean>
 }
 
 export interface ChatComponents {
   me: PeerIdString
   delivery: Delivery
+  mail: MailboxMail
+  network: Pick<Network, 'addEventListener' | 'removeEventListener'>
   contacts: ContactsOfChat
   store: ChatStore
   clock: Clock
@@ -73,7 +86,11 @@ export class ChatService implements ChatApi, Startable {
     if (this.#life !== null) return
     this.#life = new AbortController()
     this.#following = this.#followContacts(this.#life.signal)
-    await this.#components.delivery.start()
+    const { delivery, mail, network } = this.#components
+    network.addEventListener('changed', this.#onNetwork)
+    network.addEventListener('woken', this.#onWoken)
+    await delivery.start()
+    await mail.start()
   }
 
   async stop(): Promise<void> {
@@ -82,7 +99,21 @@ export class ChatService implements ChatApi, Startable {
     this.#life = null
     await this.#following
     this.#muteEnds.stop()
-    await this.#components.delivery.stop()
+    const { delivery, mail, network } = this.#components
+    network.removeEventListener('changed', this.#onNetwork)
+    network.removeEventListener('woken', this.#onWoken)
+    await mail.stop()
+    await delivery.stop()
+  }
+
+  /** This peer is to be told who has whom, also while they sleep. */
+  async sayHello(peer: PeerIdString): Promise<void> {
+    await this.#components.delivery.owe(peer, 'hello')
+  }
+
+  /** They have heard it. */
+  async helloHeard(peer: PeerIdString): Promise<void> {
+    await this.#components.delivery.owesNot(peer, 'hello')
   }
 
   /** Whether texts are exchanged with this peer: for delivery's `accept`. */
@@ -221,6 +252,14 @@ export class ChatService implements ChatApi, Startable {
       text,
       sentAtMs,
     }))
+  }
+
+  readonly #onNetwork = (): void => {
+    this.#components.mail.relaysChanged()
+  }
+
+  readonly #onWoken = (): void => {
+    this.#components.mail.wake()
   }
 
   async #update(

@@ -20,7 +20,7 @@ import { HelloChannels } from './hello-channels.ts'
 import { MyCard } from './my-card.ts'
 import { Pace } from './pace.ts'
 import { Presence } from './presence.ts'
-import type { Hello } from './protocol.ts'
+import { helloCodec, type Hello } from './protocol.ts'
 import {
   added,
   dismissedRequest,
@@ -67,6 +67,12 @@ export interface ContactsComponents {
     deleteHistory(peer: PeerIdString): Promise<void>
     forgetKeys(peer: PeerIdString): Promise<void>
   }
+  /** Says hello to those who sleep. */
+  mail: {
+    sayHello(peer: PeerIdString): Promise<void>
+    /** They have heard it. */
+    helloHeard(peer: PeerIdString): Promise<void>
+  }
   store: ContactsStore
   clock: Clock
   logger: Logger
@@ -102,7 +108,9 @@ export class ContactsService implements ContactsApi, Startable {
     this.#hellos = new HelloChannels(components, {
       accept: (peer) => this.#accepts(peer),
       hello: (peer) => this.#helloTo(peer),
-      hear: (peer, hello) => this.#hear(peer, hello),
+      hear: async (peer, hello) => {
+        await this.#hear(peer, hello, 'here')
+      },
     })
   }
 
@@ -139,6 +147,29 @@ export class ContactsService implements ContactsApi, Startable {
   hasMutual(peer: PeerIdString): boolean {
     const row = this.#contacts.get(peer)
     return row !== undefined && stateOf(row) === 'mutual' && !this.#leaving.has(peer)
+  }
+
+  /** Everybody I have. */
+  peers(): PeerIdString[] {
+    return [...this.#contacts.values()].filter(isWanted).map(({ peer }) => peer)
+  }
+
+  /** Where and with which key a contact can be written to who sleeps; null when nothing is said to them. */
+  contactable(peer: PeerIdString): Pick<ContactRow, 'relays' | 'keyCommitment'> | null {
+    const row = this.#contacts.get(peer) ?? null
+    // Nothing is said to a key that is not accepted yet.
+    return row !== null && isWanted(row) && row.offeredCommitment === null ? row : null
+  }
+
+  /** What a contact is told of who has whom; null for everybody else. */
+  helloFor(peer: PeerIdString): Uint8Array | null {
+    const hello = this.#helloTo(peer)
+    return hello === null ? null : helloCodec.encode(hello)
+  }
+
+  /** They said hello through a mailbox. @returns false when it is to be heard later @throws StarlingError */
+  hearMailed(peer: PeerIdString, hello: Uint8Array): Promise<boolean> {
+    return this.#hear(peer, helloCodec.decode(hello), 'mailbox')
   }
 
   watchContacts(options?: AbortOptions): AsyncIterable<Contact[]> {
@@ -234,7 +265,7 @@ export class ContactsService implements ContactsApi, Startable {
       contact: withCode(this.#added(code.peer, relation), code),
       request: null,
     }))
-    await this.#hellos.say(code.peer)
+    await this.#sayHello(code.peer)
     return code.peer
   }
 
@@ -244,7 +275,7 @@ export class ContactsService implements ContactsApi, Startable {
       if (relation.request === null) throw new UnknownContactError('no request of this peer')
       return { contact: this.#added(peer, relation), request: null }
     })
-    await this.#hellos.say(peer)
+    await this.#sayHello(peer)
   }
 
   async decline(peer: PeerIdString, options?: AbortOptions): Promise<void> {
@@ -427,22 +458,37 @@ export class ContactsService implements ContactsApi, Startable {
     return { type: 'hello', card, sinceMs: row.addedAtMs, mutual: row.heard }
   }
 
-  async #hear(peer: PeerIdString, hello: Hello): Promise<void> {
-    const { clock, logger } = this.#components
+  /** On the channel where there is one; it waits in their mailbox where there is none. */
+  async #sayHello(peer: PeerIdString): Promise<void> {
+    await this.#hellos.say(peer)
+    if (!this.#presence.isHere(peer)) await this.#components.mail.sayHello(peer)
+  }
+
+  /** @returns false when it is to be heard later */
+  async #hear(peer: PeerIdString, hello: Hello, from: 'here' | 'mailbox'): Promise<boolean> {
+    const { clock, logger, mail } = this.#components
     const card = await openCard(hello.card, clock.now())
     if (card.peer !== peer) throw new InvalidDataError('a card of somebody else')
+    let later = false
     const known = await this.#change(peer, ({ contact, request }) => {
       if (contact?.blocked === true) return null
       if (contact !== null && namesAnotherKey(contact, card)) {
         logger.warn(`${peer} says hello with another key than before`)
       }
-      this.#presence.saidHello(peer)
+      if (from === 'here') this.#presence.saidHello(peer)
       if (contact !== null) return { contact: heard(contact, card, hello.sinceMs), request: null }
       // Asking again and again for the same counts as one.
-      if (!isRepeated(request, hello.sinceMs) && !this.#newRequests.take()) return null
+      later = !isRepeated(request, hello.sinceMs) && !this.#newRequests.take()
+      if (later) return null
       return { contact: null, request: requested(card, hello.sinceMs, request, clock.now()) }
     })
-    if (known !== null && known.contact !== null && !hello.mutual) await this.#hellos.say(peer)
+    if (known === null || known.contact === null) return !later
+    const answered = hello.mutual ? mail.helloHeard(peer) : this.#sayHello(peer)
+    // Not waited for: what comes from a mailbox is heard while its sender's turn is on, and the answer waits for it.
+    answered.catch((error: unknown) => {
+      logger.warn(`no answer to the hello of ${peer}: ${String(error)}`)
+    })
+    return true
   }
 
   /** A contact came, moved to another path, or left. */

@@ -49,7 +49,7 @@ test('what a conversation tells about its messages never disagrees with them', a
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
       const db = memoryDatabase()
       const chat = new DexieChatStore(db, ME, new ManualClock())
-      const store = new DexieDeliveryStore(db, chat)
+      const store = new DexieDeliveryStore(db, chat, new ManualClock())
       const random = seededRandom(1)
       let writes = Infinity
       const fail = (): void => {

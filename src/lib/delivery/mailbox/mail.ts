@@ -1,0 +1,121 @@
+import type { MessagingIdentity } from '../../crypto/api.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
+import type { Clock, Logger, Random, Startable } from '../../protocol/seams.ts'
+import type { Delivery, ItemTaken } from '../delivery.ts'
+import type { Place } from '../place.ts'
+import type { Mail, Sealer } from '../seams.ts'
+import { Deposits, type Contactable } from './deposits.ts'
+import { OwnMailboxes } from './own-mailboxes.ts'
+import type { MailboxRelay, MailboxRelayStore } from './store.ts'
+import type { MailboxTransport } from './transport.ts'
+
+/** A peer whose items do not open is told so this often, ms: each time a session is begun. */
+const LOST_PAUSE_MS = 60 * 60 * 1000
+
+/** Marks of opened items are kept for twice as long as items are, ms. */
+const MARKS_LIFE_MS = 60 * 24 * 60 * 60 * 1000
+
+export interface MailboxMailComponents {
+  identity: MessagingIdentity
+  sealer: Pick<Sealer, 'publish'>
+  transport: MailboxTransport
+  store: MailboxRelayStore
+  marks: {
+    wasOpened(mark: string): Promise<boolean>
+    forgetOpened(beforeMs: number): Promise<void>
+  }
+  clock: Clock
+  random: Random
+  logger: Logger
+}
+
+export interface MailboxMailInit {
+  delivery: Delivery
+  /** See `OwnMailboxesComponents`. */
+  relays(): string[]
+  contacts(): PeerIdString[]
+  contactable(peer: PeerIdString): Contactable | null
+}
+
+/** Writes to people who sleep, and reads what they wrote while I did: through the mailboxes of relays. */
+export class MailboxMail implements Mail, Startable {
+  readonly #components: MailboxMailComponents
+  readonly #init: MailboxMailInit
+  readonly #own: OwnMailboxes
+  readonly #deposits: Deposits
+  readonly #toldLostAtMs = new Map<PeerIdString, number>()
+
+  constructor(components: MailboxMailComponents, init: MailboxMailInit) {
+    this.#components = components
+    this.#init = init
+    this.#own = new OwnMailboxes(
+      { ...components, relays: () => init.relays() },
+      {
+        contacts: () => init.contacts(),
+        wasOpened: (mark) => components.marks.wasOpened(mark),
+        take: (item, from) => this.#take(item, from),
+        onMoved: () => {
+          init.delivery.tellPlace()
+        },
+      },
+    )
+    this.#deposits = new Deposits(components, {
+      delivery: init.delivery,
+      contactable: (peer) => init.contactable(peer),
+    })
+  }
+
+  async start(): Promise<void> {
+    const { clock, marks } = this.#components
+    await marks.forgetOpened(clock.now() - MARKS_LIFE_MS)
+    await this.#own.start()
+    await this.#deposits.start()
+  }
+
+  async stop(): Promise<void> {
+    await this.#deposits.stop()
+    await this.#own.stop()
+  }
+
+  post(peer: PeerIdString): void {
+    this.#deposits.post(peer)
+  }
+
+  place(peer: PeerIdString): Promise<Place> {
+    return this.#own.place(peer)
+  }
+
+  /** The relays that keep my mailboxes, and did. */
+  relays(): MailboxRelay[] {
+    return this.#own.relays()
+  }
+
+  /** My relays have changed. */
+  relaysChanged(): void {
+    this.#own.relaysChanged()
+  }
+
+  /** Everything is tried at once. */
+  wake(): void {
+    this.#own.wake()
+    this.#deposits.wake()
+  }
+
+  async #take(item: Uint8Array, from: PeerIdString | null): Promise<ItemTaken> {
+    const { delivery } = this.#init
+    const sender = from ?? (await delivery.senderOf(item))
+    // Nobody's: there is no key that would open it.
+    if (sender === null) return 'unopened'
+    const taken = await delivery.receiveItem(sender, item)
+    if (taken === 'unopened' && from !== null) await this.#tellLost(from)
+    return taken
+  }
+
+  async #tellLost(peer: PeerIdString): Promise<void> {
+    const nowMs = this.#components.clock.now()
+    const toldAtMs = this.#toldLostAtMs.get(peer) ?? -Infinity
+    if (Math.abs(nowMs - toldAtMs) < LOST_PAUSE_MS) return
+    this.#toldLostAtMs.set(peer, nowMs)
+    await this.#init.delivery.owe(peer, 'status', true)
+  }
+}

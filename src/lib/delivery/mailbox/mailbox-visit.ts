@@ -1,0 +1,228 @@
+import type { MessagingIdentity } from '../../crypto/api.ts'
+import { endOfEpoch, epochOf, sealForCard } from '../../crypto/mailbox-keys.ts'
+import { SIZE_CLASSES } from '../../crypto/padding.ts'
+import { RATCHET_OVERHEAD_BYTES } from '../../crypto/ratchet/ratchet.ts'
+import { toBase64url } from '../../protocol/base64url.ts'
+import { StarlingError, StorageFullError } from '../../protocol/errors.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
+import { ITEM_LIFE_MS, passes, type MailboxPage } from '../../protocol/mailbox.ts'
+import type { Clock, Logger, Random } from '../../protocol/seams.ts'
+import type { Signer } from '../../protocol/signed.ts'
+import { markOf, type Sealer } from '../seams.ts'
+import type { ItemTaken } from '../delivery.ts'
+import { LyingRelayError } from './errors.ts'
+import type { RelayMailboxes } from './relay-mailboxes.ts'
+import type { MailboxRelay } from './store.ts'
+
+/** One-time prekeys left at a relay when more are published, and how many. */
+export const FEW_PREKEYS = 5
+export const PUBLISHED_PREKEYS = 20
+
+/** Prekeys are published anew after this, ms: signed ones rotate. */
+const PUBLISH_AGAIN_MS = 7 * 24 * 60 * 60 * 1000
+
+/** And not sooner than this, ms, however fast they are taken: the bundle alone is enough to write. */
+const PUBLISH_PAUSE_MS = 6 * 60 * 60 * 1000
+
+/** Visits with one canary put down: one of so many. */
+const VISITS_PER_CANARY = 10
+
+/** Removals of one relay that are remembered, so that what comes back is noticed. */
+const MAX_REMEMBERED_REMOVALS = 1_000
+
+export interface VisitComponents {
+  identity: MessagingIdentity
+  sealer: Pick<Sealer, 'publish'>
+  clock: Clock
+  random: Random
+  logger: Logger
+}
+
+export interface VisitInit {
+  mailboxes: RelayMailboxes
+  /** Who of those I know is called so on their passes of this epoch. */
+  senders(epoch: number): Promise<ReadonlyMap<string, PeerIdString>>
+  wasOpened(mark: string): Promise<boolean>
+  /** @param from whose pass it was put with; null when it was put with work */
+  take(item: Uint8Array, from: PeerIdString | null): Promise<ItemTaken>
+}
+
+/** What a visit has seen. */
+export interface Visited {
+  relay: MailboxRelay
+  /** Something came. */
+  taken: number
+}
+
+/**
+ * Visits my mailboxes at one relay: takes what is there, removes what is durable here, keeps prekeys there, and sees
+ * whether the relay does what it promised. A **canary** is an item of my own that looks like any other: a relay that
+ * gave a receipt for it and does not list it at the next visit has lost it. What was removed must not come back.
+ */
+export class MailboxVisits {
+  readonly #components: VisitComponents
+  readonly #init: VisitInit
+  /** Items that stay for now, by mark. */
+  readonly #left = new Set<string>()
+  readonly #removed = new Set<string>()
+
+  constructor(components: VisitComponents, init: VisitInit) {
+    this.#components = components
+    this.#init = init
+  }
+
+  /** What was left is looked at again at the next visit. */
+  lookAgain(): void {
+    this.#left.clear()
+  }
+
+  /**
+   * @param everywhere the mailboxes of all epochs in which something may still lie, not of this one alone
+   * @throws NoAnswerError, RefusedError, LyingRelayError, StorageFullError
+   */
+  async visit(relay: MailboxRelay, everywhere: boolean, signal: AbortSignal): Promise<Visited> {
+    const { identity } = this.#components
+    const nowMs = await this.#init.mailboxes.now(signal)
+    const epoch = epochOf(nowMs)
+    const oldest = everywhere ? epochOf(endOfEpoch(epoch) - 1 - ITEM_LIFE_MS) - 1 : epoch
+    let taken = 0
+    let after = relay
+    for (let each = epoch; each >= oldest; each--) {
+      const canary = relay.canary?.epoch === each ? relay.canary : null
+      const { seen, count } = await this.#empty(identity.contactsMailbox(each), each, signal)
+      taken += count
+      if (canary === null) continue
+      const expired = nowMs >= canary.atMs + ITEM_LIFE_MS
+      if (!expired && !seen.has(canary.mark))
+        throw new LyingRelayError('an item it gave a receipt for is gone')
+      after = { ...after, canary: null }
+    }
+    for (let each = epoch; each >= oldest; each--) {
+      const owner = identity.introductionMailbox(each)
+      const { count, oneTimeLeft } = await this.#empty(owner, each, signal)
+      taken += count
+      if (each === epoch) after = await this.#publish(after, epoch, owner, oneTimeLeft, signal)
+    }
+    if (after.canary === null && this.#components.random.fraction() * VISITS_PER_CANARY < 1) {
+      after = await this.#putCanary(after, epoch, signal)
+    }
+    return { relay: after, taken }
+  }
+
+  /** Takes all there is in one mailbox. */
+  async #empty(
+    owner: Signer,
+    epoch: number,
+    signal: AbortSignal,
+  ): Promise<{ seen: Set<string>; count: number; oneTimeLeft: number | null }> {
+    const { mailboxes } = this.#init
+    const seen = new Set<string>()
+    let count = 0
+    let at = 0
+    for (;;) {
+      const page = await mailboxes.list(owner, at, signal)
+      const last = page.entries.at(-1)
+      if (last === undefined) return { seen, count, oneTimeLeft: page.oneTimeLeft }
+      for (const { id } of page.entries) seen.add(toBase64url(id))
+      count += await this.#takePage(owner, epoch, page.entries, signal)
+      at = last.number
+    }
+  }
+
+  async #takePage(
+    owner: Signer,
+    epoch: number,
+    entries: MailboxPage['entries'],
+    signal: AbortSignal,
+  ): Promise<number> {
+    const { mailboxes } = this.#init
+    const senders = await this.#init.senders(epoch)
+    const gone: number[] = []
+    let wanted: MailboxPage['entries'] = []
+    for (const entry of entries) {
+      const mark = toBase64url(entry.id)
+      if (this.#removed.has(placeOf(owner, entry.number))) {
+        throw new LyingRelayError('an item that was removed is back')
+      }
+      if (this.#left.has(mark)) continue
+      if (this.#isCanary(senders, entry.sender)) gone.push(entry.number)
+      else wanted.push(entry)
+    }
+    let count = 0
+    while (wanted.length > 0) {
+      const items = await mailboxes.fetch(owner, wanted, signal)
+      if (items.size === 0) break
+      for (const { number, sender } of wanted) {
+        const item = items.get(number)
+        if (item === undefined) continue
+        const from = sender === null ? null : (senders.get(toBase64url(sender)) ?? null)
+        const outcome = await this.#take(item, from)
+        if (outcome === 'later') this.#left.add(markOf(item))
+        else gone.push(number)
+        if (outcome === 'taken') count += 1
+      }
+      wanted = wanted.filter(({ number }) => !items.has(number))
+    }
+    await mailboxes.remove(owner, gone, signal)
+    if (this.#removed.size > MAX_REMEMBERED_REMOVALS) this.#removed.clear()
+    for (const number of gone) this.#removed.add(placeOf(owner, number))
+    return count
+  }
+
+  async #take(item: Uint8Array, from: PeerIdString | null): Promise<ItemTaken> {
+    try {
+      return await this.#init.take(item, from)
+    } catch (error) {
+      // No room is for later; what is malformed stays so.
+      if (error instanceof StorageFullError || !(error instanceof StarlingError)) throw error
+      this.#components.logger.warn(`an item that is not acceptable: ${error.message}`)
+      return 'refused'
+    }
+  }
+
+  async #publish(
+    relay: MailboxRelay,
+    epoch: number,
+    owner: Signer,
+    oneTimeLeft: number | null,
+    signal: AbortSignal,
+  ): Promise<MailboxRelay> {
+    const { clock, identity, random, sealer } = this.#components
+    const { published } = relay
+    const nowMs = clock.now()
+    const ageMs = published?.epoch === epoch ? Math.abs(nowMs - published.atMs) : Infinity
+    const few = oneTimeLeft === null || oneTimeLeft < FEW_PREKEYS
+    if (ageMs < (few ? PUBLISH_PAUSE_MS : PUBLISH_AGAIN_MS)) return relay
+    const { bundle, oneTime } = await sealer.publish(PUBLISHED_PREKEYS)
+    const sealed = {
+      bundle: sealForCard(identity, epoch, bundle, random),
+      oneTime: oneTime.map((each) => sealForCard(identity, epoch, each, random)),
+    }
+    await this.#init.mailboxes.publish(owner, sealed, signal)
+    return { ...relay, published: { epoch, atMs: nowMs } }
+  }
+
+  async #putCanary(relay: MailboxRelay, epoch: number, signal: AbortSignal): Promise<MailboxRelay> {
+    const { identity, random } = this.#components
+    const owner = identity.contactsMailbox(epoch)
+    const pass = await passes.seal(
+      [
+        owner.publicKey,
+        identity.senderName(epoch, identity.peer),
+        Math.floor(endOfEpoch(epoch) / 1000),
+      ],
+      owner,
+    )
+    const item = random.bytes(1 + RATCHET_OVERHEAD_BYTES + SIZE_CLASSES[0])
+    const { storedAtMs } = await this.#init.mailboxes.put(owner.publicKey, pass, item, signal)
+    return { ...relay, canary: { mark: markOf(item), epoch, atMs: storedAtMs } }
+  }
+
+  #isCanary(senders: ReadonlyMap<string, PeerIdString>, sender: Uint8Array | null): boolean {
+    return sender !== null && senders.get(toBase64url(sender)) === this.#components.identity.peer
+  }
+}
+
+function placeOf(owner: Signer, number: number): string {
+  return `${toBase64url(owner.publicKey)} ${number}`
+}

@@ -1,0 +1,299 @@
+import { operatorOf } from '../../p2p/relay-book/ranking.ts'
+import { originsOf, parseRelayAddress } from '../../p2p/addresses.ts'
+import { Backoff } from '../../p2p/backoff.ts'
+import { endOfEpoch, epochOf } from '../../crypto/mailbox-keys.ts'
+import { toBase64url } from '../../protocol/base64url.ts'
+import { StarlingError } from '../../protocol/errors.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
+import { ITEM_LIFE_MS, passes } from '../../protocol/mailbox.ts'
+import type { ItemTaken } from '../delivery.ts'
+import { PLACE_PASSES, PLACE_RELAYS, type Place } from '../place.ts'
+import { LyingRelayError } from './errors.ts'
+import { MailboxVisits, type VisitComponents } from './mailbox-visit.ts'
+import { RelayMailboxes } from './relay-mailboxes.ts'
+import type { MailboxRelay, MailboxRelayStore } from './store.ts'
+import type { MailboxTransport } from './transport.ts'
+
+/** Between two visits at a relay, ms: a time in between by chance, so that visits of one person at two relays differ. */
+export const VISIT_AFTER_MS = { least: 60_000, most: 180_000 }
+
+/** Mailboxes of earlier epochs are visited this often, ms. */
+const EVERYWHERE_AFTER_MS = 60 * 60 * 1000
+
+/** A relay that nobody is told of any more is visited until what was put there last has expired, ms. */
+const RETIREMENT_MS = 2 * ITEM_LIFE_MS
+
+/** A relay that does not answer for this long is replaced, ms. */
+const UNREACHABLE_MS = 3 * 24 * 60 * 60 * 1000
+
+/** How long a relay that was caught is not used, ms. */
+const DISGRACE_MS = 90 * 24 * 60 * 60 * 1000
+
+const RETRY = { firstMs: 1_000, maxMs: 5 * 60_000 }
+
+export interface OwnMailboxesComponents extends VisitComponents {
+  transport: MailboxTransport
+  store: MailboxRelayStore
+  /** Relays of mine that answer, as they are named in cards; the best first. */
+  relays(): string[]
+}
+
+export interface OwnMailboxesInit {
+  /** Everybody who may have a pass. */
+  contacts(): PeerIdString[]
+  wasOpened(mark: string): Promise<boolean>
+  take(item: Uint8Array, from: PeerIdString | null): Promise<ItemTaken>
+  /** Where I can be written to has changed. */
+  onMoved(): void
+}
+
+interface Visitor {
+  relay: MailboxRelay
+  visits: MailboxVisits
+  mailboxes: RelayMailboxes
+  backoff: Backoff
+  cancel: (() => void) | null
+  busy: boolean
+  /** Wanted once more while it is under way. */
+  again: boolean
+  lastEverywhereAtMs: number
+  reachedAtMs: number
+}
+
+/**
+ * My mailboxes: which relays keep them, and the visits there. Guarantees: up to three relays of different stores, and
+ * of different operators where there are any; one that loses, changes or brings back items, or does not answer for
+ * days, is replaced, and still visited until nothing of use can lie there.
+ */
+export class OwnMailboxes {
+  readonly #components: OwnMailboxesComponents
+  readonly #init: OwnMailboxesInit
+  readonly #visitors = new Map<string, Visitor>()
+  #life: AbortController | null = null
+  #working = new Set<Promise<void>>()
+  #looking = false
+
+  constructor(components: OwnMailboxesComponents, init: OwnMailboxesInit) {
+    this.#components = components
+    this.#init = init
+  }
+
+  async start(): Promise<void> {
+    if (this.#life !== null) return
+    this.#life = new AbortController()
+    for (const relay of await this.#components.store.all()) this.#remember(relay)
+    for (const visitor of this.#visitors.values()) this.#plan(visitor, 0)
+    this.relaysChanged()
+  }
+
+  async stop(): Promise<void> {
+    this.#life?.abort()
+    this.#life = null
+    for (const { cancel } of this.#visitors.values()) cancel?.()
+    await Promise.all(this.#working)
+    this.#visitors.clear()
+  }
+
+  /** What each relay that keeps my mailboxes has to say for itself. */
+  relays(): MailboxRelay[] {
+    return [...this.#visitors.values()].map(({ relay }) => relay)
+  }
+
+  /** Where this contact can write to me: passes for this epoch and those to come. */
+  async place(contact: PeerIdString): Promise<Place> {
+    const { clock, identity } = this.#components
+    const active = this.#active()
+    // Relays' clocks decide over passes; where they differ from mine, the first or last of these is of no use.
+    const first = epochOf(clock.now())
+    const epochs = Array.from({ length: PLACE_PASSES }, (_, ahead) => first + ahead)
+    return {
+      relays: active.map(({ relay: { key, address } }) => ({ key, address })),
+      passes: await Promise.all(
+        epochs.map((epoch) => {
+          const owner = identity.contactsMailbox(epoch)
+          const expiry = Math.floor(endOfEpoch(epoch) / 1000)
+          const name = identity.senderName(epoch, contact)
+          return passes.seal([owner.publicKey, name, expiry], owner)
+        }),
+      ),
+    }
+  }
+
+  /** Visits all at once: the network, the device or the person is back, or a push came. */
+  wake(): void {
+    for (const visitor of this.#visitors.values()) {
+      visitor.backoff.reset()
+      visitor.visits.lookAgain()
+      this.#plan(visitor, 0)
+    }
+    this.relaysChanged()
+  }
+
+  /** `relays` may give others now. */
+  relaysChanged(): void {
+    if (this.#life === null || this.#looking) return
+    this.#looking = true
+    this.#work(async (signal) => {
+      try {
+        await this.#settle(signal)
+      } finally {
+        this.#looking = false
+      }
+    })
+  }
+
+  /** Looks for relays until there are as many as wanted. */
+  async #settle(signal: AbortSignal): Promise<void> {
+    const { clock, logger, store, transport } = this.#components
+    for (const address of this.#components.relays()) {
+      const active = this.#active()
+      if (active.length >= PLACE_RELAYS) return
+      const known = this.#visitors.get(address)
+      if (known !== undefined && !this.#mayReturn(known.relay)) continue
+      const operators = active.map((each) => operatorOf(parseRelayAddress(each.relay.address).host))
+      const others = this.#components.relays().length > PLACE_RELAYS
+      const operator = operatorOf(parseRelayAddress(address).host)
+      if (others && operators.includes(operator)) continue
+      const origins = originsOf(parseRelayAddress(address))
+      if (origins.length === 0) continue
+      try {
+        const mailboxes = new RelayMailboxes({ transport, clock }, { origins, key: null })
+        const info = await mailboxes.info(signal)
+        const storeId = toBase64url(info.store)
+        if (active.some(({ relay }) => relay.store === storeId)) continue
+        const relay: MailboxRelay = {
+          address,
+          key: info.relay,
+          store: storeId,
+          sinceMs: clock.now(),
+          retiredAtMs: null,
+          caught: false,
+          published: null,
+          canary: null,
+        }
+        await store.put(relay)
+        this.#plan(this.#remember(relay), 0)
+        logger.info(`mailboxes at ${address}`)
+        this.#init.onMoved()
+      } catch (error) {
+        signal.throwIfAborted()
+        logger.debug(`no mailboxes at ${address}: ${String(error)}`)
+      }
+    }
+  }
+
+  #active(): Visitor[] {
+    return [...this.#visitors.values()]
+      .filter(({ relay }) => relay.retiredAtMs === null)
+      .slice(0, PLACE_RELAYS)
+  }
+
+  #mayReturn({ retiredAtMs, caught }: MailboxRelay): boolean {
+    if (retiredAtMs === null) return false
+    return !caught || this.#components.clock.now() > retiredAtMs + DISGRACE_MS
+  }
+
+  #remember(relay: MailboxRelay): Visitor {
+    const { clock, random, transport } = this.#components
+    const origins = originsOf(parseRelayAddress(relay.address))
+    const mailboxes = new RelayMailboxes({ transport, clock }, { origins, key: relay.key })
+    const visits = new MailboxVisits(this.#components, {
+      mailboxes,
+      senders: (epoch) => Promise.resolve(this.#senders(epoch)),
+      wasOpened: (mark) => this.#init.wasOpened(mark),
+      take: (item, from) => this.#init.take(item, from),
+    })
+    const visitor: Visitor = {
+      relay,
+      visits,
+      mailboxes,
+      backoff: new Backoff(random, RETRY),
+      cancel: null,
+      busy: false,
+      again: false,
+      lastEverywhereAtMs: -Infinity,
+      reachedAtMs: clock.now(),
+    }
+    this.#visitors.set(relay.address, visitor)
+    return visitor
+  }
+
+  #senders(epoch: number): ReadonlyMap<string, PeerIdString> {
+    const { identity } = this.#components
+    const all = [identity.peer, ...this.#init.contacts()]
+    return new Map(all.map((peer) => [toBase64url(identity.senderName(epoch, peer)), peer]))
+  }
+
+  #plan(visitor: Visitor, afterMs: number): void {
+    if (this.#life === null) return
+    if (visitor.busy) {
+      visitor.again = true
+      return
+    }
+    visitor.cancel?.()
+    visitor.cancel = this.#components.clock.after(afterMs, () => {
+      visitor.cancel = null
+      this.#work((signal) => this.#visit(visitor, signal))
+    })
+  }
+
+  async #visit(visitor: Visitor, signal: AbortSignal): Promise<void> {
+    const { clock, logger, random, store } = this.#components
+    const nowMs = clock.now()
+    const everywhere = Math.abs(nowMs - visitor.lastEverywhereAtMs) >= EVERYWHERE_AFTER_MS
+    visitor.busy = true
+    let nextMs: number
+    try {
+      const { relay } = await visitor.visits.visit(visitor.relay, everywhere, signal)
+      if (relay !== visitor.relay) await store.put(relay)
+      visitor.relay = relay
+      visitor.reachedAtMs = nowMs
+      if (everywhere) visitor.lastEverywhereAtMs = nowMs
+      visitor.backoff.reset()
+      const { least, most } = VISIT_AFTER_MS
+      nextMs = least + random.fraction() * (most - least)
+    } catch (error) {
+      if (signal.aborted) return
+      logger.info(`no visit at ${visitor.relay.address}: ${String(error)}`)
+      const caught = error instanceof LyingRelayError
+      if (caught || nowMs > visitor.reachedAtMs + UNREACHABLE_MS) {
+        await this.#retire(visitor, caught)
+      }
+      if (!(error instanceof StarlingError)) throw error
+      nextMs = visitor.backoff.next()
+    } finally {
+      visitor.busy = false
+    }
+    const { retiredAtMs } = visitor.relay
+    if (retiredAtMs !== null && nowMs > retiredAtMs + RETIREMENT_MS && !visitor.relay.caught) {
+      this.#visitors.delete(visitor.relay.address)
+      await store.delete(visitor.relay.address)
+      return
+    }
+    this.#plan(visitor, visitor.again ? 0 : nextMs)
+    visitor.again = false
+  }
+
+  async #retire(visitor: Visitor, caught: boolean): Promise<void> {
+    if (visitor.relay.retiredAtMs !== null) return
+    const { clock, logger, store } = this.#components
+    visitor.relay = { ...visitor.relay, retiredAtMs: clock.now(), caught }
+    logger.warn(`${visitor.relay.address} keeps no mailboxes of mine any more`)
+    await store.put(visitor.relay)
+    this.#init.onMoved()
+    this.relaysChanged()
+  }
+
+  /** Nothing of it is left once the mailboxes have stopped. */
+  #work(work: (signal: AbortSignal) => Promise<void>): void {
+    const { signal } = this.#life!
+    const working = work(signal)
+      .catch((error: unknown) => {
+        if (!signal.aborted) this.#components.logger.error('mailboxes', error)
+      })
+      .finally(() => {
+        this.#working.delete(working)
+      })
+    this.#working.add(working)
+  }
+}

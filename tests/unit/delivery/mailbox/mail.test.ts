@@ -1,0 +1,148 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { DeliveryState } from '#lib/features/chat/api.ts'
+import { epochOf } from '#lib/crypto/mailbox-keys.ts'
+import { FakeNetwork, settled } from '../../../fixtures/fake-network.ts'
+import { ManualClock } from '../../../fixtures/manual-clock.ts'
+import { MemoryRelay } from '../../../fixtures/memory-relays.ts'
+import { befriend, person, reopened, type Person } from '../../../fixtures/person.ts'
+import { until } from '../../../fixtures/until.ts'
+
+let clock: ManualClock
+let network: FakeNetwork
+let relays: MemoryRelay[]
+let anna: Person
+let ben: Person
+
+beforeEach(async () => {
+  clock = new ManualClock()
+  network = new FakeNetwork()
+  relays = await Promise.all([1, 2, 3].map((number) => MemoryRelay.of(number, clock)))
+  anna = await person(network, clock, 'Anna', relays)
+  ben = await person(network, clock, 'Ben', relays)
+})
+
+afterEach(async () => {
+  await anna.stop()
+  await ben.stop()
+})
+
+const sleep = async (who: Person): Promise<void> => {
+  await who.stop()
+  network.disconnect(anna.host, ben.host)
+}
+const awake = (who: Person): Promise<Person> => reopened(network, clock, who.db, relays)
+
+/** Lets time pass until this holds. */
+async function comes(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
+  for (let seconds = 0; seconds < 600; seconds++) {
+    if (await holds()) return
+    clock.advance(1_000)
+    await settled(20)
+  }
+  throw new Error(`never: ${what}`)
+}
+
+const stateAt = async (who: Person, other: Person, text: string): Promise<DeliveryState | null> => {
+  const window = { around: 'end' as const, before: 50, after: 0 }
+  const { items } = await until(who.chat.watchTimeline(other.peer, window))
+  const message = items.find((each) => each.type === 'message' && each.text === text)
+  return message?.type === 'message' ? message.state : null
+}
+const textsAt = async (who: Person, other: Person): Promise<string[]> => {
+  const window = { around: 'end' as const, before: 50, after: 0 }
+  const { items } = await until(who.chat.watchTimeline(other.peer, window))
+  return items.flatMap((each) => (each.type === 'message' ? [each.text] : []))
+}
+const bundles = async (who: Person): Promise<boolean> => {
+  const { publicKey } = (await who.profile.identity())!.introductionMailbox(epochOf(clock.now()))
+  const left = await Promise.all(
+    relays.map(({ store }) => store.oneTimeLeft(publicKey, clock.now())),
+  )
+  return left.every((count) => count !== null)
+}
+const receiptsOf = async (who: Person): Promise<string[]> =>
+  (await who.db.outbox.toArray()).flatMap(({ receipts }) => receipts.map(({ relay }) => relay))
+const requestsOf = async (who: Person) => {
+  await comes('a request', async () => (await who.db.requests.count()) > 0)
+  return until(who.contacts.watchRequests())
+}
+const itemsAt = async (relay: MemoryRelay): Promise<number> => (await relay.store.usage()).items
+
+const published = (): Promise<void> => comes('prekeys', () => bundles(ben))
+
+/** Nothing is owed to anybody any more. */
+const told = (who: Person): Promise<void> =>
+  comes('told', async () => (await who.db.owed.count()) === 0)
+
+test('written to somebody asleep, read when the writer sleeps; both learn that it came', async () => {
+  await befriend(network, anna, ben)
+  await published()
+  await sleep(ben)
+  await anna.chat.send(ben.peer, 'good morning', 'one')
+  await comes('stored', async () => (await stateAt(anna, ben, 'good morning')) === 'stored')
+  await anna.stop()
+
+  ben = await awake(ben)
+  await comes('arrives', async () => (await textsAt(ben, anna)).includes('good morning'))
+  await told(ben)
+  await ben.stop()
+
+  anna = await awake(anna)
+  await comes('delivered', async () => (await stateAt(anna, ben, 'good morning')) === 'delivered')
+})
+
+test('a request reaches somebody asleep, and its answer the one who asked', async () => {
+  await comes('prekeys of both', async () => (await bundles(anna)) && (await bundles(ben)))
+  const code = await ben.code()
+  await ben.stop()
+  await anna.contacts.add(code)
+  await told(anna)
+  await anna.stop()
+
+  ben = await awake(ben)
+  const [request] = await requestsOf(ben)
+  expect(request).toMatchObject({ peer: anna.peer, name: 'Anna' })
+  await ben.contacts.accept(anna.peer)
+  await ben.chat.send(anna.peer, 'so it is you', 'one')
+  await comes('stored', async () => (await stateAt(ben, anna, 'so it is you')) === 'stored')
+  await told(ben)
+  await ben.stop()
+
+  anna = await awake(anna)
+  await comes('the answer', async () => (await textsAt(anna, ben)).includes('so it is you'))
+})
+
+test('what came over the channel is not taken again from a mailbox', async () => {
+  await befriend(network, anna, ben)
+  await published()
+  network.disconnect(anna.host, ben.host)
+  await anna.chat.send(ben.peer, 'twice', 'one')
+  await comes('stored', async () => (await stateAt(anna, ben, 'twice')) === 'stored')
+  network.connect(anna.host, ben.host)
+  await comes('delivered', async () => (await stateAt(anna, ben, 'twice')) === 'delivered')
+  await comes('emptied', async () => (await Promise.all(relays.map(itemsAt))).every((n) => n <= 1))
+  expect(await textsAt(ben, anna)).toEqual(['twice'])
+})
+
+test('with one relay of three gone it is stored at two, and at the third when that is back', async () => {
+  await befriend(network, anna, ben)
+  await published()
+  await sleep(ben)
+  relays[1]!.up = false
+  await anna.chat.send(ben.peer, 'two will do', 'one')
+  await comes('stored', async () => (await stateAt(anna, ben, 'two will do')) === 'stored')
+  expect(await receiptsOf(anna)).not.toContain(relays[1]!.address)
+  relays[1]!.up = true
+  await comes('at the third', async () => (await receiptsOf(anna)).length === 3)
+})
+
+test('with two relays gone it is not called stored', async () => {
+  await befriend(network, anna, ben)
+  await published()
+  await sleep(ben)
+  relays[0]!.up = false
+  relays[1]!.up = false
+  await anna.chat.send(ben.peer, 'one will not', 'one')
+  await comes('at one', async () => (await receiptsOf(anna)).length === 1)
+  expect(await stateAt(anna, ben, 'one will not')).toBe('queued')
+})
