@@ -1,6 +1,6 @@
 /**
  * Every test, from units to two browsers that talk. `npm test` is the one command for a fresh machine; with
- * CI=true it also needs every browser and chats for ten minutes to see that nothing leaks.
+ * CI=true it also needs every browser, kills relays, and chats for ten minutes to see that nothing leaks.
  *
  * Ends with `N passed, N failed`. A skipped test is a failed one, and so is a suite in which none ran.
  */
@@ -99,6 +99,11 @@ async function inDatabase(): Promise<void> {
   else await vitest('database')
 }
 
+async function kill(flags: string[]): Promise<void> {
+  const title = ['kill, 50 rounds', ...flags].join(' ')
+  await check(title, ['node', 'tests/kill/main.ts', '--rounds', '50', ...flags])
+}
+
 console.log(`Node ${process.version}, ${await ensureChromium()}`)
 await check('build', ['vite', 'build'])
 await check('size of the bundles', ['size-limit'])
@@ -109,6 +114,8 @@ await playwright()
 await betweenBrowsers()
 await check('bench, one round', ['node', 'tests/bench/main.ts', '--json', '--smoke'])
 if (inCi) {
+  await kill([])
+  if (findPostgres() !== null) await kill(['--postgres'])
   await check(`soak, ${soakMinutes} minutes`, [
     'node',
     'tests/soak/main.ts',
