@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { Counter, Registry } from 'prom-client'
 import { type PeerIdString, parsePeerId } from '#lib/protocol/ids.ts'
+import { WORK_BITS } from '#lib/protocol/mailbox.ts'
 import { type Clock, type Loggers, systemRandom } from '#lib/protocol/seams.ts'
 import { Admission } from './admission.ts'
 import type { Config } from './config.ts'
@@ -91,15 +92,18 @@ export async function createRelay(
       help: 'Items that were put into mailboxes and are durable',
       registers: [registry],
     })
-    const mailboxes = new Mailboxes({
-      store: mailboxStore,
-      signer,
-      clock,
-      log: loggers('mailboxes'),
-      onPut: () => {
-        puts.inc()
+    const mailboxes = new Mailboxes(
+      {
+        store: mailboxStore,
+        signer,
+        clock,
+        log: loggers('mailboxes'),
+        onPut: () => {
+          puts.inc()
+        },
       },
-    })
+      { workBits: WORK_BITS },
+    )
     mailboxes.start()
     stops.push(() => mailboxes.stop())
 

@@ -154,7 +154,7 @@ export class TestMailbox {
   }
 
   #work(subject: Uint8Array): Uint8Array {
-    return workFor(this.id, subject, 0, Number.MAX_SAFE_INTEGER)!
+    return workFor(this.id, subject, this.#info.workBits, 0, Number.MAX_SAFE_INTEGER)!
   }
 }
 

@@ -45,6 +45,11 @@ export interface MailboxesComponents {
   onPut: () => void
 }
 
+export interface MailboxesInit {
+  /** Zero bits that show work (`showsWork`). */
+  workBits: number
+}
+
 const NOTHING = new Uint8Array()
 
 /**
@@ -57,17 +62,22 @@ export class Mailboxes implements Startable {
   readonly #clock: Clock
   readonly #log: Logger
   readonly #onPut: () => void
+  readonly #workBits: number
   readonly #bytesPerDay: RateLimit
   readonly #oneTimePerHour: RateLimit
   #cancelSweep: (() => void) | null = null
   #sweeping: Promise<void> = Promise.resolve()
 
-  constructor({ store, signer, clock, log, onPut }: MailboxesComponents) {
+  constructor(
+    { store, signer, clock, log, onPut }: MailboxesComponents,
+    { workBits }: MailboxesInit,
+  ) {
     this.#store = store
     this.#signer = signer
     this.#clock = clock
     this.#log = log
     this.#onPut = onPut
+    this.#workBits = workBits
     this.#bytesPerDay = new RateLimit(
       { clock },
       { max: MAX_MAILBOX_BYTES_PER_DAY, windowMs: 24 * 60 * 60_000 },
@@ -93,6 +103,7 @@ export class Mailboxes implements Startable {
       relay: this.#signer.publicKey,
       second: secondsOf(this.#clock.now()),
       store: this.#store.id,
+      workBits: this.#workBits,
       wakeKey: null,
     })
   }
@@ -181,7 +192,7 @@ export class Mailboxes implements Startable {
     subject: Uint8Array,
   ): Promise<Uint8Array | null> {
     if (right.type === 'work') {
-      if (showsWork(mailbox, subject, right.nonce)) return null
+      if (showsWork(mailbox, subject, right.nonce, this.#workBits)) return null
       throw new RefusedError('mailbox-not-allowed', 'too little work')
     }
     const [of, sender, endSecond] = await passes.open(right.pass)

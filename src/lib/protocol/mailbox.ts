@@ -52,8 +52,14 @@ export const REQUEST_LIFE_MS = 10 * 60 * 1000
 /** A pass ends at the latest this long after it is shown, so that a relay need not believe in for ever. */
 export const MAX_PASS_LIFE_MS = 400 * 24 * 60 * 60 * 1000
 
-/** Leading zero bits of the hash that shows work: a quarter of a million hashes, a second or two in a browser. */
+/**
+ * Leading zero bits of the hash that shows work, as a relay asks for them by itself: a quarter of a million hashes, a
+ * second or two in a browser.
+ */
 export const WORK_BITS = 18
+
+/** No browser shows more work than this for any relay: half a minute. */
+export const MAX_WORK_BITS = 22
 
 /** Longest sealed bundle, and one-time prekeys kept beside it: each as long at most as `MAX_ONE_TIME_BYTES`. */
 export const MAX_SEALED_BUNDLE_BYTES = 12 * 1024
@@ -180,6 +186,8 @@ const infoSchema = v.strictObject({
   second: secondSchema,
   /** Relays that keep mailboxes together tell the same. */
   store: bytesSchema(STORE_BYTES, STORE_BYTES),
+  /** Zero bits that show work here. */
+  workBits: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(MAX_WORK_BITS)),
   /** Public key for wake-ups (RFC 8292), uncompressed point; null when it sends none. */
   wakeKey: v.nullable(bytesSchema(65, 65)),
 })
@@ -246,17 +254,23 @@ export function takeSubject(second: number): Uint8Array {
 
 /**
  * Whether this nonce (8 bytes) shows work for putting the item into the mailbox: SHA-256 of `starling-work-1`, mailbox,
- * item id and nonce begins with `WORK_BITS` zero bits (Back, Hashcash, 2002).
+ * item id and nonce begins with so many zero bits (Back, Hashcash, 2002).
  */
-export function showsWork(mailbox: Uint8Array, item: Uint8Array, nonce: Uint8Array): boolean {
+export function showsWork(
+  mailbox: Uint8Array,
+  item: Uint8Array,
+  nonce: Uint8Array,
+  bits: number,
+): boolean {
   const hash = sha256(concatBytes(WORK_PREFIX, mailbox, item, nonce))
-  return new DataView(hash.buffer, hash.byteOffset).getUint32(0) >>> (32 - WORK_BITS) === 0
+  return new DataView(hash.buffer, hash.byteOffset).getUint32(0) < 2 ** (32 - bits)
 }
 
 /** Looks at `tries` nonces from `from` on; null when none of them shows work. */
 export function workFor(
   mailbox: Uint8Array,
   item: Uint8Array,
+  bits: number,
   from: number,
   tries: number,
 ): Uint8Array | null {
@@ -264,7 +278,7 @@ export function workFor(
   const view = new DataView(nonce.buffer)
   for (let each = from; each < from + tries; each++) {
     view.setBigUint64(0, BigInt(each))
-    if (showsWork(mailbox, item, nonce)) return nonce
+    if (showsWork(mailbox, item, nonce, bits)) return nonce
   }
   return null
 }

@@ -173,10 +173,9 @@ export class RelayMailboxes {
     signal: AbortSignal,
   ): Promise<Right> {
     if (pass !== null) return { type: 'pass', pass }
-    return {
-      type: 'work',
-      nonce: await findWork(mailbox, subject, this.#components.clock, signal),
-    }
+    const { workBits } = await this.info(signal)
+    const nonce = await findWork(mailbox, subject, workBits, this.#components.clock, signal)
+    return { type: 'work', nonce }
   }
 
   async #own(

@@ -8,12 +8,13 @@ const TRIES_AT_ONCE = 5_000
 export async function findWork(
   mailbox: Uint8Array,
   subject: Uint8Array,
+  bits: number,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   for (let from = 0; ; from += TRIES_AT_ONCE) {
     signal.throwIfAborted()
-    const nonce = workFor(mailbox, subject, from, TRIES_AT_ONCE)
+    const nonce = workFor(mailbox, subject, bits, from, TRIES_AT_ONCE)
     if (nonce !== null) return nonce
     await new Promise<void>((resolve) => {
       clock.after(0, resolve)
