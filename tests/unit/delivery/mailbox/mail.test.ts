@@ -33,8 +33,12 @@ const sleep = async (who: Person): Promise<void> => {
 const awake = (who: Person): Promise<Person> => reopened(network, clock, who.db, relays)
 
 /** Lets time pass until this holds. */
-async function comes(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
-  for (let seconds = 0; seconds < 600; seconds++) {
+async function comes(
+  what: string,
+  holds: () => Promise<boolean> | boolean,
+  withinSeconds = 600,
+): Promise<void> {
+  for (let seconds = 0; seconds < withinSeconds; seconds++) {
     if (await holds()) return
     clock.advance(1_000)
     await settled(20)
@@ -62,6 +66,11 @@ const bundles = async (who: Person): Promise<boolean> => {
 }
 const receiptsOf = async (who: Person): Promise<string[]> =>
   (await who.db.outbox.toArray()).flatMap(({ receipts }) => receipts.map(({ relay }) => relay))
+/** Where people are told to write to them. */
+const keepersOf = async (who: Person): Promise<string[]> =>
+  (await who.db.mailboxRelays.toArray())
+    .filter(({ retiredAtMs }) => retiredAtMs === null)
+    .map(({ address }) => address)
 const requestsOf = async (who: Person) => {
   await comes('a request', async () => (await who.db.requests.count()) > 0)
   return until(who.contacts.watchRequests())
@@ -145,4 +154,41 @@ test('with two relays gone it is not called stored', async () => {
   await anna.chat.send(ben.peer, 'one will not', 'one')
   await comes('at one', async () => (await receiptsOf(anna)).length === 1)
   expect(await stateAt(anna, ben, 'one will not')).toBe('queued')
+})
+
+test('a relay that loses what it gave a receipt for is replaced', async () => {
+  const spare = await MemoryRelay.of(4, clock)
+  relays.push(spare)
+  await ben.stop()
+  ben = await awake(ben)
+  await comes('three keep mailboxes', async () => (await keepersOf(ben)).length === 3)
+  const [lossy] = relays.filter(({ address }) => address !== spare.address)
+  lossy!.store.loses = true
+  await comes('another', async () => (await keepersOf(ben)).includes(spare.address), 7_200)
+  expect(await keepersOf(ben)).not.toContain(lossy!.address)
+})
+
+test('a relay that changes items is replaced, and nothing of it is shown', async () => {
+  await befriend(network, anna, ben)
+  await published()
+  await sleep(ben)
+  await anna.chat.send(ben.peer, 'as I wrote it', 'one')
+  await comes('stored', async () => (await stateAt(anna, ben, 'as I wrote it')) === 'stored')
+  relays[0]!.store.changes = true
+  ben = await awake(ben)
+  await comes('arrives', async () => (await textsAt(ben, anna)).includes('as I wrote it'))
+  await comes('replaced', async () => !(await keepersOf(ben)).includes(relays[0]!.address))
+})
+
+test('after deleting the history, what was written before it does not come back from mailboxes', async () => {
+  await befriend(network, anna, ben)
+  await published()
+  await sleep(ben)
+  await anna.chat.send(ben.peer, 'forget this', 'one')
+  await comes('stored', async () => (await stateAt(anna, ben, 'forget this')) === 'stored')
+  await anna.chat.deleteHistory(ben.peer)
+  await anna.chat.send(ben.peer, 'a new page', 'two')
+  await comes('stored', async () => (await stateAt(anna, ben, 'a new page')) === 'stored')
+  ben = await awake(ben)
+  await comes('arrives', async () => (await textsAt(ben, anna)).includes('a new page'))
 })
