@@ -3,6 +3,7 @@ import type { NodeIdentity } from '../lib/crypto/api.ts'
 import { moveEarlier } from '../lib/db/earlier.ts'
 import { StarlingDatabase } from '../lib/db/schema.ts'
 import { HttpMailboxTransport } from '../lib/delivery/mailbox/transport.ts'
+import { backup } from '../lib/features/backup/index.ts'
 import { chat } from '../lib/features/chat/index.ts'
 import type { ChatService } from '../lib/features/chat/service.ts'
 import { contacts, invitations } from '../lib/features/contacts/index.ts'
@@ -64,8 +65,10 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
         created.resolve(identity)
       },
     })({ db, clock, random })
+    const safe = backup()({ db, profile: own, clock, random })
+    await safe.start()
     const choices = settings()({ db, loggers, storage, host: { stop, erased } })
-    return { db, profile: own, settings: choices }
+    return { db, profile: own, backup: safe, settings: choices }
   })
 
   // Before the transports are loaded: @libp2p/webrtc looks for WebRTC at its import.
@@ -148,6 +151,7 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       chat: social.then((each) => each.chat),
       network: social.then((each) => each.network),
       settings: local.then((each) => each.settings),
+      backup: local.then((each) => each.backup),
     },
     built: social,
     started,

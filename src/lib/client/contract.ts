@@ -1,3 +1,4 @@
+import type { BackupApi } from '../features/backup/api.ts'
 import type { ChatApi } from '../features/chat/api.ts'
 import type { ContactsApi, InvitationsApi } from '../features/contacts/api.ts'
 import type { NetworkApi } from '../features/network/api.ts'
@@ -13,6 +14,7 @@ export interface NodeApi {
   chat: ChatApi
   network: NetworkApi
   settings: SettingsApi
+  backup: BackupApi
 }
 
 /** Raised with every change of `NodeApi` or of the port's messages; a tab of another version reloads. */
@@ -69,5 +71,19 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     setTheme: 'call',
     storage: 'call',
     erase: 'call',
+  },
+  backup: {
+    watchSafekeeping: 'watch',
+    phrase: 'call',
+    phraseKept: 'call',
+    declineOffer: 'call',
+    checkPhrase: 'call',
+    oneTimePassword: 'call',
+    estimate: 'call',
+    write: 'stream',
+    written: 'call',
+    read: 'call',
+    restore: 'call',
+    restoreIdentity: 'call',
   },
 }

@@ -5,6 +5,7 @@
  */
 import { entropyToMnemonic, mnemonicToEntropy } from '@scure/bip39'
 import { wordlist } from '@scure/bip39/wordlists/english.js'
+import type { Random } from '../protocol/seams.ts'
 
 /** Words of a phrase: 11 bits each, 256 of the seed and 8 of the checksum. */
 export const PHRASE_WORDS = 24
@@ -49,6 +50,14 @@ export function readPhrase(text: string): PhraseReading {
     // Of as many words of the list only the checksum can be wrong.
     return { type: 'checksum' }
   }
+}
+
+/** Words of the same list, of 11 bits each, for a password that is typed from a screen. */
+export function randomWords(random: Random, count: number): string[] {
+  return Array.from({ length: count }, () => {
+    const [high, low] = random.bytes(2)
+    return wordlist[((high! << 8) | low!) % wordlist.length]!
+  })
 }
 
 /** Words of the list that are one or two slips away. */

@@ -37,6 +37,7 @@ const CHANGES: Record<number, Record<string, (row: never) => unknown>> = {
     chains: (row: ChainsRow): ChainsRow => ({
       ...row,
       mine: { ...row.mine, stored: row.mine.received },
+      ended: [],
     }),
     outbox: (row: OutboxRow): OutboxRow => ({ ...row, receipts: [] }),
   },

@@ -91,7 +91,12 @@ export interface ConversationRow {
   /** Quiet until this time, in milliseconds since 1970; null when it is not, or no longer. */
   mute: number | 'forever' | null
   /** The newest message, its text cut; null when there is none. */
-  last: Pick<MessageRow, 'id' | 'clock' | 'sequence' | 'mine' | 'text' | 'sentAtMs'> | null
+  last:
+    | (Pick<MessageRow, 'id' | 'clock' | 'sequence' | 'mine' | 'text' | 'sentAtMs'> & {
+        /** When it is of a chain that has ended. */
+        chain?: ChainId
+      })
+    | null
   /** Messages of theirs not read yet. */
   unread: number
 }
@@ -136,6 +141,8 @@ export interface ChainsRow {
   } | null
   /** Chains of theirs before the present one, newest last. */
   past: ChainId[]
+  /** Chains of mine before the present one and how far they came, newest last: see delivery/renew.ts. */
+  ended: { chain: ChainId; received: number; read: number }[]
 }
 
 /** A message of mine as it goes over the wire, kept so that it can be sent again byte for byte. */

@@ -36,12 +36,12 @@ export const MAX_CLOCK_JUMP = 2 ** 20
 
 /** Chains of a conversation in which nothing was said. */
 export function freshChains(peer: PeerIdString, random: Random): Chains {
-  return { peer, clock: 0, mine: freshMine(random), theirs: null, past: [] }
+  return { peer, clock: 0, mine: freshMine(random), theirs: null, past: [], ended: [] }
 }
 
 /** After my history was deleted: mine begins anew, what I know of theirs stays, so that nothing of it comes back. */
 export function forgottenChains(chains: Chains, random: Random): Chains {
-  return { ...chains, mine: freshMine(random) }
+  return { ...chains, mine: freshMine(random), ended: [] }
 }
 
 /** They began a chain; the one before it has ended. */

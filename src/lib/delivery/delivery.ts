@@ -19,7 +19,7 @@ import {
   type Owed,
 } from './chain.ts'
 import { decodeContent, encodeContent, type Note, type StatusNote } from './content.ts'
-import { decodeEnvelope, encodeEnvelope, messageId, type Envelope } from './envelope.ts'
+import { decodeEnvelope, encodeEnvelope, messageId, saidIn, type Envelope } from './envelope.ts'
 import { NotAcceptedError } from './errors.ts'
 import { MAX_FRAME_BYTES } from './frames.ts'
 import type { Place } from './place.ts'
@@ -137,7 +137,11 @@ export class Delivery implements Startable, Intake {
         clock: envelope.clock,
         mine: { ...chains.mine, sequence, head: id },
       }
-      const message = delivered(peer, true, id, envelope, envelope.sentAtMs)
+      const { sentAtMs } = envelope
+      const message: Delivered = {
+        ...{ id, peer, mine: true, chain, sequence, clock: envelope.clock },
+        ...{ sentAtMs, receivedAtMs: sentAtMs, payload },
+      }
       const outgoing = { peer, chain, sequence, id, intent, envelope: bytes, sealed, receipts: [] }
       await store.putSent(after, outgoing, message, sealing?.step ?? null)
       this.#sessions.get(peer)?.wake()
@@ -537,11 +541,11 @@ export class Delivery implements Startable, Intake {
     const { clock, identity, store } = this.#components
     const { peer } = chains
     const { chain, sequence } = envelope
-    this.#init.check(envelope.payload)
     const id = messageId(peer, identity.peer, bytes)
     const receivedAtMs = clock.now()
+    const message = this.#delivered(peer, id, envelope, receivedAtMs)
+    this.#init.check(message.payload)
     if (sequence === (chains.theirs?.sequence ?? 0) + 1) {
-      const message = delivered(peer, false, id, envelope, receivedAtMs)
       await this.#commit(followChain(chains, id, envelope), message, step)
     } else {
       await store.putEarly({ peer, chain, sequence, id, envelope: bytes, receivedAtMs }, step)
@@ -601,7 +605,7 @@ export class Delivery implements Startable, Intake {
         logger.warn(`dropped message ${early.sequence} of ${early.peer}: ${String(error)}`)
         break
       }
-      messages.push(delivered(message.peer, false, id, envelope, early.receivedAtMs))
+      messages.push(this.#delivered(message.peer, id, envelope, early.receivedAtMs))
     }
     await store.putReceived(chains, messages, gone, step)
   }
@@ -618,7 +622,7 @@ export class Delivery implements Startable, Intake {
       const envelope = decodeEnvelope(early.envelope)
       try {
         chains = skipTo(chains, id, envelope)
-        messages.push(delivered(peer, false, id, envelope, early.receivedAtMs))
+        messages.push(this.#delivered(peer, id, envelope, early.receivedAtMs))
       } catch (error) {
         logger.warn(`dropped message ${early.sequence} of ${peer}: ${String(error)}`)
       }
@@ -627,16 +631,18 @@ export class Delivery implements Startable, Intake {
     await store.putReceived(after, messages, waiting, null)
     return after
   }
-}
 
-function delivered(
-  peer: PeerIdString,
-  mine: boolean,
-  id: MessageId,
-  { chain, sequence, clock, sentAtMs, payload }: Envelope,
-  receivedAtMs: number,
-): Delivered {
-  return { id, peer, mine, chain, sequence, clock, sentAtMs, receivedAtMs, payload }
+  /** A message of theirs as a feature gets it: in its chain's place, by its own id and time. */
+  #delivered(
+    peer: PeerIdString,
+    id: MessageId,
+    envelope: Envelope,
+    receivedAtMs: number,
+  ): Delivered {
+    const { chain, sequence } = envelope
+    const said = saidIn(peer, this.#components.identity.peer, id, envelope)
+    return { ...said, peer, mine: false, chain, sequence, receivedAtMs }
+  }
 }
 
 /** How many different stores these relays keep it in. */

@@ -1,7 +1,9 @@
 /**
  * A message as it is hashed, sealed and sent: the list of chain (16 bytes), sequence, hash of the message
  * before it in the chain or null, hash of the newest message known from the other side or null, Lamport clock,
- * the sender's time, payload; in canonical DAG-CBOR.
+ * the sender's time, payload; in canonical DAG-CBOR. A message of a chain that has ended is carried in the next one
+ * (renew.ts): null and its whole envelope, in a list, in the place of the payload; it keeps its id, and who has it already
+ * knows it by that.
  *
  * Its id is SHA-256 over the sender's public key, the recipient's and these bytes, so the same bytes in another
  * conversation are another message. Messages are shown in the order of (clock, id): the same on both sides, and
@@ -11,6 +13,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { base64url } from 'multiformats/bases/base64'
 import * as v from 'valibot'
 import { codec } from '../protocol/codec.ts'
+import { InvalidDataError } from '../protocol/errors.ts'
 import {
   chainIdOf,
   messageIdOf,
@@ -27,8 +30,11 @@ export const MAX_PAYLOAD_BYTES = 17 * 1024
 /** What an envelope adds to its payload at most. */
 const ENVELOPE_OVERHEAD_BYTES = 160
 
+/** Longest envelope in bytes that carries no other. */
+const MAX_PLAIN_ENVELOPE_BYTES = MAX_PAYLOAD_BYTES + ENVELOPE_OVERHEAD_BYTES
+
 /** Longest envelope in bytes. */
-export const MAX_ENVELOPE_BYTES = MAX_PAYLOAD_BYTES + ENVELOPE_OVERHEAD_BYTES
+export const MAX_ENVELOPE_BYTES = MAX_PLAIN_ENVELOPE_BYTES + ENVELOPE_OVERHEAD_BYTES
 
 export interface Envelope {
   chain: ChainId
@@ -42,7 +48,13 @@ export interface Envelope {
   clock: number
   /** By the sender's wall clock; for display only. */
   sentAtMs: number
-  payload: Uint8Array
+  payload: Uint8Array | Carried
+}
+
+/** A message of an ended chain. */
+export interface Carried {
+  /** Its envelope, which carries no other. */
+  envelope: Uint8Array
 }
 
 const hashSchema = v.nullable(bytesSchema(32, 32))
@@ -56,7 +68,10 @@ const wire = codec(
     hashSchema,
     countSchema,
     timeMsSchema,
-    bytesSchema(MAX_PAYLOAD_BYTES),
+    v.union([
+      bytesSchema(MAX_PAYLOAD_BYTES),
+      v.strictTuple([v.null(), bytesSchema(MAX_PLAIN_ENVELOPE_BYTES)]),
+    ]),
   ]),
   MAX_ENVELOPE_BYTES,
 )
@@ -71,7 +86,7 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array<ArrayBuffer> {
     parent === null ? null : bytesOf(parent),
     clock,
     sentAtMs,
-    payload,
+    payload instanceof Uint8Array ? payload : [null, payload.envelope],
   ])
 }
 
@@ -85,7 +100,41 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
     parent: parent === null ? null : messageIdOf(parent),
     clock,
     sentAtMs,
-    payload,
+    payload: payload instanceof Uint8Array ? payload : { envelope: payload[1] },
+  }
+}
+
+/** What carries the message with these envelope bytes, which may itself be carried. */
+export function carrying(envelope: Uint8Array): Carried {
+  const { payload } = decodeEnvelope(envelope)
+  return payload instanceof Uint8Array ? { envelope } : payload
+}
+
+/** What a message of theirs says: the one that came, or the one it carries. */
+export interface Said {
+  id: MessageId
+  clock: number
+  sentAtMs: number
+  payload: Uint8Array
+}
+
+/** @param id of the envelope. @throws InvalidDataError, LimitExceededError when what it carries is none or of later */
+export function saidIn(
+  sender: PeerIdString,
+  recipient: PeerIdString,
+  id: MessageId,
+  { clock, sentAtMs, payload }: Envelope,
+): Said {
+  if (payload instanceof Uint8Array) return { id, clock, sentAtMs, payload }
+  const before = decodeEnvelope(payload.envelope)
+  if (!(before.payload instanceof Uint8Array) || before.clock >= clock) {
+    throw new InvalidDataError('carries what it cannot')
+  }
+  return {
+    id: messageId(sender, recipient, payload.envelope),
+    clock: before.clock,
+    sentAtMs: before.sentAtMs,
+    payload: before.payload,
   }
 }
 

@@ -26,7 +26,7 @@ function ofToday(rows: Record<string, object[]>): Record<string, unknown[]> {
       verifiedCommitment: null,
     })),
     conversations: rows['conversations']!.map((row) => ({ ...row, mute: null })),
-    chains: [{ ...chains, mine: { ...chains.mine, stored: chains.mine.received } }],
+    chains: [{ ...chains, mine: { ...chains.mine, stored: chains.mine.received }, ended: [] }],
     outbox: rows['outbox']!.map((row) => ({ ...row, receipts: [] })),
   }
 }

@@ -9,7 +9,7 @@ import type {
 } from '../../db/schema.ts'
 import { orStorageFull } from '../../db/storage-full.ts'
 import type { Delivered } from '../../delivery/chain.ts'
-import { decodeEnvelope } from '../../delivery/envelope.ts'
+import { decodeEnvelope, saidIn } from '../../delivery/envelope.ts'
 import type { Journal } from '../../delivery/store.ts'
 import type { ChainId, MessageId, PeerIdString } from '../../protocol/ids.ts'
 import type { Clock } from '../../protocol/seams.ts'
@@ -93,6 +93,8 @@ export class DexieChatStore implements ChatStore, Journal {
 
   async received(message: Delivered): Promise<void> {
     const row: MessageRow = { ...messageRow(message), unread: 1 }
+    // Carried over from a chain that has ended, by one who did not know that it came.
+    if ((await this.#db.messages.get(row.id)) !== undefined) return
     await this.#db.messages.add(row)
     await this.#upsert(row.conversation, (before) => ({
       last: later(before.last, row),
@@ -313,14 +315,14 @@ export class DexieChatStore implements ChatStore, Journal {
         items.push({ type: 'gap', id: `${chain}:${next}`, count: early.sequence - next })
       }
       next = early.sequence + 1
-      const envelope = decodeEnvelope(early.envelope)
+      const said = saidIn(conversation, this.#me, early.id, decodeEnvelope(early.envelope))
       items.push({
         type: 'message',
-        id: early.id,
+        id: said.id,
         conversation,
         mine: false,
-        text: payloadCodec.decode(envelope.payload).text,
-        sentAtMs: envelope.sentAtMs,
+        text: payloadCodec.decode(said.payload).text,
+        sentAtMs: said.sentAtMs,
         receivedAtMs: early.receivedAtMs,
         state: null,
         // Not taken in yet, so it cannot be marked as read either.
@@ -339,13 +341,15 @@ export class DexieChatStore implements ChatStore, Journal {
 
   #state(
     conversation: PeerIdString,
-    { mine, sequence }: Pick<MessageRow, 'mine' | 'sequence'>,
+    { mine, chain, sequence }: Pick<MessageRow, 'mine' | 'sequence'> & { chain?: ChainId },
     standing: ChainsRow | undefined,
   ): DeliveryState | null {
     if (!mine) return null
     // What I write to myself is on my device and on my screen.
     if (conversation === this.#me) return 'read'
-    const { read = 0, received = 0, stored = 0 } = standing?.mine ?? {}
+    const ended = standing?.ended.find((each) => each.chain === chain)
+    const { read = 0, received = 0 } = ended ?? standing?.mine ?? {}
+    const { stored = 0 } = standing?.mine ?? {}
     if (sequence <= read) return 'read'
     if (sequence <= received) return 'delivered'
     return sequence <= stored ? 'stored' : 'queued'
