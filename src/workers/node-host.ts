@@ -1,3 +1,4 @@
+import { StarlingDatabase } from '../lib/db/schema.ts'
 import { LogRing } from '../lib/p2p/log-ring.ts'
 import { RtcBridge } from '../lib/p2p/rtc/rtc-bridge.ts'
 import { systemClock, systemRandom } from '../lib/protocol/seams.ts'
@@ -30,6 +31,7 @@ export function startNodeHost(scope: HostScope): NodeHost {
   const logs = new LogRing(systemClock)
   const log = logs.loggers('host')
   const bridge = new RtcBridge()
+  bridge.install(globalThis)
   const sessions = new Set<TabSession>()
   const ended = new AbortController()
   let ending = false
@@ -43,7 +45,14 @@ export function startNodeHost(scope: HostScope): NodeHost {
     ended.signal,
   )
   const starling = composeStarling(
-    { clock: systemClock, random: systemRandom, logs, bridge, storage: scope.navigator.storage },
+    {
+      clock: systemClock,
+      random: systemRandom,
+      logs,
+      bridge,
+      database: () => new StarlingDatabase(),
+      storage: scope.navigator.storage,
+    },
     { origin: scope.location.origin, begin: alone, onErased: () => void end('erased') },
   )
   starling.built.catch((error: unknown) => {

@@ -1,7 +1,7 @@
 import type { NodeApi } from '../lib/client/contract.ts'
 import type { NodeIdentity } from '../lib/crypto/api.ts'
 import { moveEarlier } from '../lib/db/earlier.ts'
-import { StarlingDatabase } from '../lib/db/schema.ts'
+import type { StarlingDatabase } from '../lib/db/schema.ts'
 import { HttpMailboxTransport } from '../lib/delivery/mailbox/transport.ts'
 import { backup } from '../lib/features/backup/index.ts'
 import { chat } from '../lib/features/chat/index.ts'
@@ -10,10 +10,10 @@ import { contacts, invitations } from '../lib/features/contacts/index.ts'
 import { network } from '../lib/features/network/index.ts'
 import { profile } from '../lib/features/profile/index.ts'
 import { settings } from '../lib/features/settings/index.ts'
+import type { WebRtcBridge } from '../lib/p2p/api.ts'
 import { DexiePeerRecordStore } from '../lib/p2p/discovery/record-store.ts'
 import type { LogRing } from '../lib/p2p/log-ring.ts'
 import { DexieRelayStore } from '../lib/p2p/relay-book/store.ts'
-import type { RtcBridge } from '../lib/p2p/rtc/rtc-bridge.ts'
 import type { Clock, Random, Startable } from '../lib/protocol/seams.ts'
 import type { Promised } from '../lib/rpc/server.ts'
 
@@ -21,14 +21,17 @@ export interface StarlingComponents {
   clock: Clock
   random: Random
   logs: LogRing
-  bridge: RtcBridge
+  /** What it stands for is in place before this is called: @libp2p/webrtc looks for WebRTC at its import. */
+  bridge: WebRtcBridge
+  /** What keeps everything, not opened yet. */
+  database: () => StarlingDatabase
   /** `navigator.storage` of the worker. */
   storage: Pick<StorageManager, 'estimate'>
 }
 
 export interface StarlingInit {
-  /** Of the page; its server is the first relay. */
-  origin: string
+  /** Of the page, whose server is the first relay; null where there is none. */
+  origin: string | null
   /** When this host may open the database. */
   begin: Promise<void>
   /** Everything was deleted. */
@@ -58,7 +61,7 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
   const running: Startable[] = []
 
   const local = init.begin.then(async () => {
-    const db = new StarlingDatabase()
+    const db = components.database()
     await moveEarlier(db)
     const own = profile({
       onCreated: (identity) => {
@@ -71,8 +74,6 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
     return { db, profile: own, backup: safe, settings: choices }
   })
 
-  // Before the transports are loaded: @libp2p/webrtc looks for WebRTC at its import.
-  bridge.install(globalThis)
   // Loaded while the database opens, or a newcomer thinks of a name.
   const transports = import('../lib/p2p/index.ts')
 
