@@ -122,6 +122,7 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       network: node.network,
       log: logs,
       names: (peer) => people.nameOf(peer),
+      mailboxes: conversations.mailboxes,
       clock,
     })
     return { node, contacts: people, chat: conversations, network: view }

@@ -1,3 +1,4 @@
+import { TypedEventEmitter } from 'main-event'
 import type { MessagingIdentity } from '../../crypto/api.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock, Logger, Random, Startable } from '../../protocol/seams.ts'
@@ -37,8 +38,13 @@ export interface MailboxMailInit {
   contactable(peer: PeerIdString): Contactable | null
 }
 
+export interface MailEvents {
+  /** Other relays keep my mailboxes now. */
+  moved: CustomEvent
+}
+
 /** Writes to people who sleep, and reads what they wrote while I did: through the mailboxes of relays. */
-export class MailboxMail implements Mail, Startable {
+export class MailboxMail extends TypedEventEmitter<MailEvents> implements Mail, Startable {
   readonly #components: MailboxMailComponents
   readonly #init: MailboxMailInit
   readonly #own: OwnMailboxes
@@ -46,6 +52,7 @@ export class MailboxMail implements Mail, Startable {
   readonly #toldLostAtMs = new Map<PeerIdString, number>()
 
   constructor(components: MailboxMailComponents, init: MailboxMailInit) {
+    super()
     this.#components = components
     this.#init = init
     this.#own = new OwnMailboxes(
@@ -56,6 +63,7 @@ export class MailboxMail implements Mail, Startable {
         take: (item, from) => this.#take(item, from),
         onMoved: () => {
           init.delivery.tellPlace()
+          this.safeDispatchEvent('moved')
         },
       },
     )

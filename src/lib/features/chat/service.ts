@@ -106,6 +106,11 @@ export class ChatService implements ChatApi, Startable {
     await delivery.stop()
   }
 
+  /** The relays that keep what comes while I sleep. */
+  get mailboxes(): MailboxMail {
+    return this.#components.mail
+  }
+
   /** This peer is to be told who has whom, also while they sleep. */
   async sayHello(peer: PeerIdString): Promise<void> {
     await this.#components.delivery.owe(peer, 'hello')

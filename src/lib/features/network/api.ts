@@ -52,6 +52,8 @@ export interface RelayInfo {
   latencyMs: number | null
   lastConnectedAtMs: number | null
   addedAtMs: number
+  /** Whether it keeps what comes for me while I sleep; `caught`: it did, and lost or changed some. */
+  mailbox: 'keeps' | 'caught' | null
 }
 
 export interface RelayTest {

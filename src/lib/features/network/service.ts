@@ -1,3 +1,4 @@
+import type { TypedEventTarget } from 'main-event'
 import type { LinkInfo, Network } from '../../p2p/api.ts'
 import type { LogRing } from '../../p2p/log-ring.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
@@ -24,11 +25,20 @@ const LOG_PACE_MS = 500
 /** Bytes and latency change without an event: they are read anew this often while somebody looks. */
 const METER_MS = 2_000
 
+export interface MailboxesOfNetwork extends Pick<
+  TypedEventTarget<{ moved: CustomEvent }>,
+  'addEventListener' | 'removeEventListener'
+> {
+  relays(): readonly { address: string; retiredAtMs: number | null; caught: boolean }[]
+}
+
 export interface NetworkComponents {
   network: Network
   log: Pick<LogRing, 'lines' | 'addEventListener' | 'removeEventListener'>
   /** A contact's name; null for others. */
   names: (peer: PeerIdString) => string | null
+  /** The relays that keep my mailboxes, or did. */
+  mailboxes: MailboxesOfNetwork
   clock: Clock
 }
 
@@ -78,7 +88,28 @@ export class NetworkService implements NetworkApi {
   }
 
   watchRelays(options?: AbortOptions): AsyncIterable<RelayInfo[]> {
-    return this.#watch(() => this.#components.network.relays(), options)
+    const { clock, mailboxes, network } = this.#components
+    return watch(
+      {
+        read: () => {
+          const kept = new Map(mailboxes.relays().map((each) => [each.address, each]))
+          return network
+            .relays()
+            .map((relay) => ({ ...relay, mailbox: mailboxOf(kept.get(relay.address)) }))
+        },
+        changes: (again) => {
+          const unlisten = this.#onChange(again)
+          mailboxes.addEventListener('moved', again)
+          return () => {
+            mailboxes.removeEventListener('moved', again)
+            unlisten()
+          }
+        },
+        paceMs: PACE_MS,
+      },
+      clock,
+      options,
+    )
   }
 
   watchLog(minLevel: LogLevel, options?: AbortOptions): AsyncIterable<LogLine[]> {
@@ -137,4 +168,12 @@ export class NetworkService implements NetworkApi {
       network.removeEventListener('changed', again)
     }
   }
+}
+
+function mailboxOf(
+  kept: ReturnType<MailboxesOfNetwork['relays']>[number] | undefined,
+): RelayInfo['mailbox'] {
+  if (kept === undefined) return null
+  if (kept.retiredAtMs === null) return 'keeps'
+  return kept.caught ? 'caught' : null
 }

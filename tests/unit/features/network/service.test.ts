@@ -1,6 +1,7 @@
 import { TypedEventEmitter } from 'main-event'
 import { expect, test } from 'vitest'
 import type { ConnectionInfo } from '../../../../src/lib/features/network/api.ts'
+import type { MailboxesOfNetwork } from '../../../../src/lib/features/network/service.ts'
 import { network } from '../../../../src/lib/features/network/index.ts'
 import type {
   LinkInfo,
@@ -25,6 +26,7 @@ class FakeNetwork extends TypedEventEmitter<NetworkEvents> implements Network {
   state: NodeState = 'starting'
   webrtc = false
   open: LinkInfo[] = []
+  known: RelayStatus[] = []
   readonly asked: string[] = []
 
   addresses(): string[] {
@@ -36,7 +38,7 @@ class FakeNetwork extends TypedEventEmitter<NetworkEvents> implements Network {
   }
 
   relays(): RelayStatus[] {
-    return []
+    return this.known
   }
 
   async addRelay(address: string): Promise<string> {
@@ -71,6 +73,30 @@ class FakeNetwork extends TypedEventEmitter<NetworkEvents> implements Network {
   }
 }
 
+class FakeMailboxes
+  extends TypedEventEmitter<{ moved: CustomEvent }>
+  implements MailboxesOfNetwork
+{
+  kept: ReturnType<MailboxesOfNetwork['relays']> = []
+
+  relays() {
+    return this.kept
+  }
+}
+
+function relay(address: string): RelayStatus {
+  return {
+    address,
+    name: address,
+    peer: null,
+    state: 'reserved',
+    source: 'learned',
+    latencyMs: null,
+    lastConnectedAtMs: null,
+    addedAtMs: 0,
+  }
+}
+
 function link(peer: PeerIdString, relay: string | null = null): LinkInfo {
   return {
     id: peer,
@@ -92,7 +118,8 @@ function subject() {
   const node = new FakeNetwork()
   const log = new LogRing(clock)
   const names = (peer: PeerIdString): string | null => (peer === ANNA ? 'Anna' : null)
-  const service = network()({ network: node, log, names, clock })
+  const mailboxes = new FakeMailboxes()
+  const service = network()({ network: node, log, names, mailboxes, clock })
   const ended = new AbortController()
   const read = <T>(states: AsyncIterable<T>) => {
     const reader = states[Symbol.asyncIterator]()
@@ -101,7 +128,7 @@ function subject() {
       return next.done === true ? undefined : next.value
     }
   }
-  return { clock, node, log, service, ended, read, options: { signal: ended.signal } }
+  return { clock, node, log, mailboxes, service, ended, read, options: { signal: ended.signal } }
 }
 
 test('tells who I am, and again when that changes', async () => {
@@ -143,6 +170,22 @@ test('bytes and latency, which change without an event, are read again while som
   ended.abort()
   expect(await end).toBeUndefined()
   expect(clock.pending).toBe(0)
+})
+
+test('tells which relays keep what comes for me, and which were caught losing it', async () => {
+  const { clock, mailboxes, node, service, read, options } = subject()
+  node.known = ['keeps', 'caught', 'left', 'none'].map(relay)
+  const next = read(service.watchRelays(options))
+  expect((await next())?.map(({ mailbox }) => mailbox)).toEqual([null, null, null, null])
+  const second = next()
+  mailboxes.kept = [
+    { address: 'keeps', retiredAtMs: null, caught: false },
+    { address: 'caught', retiredAtMs: 1, caught: true },
+    { address: 'left', retiredAtMs: 1, caught: false },
+  ]
+  mailboxes.safeDispatchEvent('moved')
+  clock.advance(PACE_MS)
+  expect((await second)?.map(({ mailbox }) => mailbox)).toEqual(['keeps', 'caught', null, null])
 })
 
 test('tells the log from a level on', async () => {
