@@ -1,4 +1,5 @@
 import { StarlingDatabase } from '../lib/db/schema.ts'
+import { DexieKeyringStore } from '../lib/features/vault/store.ts'
 import { LogRing } from '../lib/p2p/log-ring.ts'
 import { RtcBridge } from '../lib/p2p/rtc/rtc-bridge.ts'
 import { systemClock, systemRandom } from '../lib/protocol/seams.ts'
@@ -22,7 +23,7 @@ export interface NodeHost {
 }
 
 /**
- * Runs the node of this browser in this worker, until a newer build takes its place or everything is erased.
+ * Runs the node of this browser in this worker, until a newer build takes its place or everything is locked or erased.
  * Tabs are greeted at once; what they ask waits for the components it needs.
  */
 export function startNodeHost(scope: HostScope): NodeHost {
@@ -50,10 +51,16 @@ export function startNodeHost(scope: HostScope): NodeHost {
       random: systemRandom,
       logs,
       bridge,
-      database: () => new StarlingDatabase(),
+      keyrings: new DexieKeyringStore(),
+      database: (cipher) => new StarlingDatabase(cipher),
       storage: scope.navigator.storage,
     },
-    { origin: scope.location.origin, begin: alone, onErased: () => void end('erased') },
+    {
+      origin: scope.location.origin,
+      begin: alone,
+      onLocked: () => void end('locked'),
+      onErased: () => void end('erased'),
+    },
   )
   starling.built.catch((error: unknown) => {
     log.error('what is kept here cannot be opened', error)

@@ -1,6 +1,9 @@
 import type { NodeApi } from '../lib/client/contract.ts'
+import { AesRowCipher } from '../lib/crypto/aes-row-cipher.ts'
 import type { NodeIdentity } from '../lib/crypto/api.ts'
 import { moveEarlier } from '../lib/db/earlier.ts'
+import { eraseDatabases } from '../lib/db/erase.ts'
+import type { RowCipher } from '../lib/db/row-cipher.ts'
 import type { StarlingDatabase } from '../lib/db/schema.ts'
 import { HttpMailboxTransport } from '../lib/delivery/mailbox/transport.ts'
 import { backup } from '../lib/features/backup/index.ts'
@@ -10,6 +13,8 @@ import { contacts, invitations } from '../lib/features/contacts/index.ts'
 import { network } from '../lib/features/network/index.ts'
 import { profile } from '../lib/features/profile/index.ts'
 import { settings } from '../lib/features/settings/index.ts'
+import { vault } from '../lib/features/vault/index.ts'
+import type { KeyringStore } from '../lib/features/vault/store.ts'
 import type { WebRtcBridge } from '../lib/p2p/api.ts'
 import { DexiePeerRecordStore } from '../lib/p2p/discovery/record-store.ts'
 import type { LogRing } from '../lib/p2p/log-ring.ts'
@@ -23,8 +28,10 @@ export interface StarlingComponents {
   logs: LogRing
   /** What it stands for is in place before this is called: @libp2p/webrtc looks for WebRTC at its import. */
   bridge: WebRtcBridge
-  /** What keeps everything, not opened yet. */
-  database: () => StarlingDatabase
+  /** What keeps the key of the database. */
+  keyrings: KeyringStore
+  /** What keeps everything else, not opened yet. */
+  database: (cipher: RowCipher) => StarlingDatabase
   /** `navigator.storage` of the worker. */
   storage: Pick<StorageManager, 'estimate'>
 }
@@ -34,6 +41,8 @@ export interface StarlingInit {
   origin: string | null
   /** When this host may open the database. */
   begin: Promise<void>
+  /** The person locked it, or was away for too long. */
+  onLocked: () => void
   /** Everything was deleted. */
   onErased: () => void
 }
@@ -50,18 +59,41 @@ export interface Starling {
 }
 
 /**
- * Builds every component, each from those above it. What needs no identity can be asked as soon as the database
- * may be opened; the rest comes once there is one, on a first visit when the person gave their name. Everything
+ * Builds every component, each from those above it. The vault can be asked at once, what needs no identity as soon as
+ * that is open; the rest comes once there is one, on a first visit when the person gave their name. Everything
  * kept can be asked before the node starts: what is here shows before there is any network.
  */
 export function composeStarling(components: StarlingComponents, init: StarlingInit): Starling {
-  const { clock, random, logs, bridge, storage } = components
+  const { clock, random, logs, bridge, keyrings, storage } = components
   const { loggers } = logs
   const created = Promise.withResolvers<NodeIdentity>()
   const running: Startable[] = []
+  let database: { db: StarlingDatabase; cipher: AesRowCipher } | null = null
+
+  const lock = vault()({
+    store: keyrings,
+    clock,
+    random,
+    host: {
+      stop,
+      async eraseDatabases() {
+        close()
+        await eraseDatabases()
+      },
+      lock: () => {
+        inItsOwnTurn(init.onLocked)
+      },
+      erased: () => {
+        inItsOwnTurn(init.onErased)
+      },
+    },
+  })
 
   const local = init.begin.then(async () => {
-    const db = components.database()
+    await lock.start()
+    const cipher = new AesRowCipher(await lock.opened, random)
+    const db = components.database(cipher)
+    database = { db, cipher }
     await moveEarlier(db)
     const own = profile({
       onCreated: (identity) => {
@@ -70,7 +102,7 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
     })({ db, clock, random })
     const safe = backup()({ db, profile: own, clock, random })
     await safe.start()
-    const choices = settings()({ db, loggers, storage, host: { stop, erased } })
+    const choices = settings()({ db, loggers, storage })
     return { db, profile: own, backup: safe, settings: choices }
   })
 
@@ -140,13 +172,20 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
     for (const each of running.splice(0).reverse()) await each.stop()
   }
 
-  // In a turn of its own: the answer to the one who asked goes first.
-  function erased(): void {
-    clock.after(0, init.onErased)
+  function close(): void {
+    database?.db.close()
+    database?.cipher.destroy()
+    lock.stop()
+  }
+
+  /** The answer to the one who asked goes first. */
+  function inItsOwnTurn(call: () => void): void {
+    clock.after(0, call)
   }
 
   return {
     api: {
+      vault: Promise.resolve(lock),
       profile: local.then((each) => each.profile),
       invitations: Promise.resolve(invitations()({ clock })),
       contacts: social.then((each) => each.contacts),
@@ -159,13 +198,7 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
     started,
     async stop() {
       await stop()
-      await local.then(
-        ({ db }) => {
-          db.close()
-        },
-        // `built` has told it; there is nothing to close.
-        () => undefined,
-      )
+      close()
     },
   }
 }

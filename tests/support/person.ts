@@ -198,6 +198,32 @@ export class Person {
     await this.page.getByRole('menuitem', { name: item }).click()
   }
 
+  // The lock
+
+  async setPassphrase(passphrase: string): Promise<void> {
+    await this.goTo('Settings')
+    await this.page.getByRole('button', { name: 'Set a passphrase…' }).click()
+    await this.page.getByLabel('New passphrase', { exact: true }).fill(passphrase)
+    await this.page.getByLabel('New passphrase again').fill(passphrase)
+    await this.page.getByRole('button', { name: 'Set passphrase' }).click()
+    await this.page.getByRole('button', { name: 'Lock now' }).waitFor()
+  }
+
+  async lock(): Promise<void> {
+    await this.goTo('Settings')
+    await this.page.getByRole('button', { name: 'Lock now' }).click()
+    await this.lockScreen.waitFor()
+  }
+
+  get lockScreen(): Locator {
+    return this.page.getByRole('heading', { name: 'Starling is locked' })
+  }
+
+  async unlock(passphrase: string): Promise<void> {
+    await this.page.getByLabel('Passphrase', { exact: true }).fill(passphrase)
+    await this.page.getByRole('button', { name: 'Unlock' }).click()
+  }
+
   // The network
 
   /** A relay in the list of the network screen. */

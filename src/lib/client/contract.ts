@@ -4,10 +4,12 @@ import type { ContactsApi, InvitationsApi } from '../features/contacts/api.ts'
 import type { NetworkApi } from '../features/network/api.ts'
 import type { ProfileApi } from '../features/profile/api.ts'
 import type { SettingsApi } from '../features/settings/api.ts'
+import type { VaultApi } from '../features/vault/api.ts'
 import type { MethodTable } from '../rpc/methods.ts'
 
 /** Everything a tab may ask of the node host, a component a key. */
 export interface NodeApi {
+  vault: VaultApi
   profile: ProfileApi
   invitations: InvitationsApi
   contacts: ContactsApi
@@ -22,6 +24,17 @@ export const CONTRACT_VERSION = 1
 
 /** Every method of `NodeApi` and how it crosses the port. */
 export const NODE_METHODS: MethodTable<NodeApi> = {
+  vault: {
+    watchVault: 'watch',
+    unlock: 'call',
+    setPassphrase: 'call',
+    removePassphrase: 'call',
+    setLockAfter: 'call',
+    lock: 'call',
+    used: 'call',
+    partingKey: 'call',
+    erase: 'call',
+  },
   profile: { watchProfile: 'watch', create: 'call', rename: 'call' },
   invitations: { read: 'call' },
   contacts: {
@@ -70,7 +83,6 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     setLanguage: 'call',
     setTheme: 'call',
     storage: 'call',
-    erase: 'call',
   },
   backup: {
     watchSafekeeping: 'watch',

@@ -27,6 +27,11 @@ import { AlreadyKnownError, InvalidAddressError } from '../features/network/erro
 import { AlreadyCreatedError, InvalidNameError } from '../features/profile/errors.ts'
 import { UnknownChoiceError } from '../features/settings/errors.ts'
 import {
+  NoPassphraseError,
+  PassphraseLengthError,
+  WrongPassphraseError,
+} from '../features/vault/errors.ts'
+import {
   ExpiredError,
   InvalidDataError,
   InvalidSignatureError,
@@ -55,9 +60,11 @@ export const nodeErrors = new ErrorClasses([
   MalformedCodeError,
   NewerBackupError,
   NewerCodeError,
+  NoPassphraseError,
   NotABackupError,
   NotASafetyCodeError,
   OwnCodeError,
+  PassphraseLengthError,
   StorageFullError,
   TamperedCodeError,
   TextTooLongError,
@@ -67,4 +74,5 @@ export const nodeErrors = new ErrorClasses([
   UnknownConversationError,
   UnknownMethodError,
   WrongBackupKeyError,
+  WrongPassphraseError,
 ])

@@ -16,9 +16,10 @@ import { WatchableState, type Watchable } from './watchable.ts'
 
 /**
  * How a tab stands with the node host. `replaced`: a newer version runs, this page has to be loaded again;
- * `erased`: everything was deleted, and so does this; `failed`: the host does not start.
+ * `locked`: so has this, and asks for the passphrase; `erased`: everything was deleted, and so does this; `failed`: the
+ * host does not start.
  */
-export type NodeStatus = 'connecting' | 'ready' | 'replaced' | 'erased' | 'failed'
+export type NodeStatus = 'connecting' | 'ready' | 'replaced' | 'locked' | 'erased' | 'failed'
 
 export interface NodeClient {
   /** What the host offers. While there is no host, calls and watches wait for one. */

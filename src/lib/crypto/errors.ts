@@ -4,3 +4,8 @@ import { StarlingError } from '../protocol/errors.ts'
 export class CannotOpenError extends StarlingError {
   override readonly name = 'CannotOpenError'
 }
+
+/** A row of the database that this key did not seal, or that somebody changed or moved. */
+export class UnreadableRowError extends StarlingError {
+  override readonly name = 'UnreadableRowError'
+}

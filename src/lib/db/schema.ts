@@ -1,6 +1,8 @@
 import { Dexie, type EntityTable, type Table } from 'dexie'
 import type { ChainId, MessageId, PeerIdString } from '../protocol/ids.ts'
 import type { Place } from '../delivery/place.ts'
+import type { RowCipher } from './row-cipher.ts'
+import { sealedTables } from './sealed-tables.ts'
 
 /** The only key of tables that hold one row. */
 export type OnlyKey = 'me'
@@ -274,7 +276,7 @@ export interface SettingsRow {
 export const DATABASE_NAME = 'starling-2'
 
 /**
- * Everything this origin remembers. Only the node host opens it.
+ * Everything this origin remembers, encrypted. Only the node host opens it.
  *
  * Each transaction is `strict`: once it has resolved, its rows are on the disk and outlive a power cut. Chromium
  * would otherwise commit `relaxed`. A released version's stores never change; a change is the next version.
@@ -305,8 +307,10 @@ export class StarlingDatabase extends Dexie {
   declare readonly peerRecords: EntityTable<PeerRecordRow, 'peer'>
   declare readonly settings: EntityTable<SettingsRow, 'key'>
 
-  constructor(name: string = DATABASE_NAME) {
+  /** @param cipher keeps the rows unreadable for whoever has the disk */
+  constructor(cipher: RowCipher, name: string = DATABASE_NAME) {
     super(name, { chromeTransactionDurability: 'strict' })
+    this.use(sealedTables(cipher))
     this.version(1).stores({
       identity: 'key',
       device: 'key',

@@ -16,8 +16,8 @@ import * as v from 'valibot'
  * its death is noticed, whatever it died of.
  */
 
-/** Why a host ends: a newer build took its place, everything was erased, or it failed. */
-export type LeaveReason = 'replaced' | 'erased' | 'failed'
+/** Why a host ends: a newer build took its place, everything was locked or erased, or it failed. */
+export type LeaveReason = 'replaced' | 'locked' | 'erased' | 'failed'
 
 const name = v.pipe(v.string(), v.maxLength(64))
 const contract = v.pipe(v.number(), v.safeInteger())
@@ -41,7 +41,10 @@ export const fromTabSchema = v.variant('lane', [
 export const fromHostSchema = v.variant('lane', [
   v.object({ lane: v.literal('hello'), host: name, contract, build: name }),
   v.object({ lane: v.literal('up') }),
-  v.object({ lane: v.literal('leaving'), reason: v.picklist(['replaced', 'erased', 'failed']) }),
+  v.object({
+    lane: v.literal('leaving'),
+    reason: v.picklist(['replaced', 'locked', 'erased', 'failed']),
+  }),
   v.object({ lane: v.literal('rpc'), message }),
   v.object({ lane: v.literal('rtc'), message }),
 ])

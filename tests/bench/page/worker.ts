@@ -1,4 +1,6 @@
 /// <reference lib="webworker" />
+import { AesRowCipher } from '../../../src/lib/crypto/aes-row-cipher.ts'
+import { createDatabaseKey } from '../../../src/lib/crypto/database-key.ts'
 import { createSecrets, openIdentity } from '../../../src/lib/crypto/identity.ts'
 import { StarlingDatabase } from '../../../src/lib/db/schema.ts'
 import type { Channel, P2P } from '../../../src/lib/p2p/api.ts'
@@ -83,7 +85,8 @@ function late(): Promise<never> {
 async function start(relay: string): Promise<string> {
   const { p2p } = await import('../../../src/lib/p2p/index.ts')
   const identity = await openIdentity(createSecrets(systemRandom))
-  const db = new StarlingDatabase()
+  const cipher = new AesRowCipher(createDatabaseKey(systemRandom), systemRandom)
+  const db = new StarlingDatabase(cipher)
   const { loggers } = new LogRing(systemClock)
   node = p2p({ origin: relay })({
     identity,

@@ -125,7 +125,7 @@ test('a host of another build means that this page was replaced', async () => {
   expect(hosts[0]?.closed).toBe(true)
 })
 
-test.each(['replaced', 'erased', 'failed'] as const)(
+test.each(['replaced', 'locked', 'erased', 'failed'] as const)(
   'a host that leaves because it was %s is not looked for again',
   async (reason) => {
     const { node, hosts, over } = connection()

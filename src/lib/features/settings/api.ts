@@ -15,6 +15,4 @@ export interface SettingsApi {
   setTheme(theme: Theme, options?: AbortOptions): Promise<void>
   /** Bytes used and granted to this origin, as far as the browser tells. */
   storage(options?: AbortOptions): Promise<{ usedBytes: number | null; quotaBytes: number | null }>
-  /** Stops the node and deletes everything this origin stored. The tab then reloads. */
-  erase(options?: AbortOptions): Promise<void>
 }

@@ -8,10 +8,7 @@ export interface SettingsSliceComponents extends Omit<SettingsComponents, 'store
   loggers: Loggers
 }
 
-/**
- * Settings: there from the first moment on, also before there is an identity. `host.stop` must leave the port that
- * `erase` was called on open, so that the tab gets its answer.
- */
+/** Settings: there from the first moment on, also before there is an identity. */
 export function settings(): (components: SettingsSliceComponents) => SettingsService {
   return ({ db, loggers, ...rest }) =>
     new SettingsService({ ...rest, store: new DexieSettingsStore(db), logger: loggers('settings') })

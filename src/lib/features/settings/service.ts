@@ -7,12 +7,6 @@ import type { SettingsStore } from './store.ts'
 
 export interface SettingsComponents {
   store: SettingsStore
-  host: {
-    /** Stops everything that uses the network or the database; what is under way ends. */
-    stop(): Promise<void>
-    /** Nothing is left: every tab is told, after the one that asked has its answer. */
-    erased(): void
-  }
   /** `navigator.storage` of the browser. */
   storage: { estimate(): Promise<{ usage?: number; quota?: number }> }
   logger: Logger
@@ -21,7 +15,7 @@ export interface SettingsComponents {
 const languageSchema = v.nullable(v.picklist(['en', 'ru']))
 const themeSchema = v.picklist(['system', 'light', 'dark'])
 
-/** What a person chose for this device, and the way to leave it without a trace. */
+/** What a person chose for this device. */
 export class SettingsService implements SettingsApi {
   readonly #components: SettingsComponents
 
@@ -55,12 +49,5 @@ export class SettingsService implements SettingsApi {
       logger.debug(`no storage estimate: ${String(error)}`)
       return { usedBytes: null, quotaBytes: null }
     }
-  }
-
-  async erase(options?: AbortOptions): Promise<void> {
-    options?.signal?.throwIfAborted()
-    await this.#components.host.stop()
-    await this.#components.store.destroy()
-    this.#components.host.erased()
   }
 }

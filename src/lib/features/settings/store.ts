@@ -11,8 +11,6 @@ export interface SettingsStore {
   watch(options?: LiveOptions): AsyncIterable<Settings>
   /** @throws StorageFullError */
   change(changes: Partial<Settings>): Promise<void>
-  /** Deletes everything this origin keeps in the database, not only settings. It cannot be used any more. */
-  destroy(): Promise<void>
 }
 
 export class DexieSettingsStore implements SettingsStore {
@@ -32,10 +30,6 @@ export class DexieSettingsStore implements SettingsStore {
         await this.#db.settings.put({ key: 'me', ...(await this.#settings()), ...changes })
       }),
     )
-  }
-
-  async destroy(): Promise<void> {
-    await this.#db.delete()
   }
 
   async #settings(): Promise<Settings> {

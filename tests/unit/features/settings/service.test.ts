@@ -10,20 +10,12 @@ function open(
   estimate: () => Promise<{ usage?: number; quota?: number }> = () => Promise.resolve({}),
 ) {
   const db = memoryDatabase()
-  const events: string[] = []
   const service = settings()({
     db,
-    host: {
-      stop: async () => {
-        // Nothing may be deleted under what still runs.
-        events.push(`stopped, ${await db.settings.count()} rows`)
-      },
-      erased: () => void events.push('erased'),
-    },
     storage: { estimate },
     loggers: () => silentLogger,
   })
-  return { db, service, events }
+  return { service }
 }
 
 test("until something is chosen, the browser's own holds", async () => {
@@ -51,13 +43,4 @@ test('storage is told as far as the browser does', async () => {
   expect(await open().service.storage()).toEqual({ usedBytes: null, quotaBytes: null })
   const none = open(() => Promise.reject(new TypeError('not here')))
   expect(await none.service.storage()).toEqual({ usedBytes: null, quotaBytes: null })
-})
-
-test('erasing first stops, then deletes, then says so', async () => {
-  const { db, service, events } = open()
-  await service.setTheme('dark')
-  await service.erase()
-  expect(events).toEqual(['stopped, 1 rows', 'erased'])
-  await db.open()
-  expect(await db.settings.count()).toBe(0)
 })
