@@ -32,7 +32,7 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     setLockAfter: 'call',
     lock: 'call',
     used: 'call',
-    partingKey: 'call',
+    watchPartingKey: 'watch',
     erase: 'call',
   },
   profile: { watchProfile: 'watch', create: 'call', rename: 'call' },

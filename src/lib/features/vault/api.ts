@@ -35,8 +35,8 @@ export interface VaultApi {
   lock(options?: AbortOptions): Promise<void>
   /** The person uses it. */
   used(options?: AbortOptions): Promise<void>
-  /** What a page seals the words with that it must leave behind when it goes: 32 bytes, the same in every page. */
-  partingKey(options?: AbortOptions): Promise<Uint8Array>
+  /** Once it is open, what a page seals the words with that it must leave behind when it goes: 32 bytes, for ever the same. */
+  watchPartingKey(options?: AbortOptions): AsyncIterable<Uint8Array>
   /** Stops the node and deletes everything this origin stored. The tab then reloads. */
   erase(options?: AbortOptions): Promise<void>
 }

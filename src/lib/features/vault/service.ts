@@ -144,8 +144,9 @@ export class VaultService implements VaultApi, Startable {
     else this.#use()
   }
 
-  async partingKey(): Promise<Uint8Array> {
-    return partingKeyOf(await this.#opened.promise)
+  async *watchPartingKey({ signal }: AbortOptions = {}): AsyncIterable<Uint8Array> {
+    const databaseKey = await this.#opened.promise
+    if (signal?.aborted !== true) yield partingKeyOf(databaseKey)
   }
 
   async erase(options?: AbortOptions): Promise<void> {

@@ -193,9 +193,10 @@ test('whoever looks sees it open', async () => {
 
 test('what pages leave is sealed with a key of its own, the same at every start', async () => {
   const { vault } = await begin()
-  const key = await vault.partingKey()
+  const key = await until(vault.watchPartingKey())
   expect(key).not.toEqual(await keyOf(vault))
-  expect(await (await begin()).vault.partingKey()).toEqual(key)
+  const next = await begin()
+  expect(await until(next.vault.watchPartingKey())).toEqual(key)
 })
 
 test('erasing stops, deletes, and drops the keyring last', async () => {

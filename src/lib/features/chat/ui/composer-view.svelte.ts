@@ -5,13 +5,16 @@ import { bytesLeft } from './text-size.ts'
 /** How long typing goes on at most before it is stored as a draft. */
 export const DRAFT_AFTER_MS = 400
 
+/** Like `localStorage`, but what is in it can only be read by whoever may read messages. */
+export type PartingStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
+
 export interface ComposerComponents {
   chat: Pick<ChatApi, 'send' | 'saveDraft'>
   clock: Clock
   /** Any unique string. */
   newIntent: () => string
-  /** Written at once, such as `localStorage`: a page that goes may take the host with it. */
-  parting: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
+  /** Written at once: a page that goes may take the host with it. */
+  parting: PartingStorage
 }
 
 /**
@@ -57,7 +60,7 @@ export class ComposerView {
   restore(draft: string): void {
     if (this.#touched) return
     this.#stored = draft
-    const parting = this.#components.parting.getItem(this.#partingKey)
+    const parting = this.#components.parting.getItem(this.#conversation)
     if (parting !== null) this.type(parting)
     else if (draft !== '') {
       this.#touched = true
@@ -69,7 +72,7 @@ export class ComposerView {
   part(): void {
     void this.flush()
     if (this.text !== this.#stored) {
-      this.#components.parting.setItem(this.#partingKey, this.text)
+      this.#components.parting.setItem(this.#conversation, this.text)
     }
   }
 
@@ -122,10 +125,6 @@ export class ComposerView {
 
   #storedIs(text: string): void {
     this.#stored = text
-    this.#components.parting.removeItem(this.#partingKey)
-  }
-
-  get #partingKey(): string {
-    return `starling.draft.${this.#conversation}`
+    this.#components.parting.removeItem(this.#conversation)
   }
 }
