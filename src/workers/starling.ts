@@ -109,7 +109,8 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
   // Loaded while the database opens, or a newcomer thinks of a name.
   const transports = import('../lib/p2p/index.ts')
 
-  const social = Promise.all([local, transports]).then(async ([{ db, profile }, { p2p }]) => {
+  const social = Promise.all([local, transports]).then(async ([kept, { p2p }]) => {
+    const { db, profile, settings } = kept
     const identity = (await profile.identity()) ?? (await created.promise)
     const node = p2p({ origin: init.origin })({
       identity,
@@ -146,6 +147,7 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       contacts: people,
       network: node.network,
       mailboxes: new HttpMailboxTransport({ fetch: (...request) => fetch(...request), clock }),
+      settings,
       clock,
       random,
       loggers,

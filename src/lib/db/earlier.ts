@@ -4,6 +4,7 @@ import type {
   ContactRow,
   ConversationRow,
   OutboxRow,
+  SettingsRow,
   StarlingDatabase,
 } from './schema.ts'
 
@@ -26,7 +27,7 @@ const CHANGES: Record<number, Record<string, (row: never) => unknown>> = {
       sealed: null,
     }),
   },
-  // Relays kept nothing yet, nobody was compared with or muted.
+  // Relays kept nothing yet, what was read was always told, nobody was compared with or muted.
   2: {
     contacts: (row: ContactRow): ContactRow => ({
       ...row,
@@ -40,6 +41,7 @@ const CHANGES: Record<number, Record<string, (row: never) => unknown>> = {
       ended: [],
     }),
     outbox: (row: OutboxRow): OutboxRow => ({ ...row, receipts: [] }),
+    settings: (row: SettingsRow): SettingsRow => ({ ...row, readReceipts: true }),
   },
 }
 

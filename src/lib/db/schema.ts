@@ -94,13 +94,21 @@ export interface ConversationRow {
   mute: number | 'forever' | null
   /** The newest message, its text cut; null when there is none. */
   last:
-    | (Pick<MessageRow, 'id' | 'clock' | 'sequence' | 'mine' | 'text' | 'sentAtMs'> & {
-        /** When it is of a chain that has ended. */
+    | (Pick<MessageRow, 'id' | 'clock' | 'sequence' | 'mine' | 'text' | 'sentAtMs' | 'deleted'> & {
+        /** Absent when it is of the present chain. */
         chain?: ChainId
       })
     | null
   /** Messages of theirs not read yet. */
   unread: number
+  /** How long texts last, in milliseconds, as whoever said so last did; absent while nobody did. */
+  disappearing?: Stamp & { afterMs: number }
+}
+
+/** The place of a message in the order of its conversation (delivery/envelope.ts). */
+export interface Stamp {
+  clock: number
+  id: MessageId
 }
 
 export interface MessageRow {
@@ -115,6 +123,25 @@ export interface MessageRow {
   receivedAtMs: number
   /** Theirs and not read yet; absent otherwise, so that the index holds only these. */
   unread?: 1
+  /** The message it answers. */
+  reply?: MessageId
+  forwarded?: true
+  /** The message that changed it last, and when by the sender's clock. `text` is what it says since. */
+  edit?: Stamp & { chain: ChainId; sequence: number; atMs: number }
+  /** Taken back by who wrote it: `text` is empty. */
+  deleted?: true
+  /** Each side's last word on it; its emoji is null when that took it away. */
+  reactions?: { mine?: ReactionRow; theirs?: ReactionRow }
+  /** How long it lasts after it was sent, or read, in milliseconds; absent: for ever. */
+  disappearAfterMs?: number
+  /** When it goes; absent while that does not count down. */
+  disappearsAtMs?: number
+  /** No text, but the word that texts last so long from here on, in milliseconds; 0: for ever. */
+  announcedMs?: number
+}
+
+export interface ReactionRow extends Stamp {
+  emoji: string | null
 }
 
 /** Where both chains of a conversation stand. See delivery/chain.ts. */
@@ -160,6 +187,8 @@ export interface OutboxRow {
   sealed: Uint8Array | null
   /** The relays that keep it for them, and when each said so. */
   receipts: Receipt[]
+  /** What it says is to be erased once they hold it; absent otherwise, so that the index holds only these. */
+  erase?: 1
 }
 
 /** A relay's promise to keep something. */
@@ -270,6 +299,8 @@ export interface SettingsRow {
   key: OnlyKey
   language: 'en' | 'ru' | null
   theme: 'system' | 'light' | 'dark'
+  /** Whether others are told what I have read, and I what they have. */
+  readReceipts: boolean
 }
 
 /** Name of the database in the browser. Until 0.1 it was `starling`: see earlier.ts. */
@@ -319,9 +350,10 @@ export class StarlingDatabase extends Dexie {
       contacts: 'peer',
       requests: 'peer, receivedAtMs',
       conversations: 'id',
-      messages: 'id, [conversation+clock+id], [conversation+unread+clock+id], [sentAtMs+id]',
+      messages:
+        'id, [conversation+clock+id], [conversation+unread+clock+id], [sentAtMs+id], disappearsAtMs',
       chains: 'peer',
-      outbox: '[peer+chain+sequence], &[peer+intent]',
+      outbox: '[peer+chain+sequence], &[peer+intent], [peer+erase+sequence]',
       progress: '[peer+chain+state+upTo]',
       early: '[peer+chain+sequence]',
       sessions: 'peer',

@@ -19,7 +19,14 @@ import {
   type Owed,
 } from './chain.ts'
 import { decodeContent, encodeContent, type Note, type StatusNote } from './content.ts'
-import { decodeEnvelope, encodeEnvelope, messageId, saidIn, type Envelope } from './envelope.ts'
+import {
+  decodeEnvelope,
+  encodeEnvelope,
+  idOf,
+  messageId,
+  saidIn,
+  type Envelope,
+} from './envelope.ts'
 import { NotAcceptedError } from './errors.ts'
 import { MAX_FRAME_BYTES } from './frames.ts'
 import type { Place } from './place.ts'
@@ -53,6 +60,10 @@ export interface DeliveryInit {
   hello(peer: PeerIdString): Uint8Array | null
   /** What a peer has said of it through a mailbox; false when it is to be heard later. @throws StarlingError */
   hear(peer: PeerIdString, hello: Uint8Array): Promise<boolean>
+  /** Whether others may know what I have read; true by default. While it is not, nothing tells them, not even hello. */
+  tellsRead?(): boolean
+  /** They are writing, or no longer: as often as they say so. */
+  onTyping?(peer: PeerIdString, on: boolean): void
 }
 
 /**
@@ -127,7 +138,7 @@ export class Delivery implements Startable, Intake {
       }
       const bytes = encodeEnvelope(envelope)
       const id = messageId(identity.peer, peer, bytes)
-      const { sequence } = envelope
+      const { sequence, sentAtMs } = envelope
       // Sealed before the transaction: one that waits for anything else commits by itself. A turn is alone with the keys.
       const sealable = peer !== identity.peer && (await this.#init.accept(peer))
       const sealing = sealable ? await this.#seal(peer, bytes) : null
@@ -137,7 +148,6 @@ export class Delivery implements Startable, Intake {
         clock: envelope.clock,
         mine: { ...chains.mine, sequence, head: id },
       }
-      const { sentAtMs } = envelope
       const message: Delivered = {
         ...{ id, peer, mine: true, chain, sequence, clock: envelope.clock },
         ...{ sentAtMs, receivedAtMs: sentAtMs, payload },
@@ -159,6 +169,16 @@ export class Delivery implements Startable, Intake {
       if (session !== undefined) session.tellRead()
       else await this.#owe(peer, 'status')
     })
+  }
+
+  /** The answer of `tellsRead` is another now. */
+  tellRead(): void {
+    for (const session of this.#sessions.values()) session.tellRead()
+  }
+
+  /** Tells them that I am writing, or no longer, if they are connected. */
+  tellTyping(peer: PeerIdString, on: boolean): void {
+    this.#sessions.get(peer)?.tellTyping(on)
   }
 
   /** Deletes the history. What was not delivered never will be. */
@@ -405,6 +425,14 @@ export class Delivery implements Startable, Intake {
     })
   }
 
+  tellsRead(): boolean {
+    return this.#init.tellsRead?.() ?? true
+  }
+
+  theyType(peer: PeerIdString, on: boolean): void {
+    this.#init.onTyping?.(peer, on)
+  }
+
   /** Where the chains stand; begins them when nothing was said yet. */
   chains(peer: PeerIdString): Promise<Chains> {
     return this.#turns.run(peer, () => this.#chains(peer))
@@ -520,9 +548,10 @@ export class Delivery implements Startable, Intake {
     if (!(await this.#init.accept(peer))) return null
     const { theirs } = await this.#chains(peer)
     const [early] = theirs === null ? [] : await store.early(peer, theirs.chain)
+    const read = this.tellsRead() ? (theirs?.read ?? 0) : 0
     return {
       type,
-      yours: theirs && { chain: theirs.chain, received: theirs.sequence, read: theirs.read },
+      yours: theirs && { chain: theirs.chain, received: theirs.sequence, read },
       want: early === undefined ? null : { first: theirs!.sequence + 1, last: early.sequence - 1 },
       lost,
       place,
@@ -541,12 +570,12 @@ export class Delivery implements Startable, Intake {
     const { clock, identity, store } = this.#components
     const { peer } = chains
     const { chain, sequence } = envelope
-    const id = messageId(peer, identity.peer, bytes)
+    const id = idOf(peer, identity.peer, bytes, envelope)
     const receivedAtMs = clock.now()
-    const message = this.#delivered(peer, id, envelope, receivedAtMs)
-    this.#init.check(message.payload)
+    const messages = this.#delivered(peer, id, envelope, receivedAtMs)
+    for (const { payload } of messages) this.#init.check(payload)
     if (sequence === (chains.theirs?.sequence ?? 0) + 1) {
-      await this.#commit(followChain(chains, id, envelope), message, step)
+      await this.#commit(followChain(chains, id, envelope), messages, step)
     } else {
       await store.putEarly({ peer, chain, sequence, id, envelope: bytes, receivedAtMs }, step)
     }
@@ -587,12 +616,12 @@ export class Delivery implements Startable, Intake {
     }
   }
 
-  /** Stores a message and what waited for it. */
-  async #commit(chains: Chains, message: Delivered, step: KeyStep): Promise<void> {
+  /** Stores what the chains advanced by, and what waited for it. */
+  async #commit(chains: Chains, messages: Delivered[], step: KeyStep): Promise<void> {
     const { logger, store } = this.#components
-    const messages = [message]
+    const { peer, theirs } = chains
     const gone: Early[] = []
-    for (const early of await store.early(message.peer, message.chain)) {
+    for (const early of theirs === null ? [] : await store.early(peer, theirs.chain)) {
       if (early.sequence > (chains.theirs?.sequence ?? 0) + 1) break
       gone.push(early)
       if (early.sequence <= (chains.theirs?.sequence ?? 0)) continue
@@ -605,7 +634,7 @@ export class Delivery implements Startable, Intake {
         logger.warn(`dropped message ${early.sequence} of ${early.peer}: ${String(error)}`)
         break
       }
-      messages.push(this.#delivered(message.peer, id, envelope, early.receivedAtMs))
+      messages.push(...this.#delivered(peer, id, envelope, early.receivedAtMs))
     }
     await store.putReceived(chains, messages, gone, step)
   }
@@ -622,7 +651,7 @@ export class Delivery implements Startable, Intake {
       const envelope = decodeEnvelope(early.envelope)
       try {
         chains = skipTo(chains, id, envelope)
-        messages.push(this.#delivered(peer, id, envelope, early.receivedAtMs))
+        messages.push(...this.#delivered(peer, id, envelope, early.receivedAtMs))
       } catch (error) {
         logger.warn(`dropped message ${early.sequence} of ${peer}: ${String(error)}`)
       }
@@ -632,16 +661,16 @@ export class Delivery implements Startable, Intake {
     return after
   }
 
-  /** A message of theirs as a feature gets it: in its chain's place, by its own id and time. */
+  /** A message of theirs as a feature gets it: in its chain's place, by its own id and time. None when it was erased. */
   #delivered(
     peer: PeerIdString,
     id: MessageId,
     envelope: Envelope,
     receivedAtMs: number,
-  ): Delivered {
+  ): Delivered[] {
     const { chain, sequence } = envelope
     const said = saidIn(peer, this.#components.identity.peer, id, envelope)
-    return { ...said, peer, mine: false, chain, sequence, receivedAtMs }
+    return said === null ? [] : [{ ...said, peer, mine: false, chain, sequence, receivedAtMs }]
   }
 }
 

@@ -1,9 +1,12 @@
 /**
  * A message as it is hashed, sealed and sent: the list of chain (16 bytes), sequence, hash of the message
  * before it in the chain or null, hash of the newest message known from the other side or null, Lamport clock,
- * the sender's time, payload; in canonical DAG-CBOR. A message of a chain that has ended is carried in the next one
- * (renew.ts): null and its whole envelope, in a list, in the place of the payload; it keeps its id, and who has it already
- * knows it by that.
+ * the sender's time, payload; in canonical DAG-CBOR. In the place of a payload may stand, in a list,
+ *
+ *     its id                 of a message that was taken back before it came: who lacks it can follow the chain, and
+ *                            what it said is nowhere any more
+ *     null and an envelope   of a message of a chain that has ended, carried in the next one (renew.ts): it keeps its
+ *                            id, and who has it already knows it by that
  *
  * Its id is SHA-256 over the sender's public key, the recipient's and these bytes, so the same bytes in another
  * conversation are another message. Messages are shown in the order of (clock, id): the same on both sides, and
@@ -48,7 +51,7 @@ export interface Envelope {
   clock: number
   /** By the sender's wall clock; for display only. */
   sentAtMs: number
-  payload: Uint8Array | Carried
+  payload: Uint8Array | Carried | Erased
 }
 
 /** A message of an ended chain. */
@@ -57,8 +60,20 @@ export interface Carried {
   envelope: Uint8Array
 }
 
+/** What is left of a message that was taken back. */
+export interface Erased {
+  /** Its id, which nothing of it is left to tell from. */
+  id: MessageId
+}
+
 const hashSchema = v.nullable(bytesSchema(32, 32))
 const countSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
+
+const payloadSchema = v.union([
+  bytesSchema(MAX_PAYLOAD_BYTES),
+  v.strictTuple([v.null(), bytesSchema(MAX_PLAIN_ENVELOPE_BYTES)]),
+  v.strictTuple([bytesSchema(32, 32)]),
+])
 
 const wire = codec(
   v.strictTuple([
@@ -68,10 +83,7 @@ const wire = codec(
     hashSchema,
     countSchema,
     timeMsSchema,
-    v.union([
-      bytesSchema(MAX_PAYLOAD_BYTES),
-      v.strictTuple([v.null(), bytesSchema(MAX_PLAIN_ENVELOPE_BYTES)]),
-    ]),
+    payloadSchema,
   ]),
   MAX_ENVELOPE_BYTES,
 )
@@ -86,7 +98,7 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array<ArrayBuffer> {
     parent === null ? null : bytesOf(parent),
     clock,
     sentAtMs,
-    payload instanceof Uint8Array ? payload : [null, payload.envelope],
+    spelled(payload),
   ])
 }
 
@@ -100,12 +112,22 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
     parent: parent === null ? null : messageIdOf(parent),
     clock,
     sentAtMs,
-    payload: payload instanceof Uint8Array ? payload : { envelope: payload[1] },
+    payload: meant(payload),
   }
 }
 
-/** What carries the message with these envelope bytes, which may itself be carried. */
-export function carrying(envelope: Uint8Array): Carried {
+function spelled(payload: Envelope['payload']): v.InferOutput<typeof payloadSchema> {
+  if (payload instanceof Uint8Array) return payload
+  return 'id' in payload ? [bytesOf(payload.id)] : [null, payload.envelope]
+}
+
+function meant(payload: v.InferOutput<typeof payloadSchema>): Envelope['payload'] {
+  if (payload instanceof Uint8Array) return payload
+  return payload.length === 1 ? { id: messageIdOf(payload[0]) } : { envelope: payload[1] }
+}
+
+/** What carries the message with these envelope bytes, which may itself be carried, or erased. */
+export function carrying(envelope: Uint8Array): Carried | Erased {
   const { payload } = decodeEnvelope(envelope)
   return payload instanceof Uint8Array ? { envelope } : payload
 }
@@ -118,14 +140,19 @@ export interface Said {
   payload: Uint8Array
 }
 
-/** @param id of the envelope. @throws InvalidDataError, LimitExceededError when what it carries is none or of later */
+/**
+ * Null when it was erased.
+ * @param id of the envelope
+ * @throws InvalidDataError, LimitExceededError when what it carries is none or of later
+ */
 export function saidIn(
   sender: PeerIdString,
   recipient: PeerIdString,
   id: MessageId,
   { clock, sentAtMs, payload }: Envelope,
-): Said {
+): Said | null {
   if (payload instanceof Uint8Array) return { id, clock, sentAtMs, payload }
+  if ('id' in payload) return null
   const before = decodeEnvelope(payload.envelope)
   if (!(before.payload instanceof Uint8Array) || before.clock >= clock) {
     throw new InvalidDataError('carries what it cannot')
@@ -138,7 +165,23 @@ export function saidIn(
   }
 }
 
-/** The id of the message with these envelope bytes. */
+/** The envelope without what it says. */
+export function erased(envelope: Envelope, id: MessageId): Envelope {
+  return { ...envelope, payload: { id } }
+}
+
+/** The id of any message: told by its bytes, or by what is left in its place. */
+export function idOf(
+  sender: PeerIdString,
+  recipient: PeerIdString,
+  bytes: Uint8Array,
+  { payload }: Envelope,
+): MessageId {
+  const erasedId = payload instanceof Uint8Array || !('id' in payload) ? null : payload.id
+  return erasedId ?? messageId(sender, recipient, bytes)
+}
+
+/** The id of the message with these envelope bytes, not erased. */
 export function messageId(
   sender: PeerIdString,
   recipient: PeerIdString,

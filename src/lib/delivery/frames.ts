@@ -6,9 +6,10 @@
  *     message  one envelope (envelope.ts), sealed: the same bytes each time it is sent; its chain and number stand
  *              beside it, so that what is here already need not be opened
  *     ack      I hold your chain durably up to this number
- *     read     all up to this number was on my screen
+ *     read     all up to this number was on my screen; left out, and 0 in hello, by who does not tell
  *     want     these numbers of your chain are missing here: send again from the first
  *     ask      I have nothing to seal with for you. Answered by keys
+ *     typing   I am writing, or no longer; said now and then, never stored, never answered
  *     keys     what you need to begin a session with me; `anew` when I cannot open what you have sealed: then seal
  *              all that I do not hold once more
  *     place    where I can be written to while I sleep (place.ts)
@@ -66,6 +67,7 @@ const frameSchema = v.variant('type', [
     last: numberSchema,
   }),
   v.strictObject({ type: v.literal('ask') }),
+  v.strictObject({ type: v.literal('typing'), on: v.boolean() }),
   v.strictObject({
     type: v.literal('keys'),
     keys: bytesSchema(MAX_KEYS_BYTES),

@@ -6,7 +6,7 @@
 import type { ChainId, PeerIdString } from '../protocol/ids.ts'
 import type { Random } from '../protocol/seams.ts'
 import { freshChains, type Chains, type Outgoing } from './chain.ts'
-import { carrying, decodeEnvelope, encodeEnvelope, messageId } from './envelope.ts'
+import { carrying, decodeEnvelope, encodeEnvelope, idOf, type Envelope } from './envelope.ts'
 
 /** Ended chains of mine that are remembered, for the states of the messages in them. */
 export const MAX_ENDED_CHAINS = 16
@@ -29,13 +29,13 @@ export function renew(before: Chains, random: Random): Chains {
 export function carryOver(
   me: PeerIdString,
   chains: Chains,
-  { peer, intent, envelope: before }: Outgoing,
+  { peer, intent, envelope: before, erase }: Outgoing,
 ): { chains: Chains; outgoing: Outgoing } {
   const { mine, theirs } = chains
   const { chain } = mine
   const sequence = mine.sequence + 1
   const clock = chains.clock + 1
-  const envelope = encodeEnvelope({
+  const carried: Envelope = {
     chain,
     sequence,
     previous: mine.head,
@@ -43,11 +43,15 @@ export function carryOver(
     clock,
     sentAtMs: decodeEnvelope(before).sentAtMs,
     payload: carrying(before),
-  })
-  const id = messageId(me, peer, envelope)
+  }
+  const envelope = encodeEnvelope(carried)
+  const id = idOf(me, peer, envelope, carried)
   return {
     chains: { ...chains, clock, mine: { ...mine, sequence, head: id } },
-    outgoing: { peer, chain, sequence, id, intent, envelope, sealed: null, receipts: [] },
+    outgoing: {
+      ...{ peer, chain, sequence, id, intent, envelope, sealed: null, receipts: [] },
+      ...(erase !== undefined && { erase }),
+    },
   }
 }
 

@@ -65,6 +65,9 @@ export interface Intake {
     chain: ChainId,
     numbers: { received?: number; read?: number },
   ): Promise<void>
+  /** Whether they may know what I have read. */
+  tellsRead(): boolean
+  theyType(peer: PeerIdString, on: boolean): void
 }
 
 export interface SessionInit {
@@ -89,6 +92,7 @@ export class Session {
   #due = { hello: true, ack: false, read: false, ask: false, place: true }
   /** Keys that are to be given: to be written to, or because what they sealed does not open. */
   #giving: 'asked' | 'anew' | null = null
+  #typing: boolean | null = null
   #given = 0
   #taken = 0
   #asked = false
@@ -129,6 +133,12 @@ export class Session {
   /** Where I can be written to has changed. */
   tellPlace(): void {
     this.#due.place = true
+    this.wake()
+  }
+
+  /** I am writing, or no longer. */
+  tellTyping(on: boolean): void {
+    this.#typing = on
     this.wake()
   }
 
@@ -207,6 +217,9 @@ export class Session {
       case 'ask':
         this.#give('asked')
         break
+      case 'typing':
+        intake.theyType(peer, frame.on)
+        return
       case 'keys':
         await this.#heardKeys(frame.keys, frame.anew)
         break
@@ -293,10 +306,11 @@ export class Session {
     if (this.#due.hello) {
       this.#due.hello = false
       if (this.#chain !== mine.chain) this.#received = null
+      const read = intake.tellsRead() ? (theirs?.read ?? 0) : 0
       await this.#send({
         type: 'hello',
         mine: { chain: mine.chain, sequence: mine.sequence },
-        yours: theirs && { chain: theirs.chain, received: theirs.sequence, read: theirs.read },
+        yours: theirs && { chain: theirs.chain, received: theirs.sequence, read },
       })
       this.#expect()
       return true
@@ -310,7 +324,7 @@ export class Session {
     }
     if (this.#due.read) {
       this.#due.read = false
-      if (theirs !== null) {
+      if (theirs !== null && intake.tellsRead()) {
         await this.#send({ type: 'read', chain: theirs.chain, read: theirs.read })
       }
       return true
@@ -337,6 +351,12 @@ export class Session {
     if (this.#due.place) {
       this.#due.place = false
       await this.#send({ type: 'place', place: await intake.place(channel.peer) })
+      return true
+    }
+    if (this.#typing !== null) {
+      const on = this.#typing
+      this.#typing = null
+      await this.#send({ type: 'typing', on })
       return true
     }
     if (this.#received === null || this.#chain !== mine.chain) return false

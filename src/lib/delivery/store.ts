@@ -1,9 +1,11 @@
 import { Dexie, type Table } from 'dexie'
 import type { ProgressRow, StarlingDatabase } from '../db/schema.ts'
 import { orStorageFull } from '../db/storage-full.ts'
+import { equalBytes } from '../protocol/codec.ts'
 import type { ChainId, MessageId, PeerIdString } from '../protocol/ids.ts'
 import type { Clock } from '../protocol/seams.ts'
 import type { Chains, Delivered, Early, Outgoing, Owed } from './chain.ts'
+import { eraseReceived } from './outbox.ts'
 import type { Place } from './place.ts'
 import { spendPrekey } from './prekey-store.ts'
 import type { KeyStep } from './seams.ts'
@@ -173,7 +175,10 @@ export class DexieDeliveryStore implements DeliveryStore {
 
   putReceipts(outgoing: Outgoing, chains: Chains): Promise<void> {
     return this.#write(async () => {
-      await this.#db.outbox.put(outgoing)
+      const { envelope, receipts } = outgoing
+      await this.#outboxAt(outgoing).modify((row) => {
+        if (equalBytes(row.envelope, envelope)) row.receipts = receipts
+      })
       await this.#advance(chains)
     })
   }
@@ -210,8 +215,12 @@ export class DexieDeliveryStore implements DeliveryStore {
 
   putSealed(outgoing: Outgoing, step: KeyStep): Promise<void> {
     return this.#write(async () => {
+      const { envelope, sealed, receipts } = outgoing
       await this.#putStep(outgoing.peer, step)
-      await this.#db.outbox.put(outgoing)
+      await this.#outboxAt(outgoing).modify((row) => {
+        // What was erased while it was sealed stays so.
+        if (equalBytes(row.envelope, envelope)) Object.assign(row, { sealed, receipts })
+      })
     })
   }
 
@@ -271,6 +280,10 @@ export class DexieDeliveryStore implements DeliveryStore {
     })
   }
 
+  #outboxAt({ peer, chain, sequence }: Outgoing) {
+    return this.#db.outbox.where('[peer+chain+sequence]').equals([peer, chain, sequence])
+  }
+
   #outboxAfter(peer: PeerIdString, chain: ChainId, after: number) {
     return this.#db.outbox
       .where('[peer+chain+sequence]')
@@ -286,6 +299,7 @@ export class DexieDeliveryStore implements DeliveryStore {
       if (mine[state] <= before[state]) continue
       await this.#journal.progressed(peer, mine.chain, state, mine[state])
     }
+    if (mine.received > before.received) await eraseReceived(this.#db, peer, mine.received)
   }
 
   async #putStep(peer: PeerIdString, step: KeyStep | null): Promise<void> {

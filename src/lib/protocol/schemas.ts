@@ -1,12 +1,15 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import * as v from 'valibot'
-import { isPeerId, type PeerIdString } from './ids.ts'
+import { isPeerId, parseMessageId, type MessageId, type PeerIdString } from './ids.ts'
 
 /** Longest multiaddr taken from outside, in characters: a long DNS name with two certificate hashes fits. */
 export const MAX_ADDRESS_CHARS = 256
 
 /** The peer id of an Ed25519 key. */
 export const peerIdSchema = v.custom<PeerIdString>(isPeerId, 'not a peer id')
+
+/** A message's id in its text form. */
+export const messageIdSchema = v.custom<MessageId>(isMessageId, 'not a message id')
 
 /** Milliseconds since 1970. */
 export const timeMsSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
@@ -25,6 +28,15 @@ export function bytesSchema(maxBytes: number, minBytes = 0): v.GenericSchema<unk
     v.minLength(minBytes),
     v.maxLength(maxBytes),
   )
+}
+
+function isMessageId(value: unknown): value is MessageId {
+  try {
+    parseMessageId(value)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function isMultiaddr(text: string): boolean {

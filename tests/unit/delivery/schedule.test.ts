@@ -8,7 +8,7 @@ import { RatchetSealer } from '#lib/delivery/ratchet-sealer.ts'
 import { type Sealer } from '#lib/delivery/seams.ts'
 import { DexieDeliveryStore, type DeliveryStore } from '#lib/delivery/store.ts'
 import { payloadCodec } from '#lib/features/chat/protocol.ts'
-import { DexieChatStore } from '#lib/features/chat/store.ts'
+import { ChatJournal } from '#lib/features/chat/journal.ts'
 import type { MessageId, PeerIdString } from '#lib/protocol/ids.ts'
 import { systemClock, type Random } from '#lib/protocol/seams.ts'
 import { FakeNetwork, settled, silentLogger, type FakeHost } from '../../fixtures/fake-network.ts'
@@ -48,7 +48,10 @@ interface DiskKind {
 
 function memoryDisk(store: MemoryDeliveryStore): Disk {
   const shown = () =>
-    store.shown().map(({ id, payload }) => ({ id, text: payloadCodec.decode(payload).text }))
+    store.shown().map(({ id, payload }) => {
+      const said = payloadCodec.decode(payload)
+      return { id, text: said.type === 'text' ? said.text : said.type }
+    })
   return {
     store,
     power: store,
@@ -86,7 +89,7 @@ const inTheDatabase: DiskKind = {
   make: (me) => {
     const db = memoryDatabase()
     const power = new PowerSupply(db)
-    const store = new DexieDeliveryStore(db, new DexieChatStore(db, me, systemClock), systemClock)
+    const store = new DexieDeliveryStore(db, new ChatJournal(db, me, systemClock), systemClock)
     return {
       store,
       power,

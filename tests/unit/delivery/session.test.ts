@@ -48,6 +48,8 @@ test('a session whose channel takes nothing more ends when what it takes in is s
       seal: () => Promise.resolve(null),
       give: () => Promise.resolve(new Uint8Array()),
       theyGave: () => Promise.resolve(),
+      tellsRead: () => true,
+      theyType: () => undefined,
     },
   })
 

@@ -18,7 +18,12 @@ import {
 import { pad } from '#lib/crypto/padding.ts'
 import { SEAL_OVERHEAD_BYTES } from '#lib/crypto/sessions.ts'
 import { payloadCodec } from '#lib/features/chat/protocol.ts'
-import { MAX_TEXT_BYTES } from '#lib/features/chat/api.ts'
+import {
+  DISAPPEAR_AFTER_MS,
+  MAX_EMOJI_BYTES,
+  MAX_TEXT_BYTES,
+  type Disappearing,
+} from '#lib/features/chat/api.ts'
 import { helloCodec } from '#lib/features/contacts/protocol.ts'
 import { StarlingError } from '#lib/protocol/errors.ts'
 import { chainIdOf, messageIdOf } from '#lib/protocol/ids.ts'
@@ -39,7 +44,10 @@ const envelopes: fc.Arbitrary<Envelope> = fc.record({
   parent: hash,
   clock: count,
   sentAtMs: number,
-  payload: fc.uint8Array({ maxLength: 200 }),
+  payload: fc.oneof(
+    fc.uint8Array({ maxLength: 200 }),
+    bytes(32).map((id) => ({ id: messageIdOf(id) })),
+  ),
 })
 const frames: fc.Arbitrary<Frame> = fc.oneof(
   fc.record({
@@ -54,6 +62,7 @@ const frames: fc.Arbitrary<Frame> = fc.oneof(
     sealed: fc.uint8Array({ maxLength: 200 }),
   }),
   fc.record({ type: fc.constant('ask' as const) }),
+  fc.record({ type: fc.constant('typing' as const), on: fc.boolean() }),
   fc.record({
     type: fc.constant('keys' as const),
     keys: fc.uint8Array({ maxLength: 200 }),
@@ -116,16 +125,43 @@ test('the longest message fits a frame', () => {
   const sequence = Number.MAX_SAFE_INTEGER
   const frame = frameCodec.encode({ type: 'message', chain, sequence, sealed })
   expect(frame.byteLength).toBeLessThanOrEqual(MAX_FRAME_BYTES)
-  const payload = payloadCodec.encode({ type: 'text', text: 'x'.repeat(MAX_TEXT_BYTES) })
-  expect(payload.byteLength).toBeLessThanOrEqual(MAX_PAYLOAD_BYTES)
+  const text = 'x'.repeat(MAX_TEXT_BYTES)
+  const message = messageIdOf(new Uint8Array(32))
+  for (const said of [
+    {
+      ...{ type: 'text' as const, text, reply: message, forwarded: true as const },
+      disappearAfterMs: DISAPPEAR_AFTER_MS[3],
+    },
+    { type: 'edit' as const, message, text },
+  ]) {
+    expect(payloadCodec.encode(said).byteLength).toBeLessThanOrEqual(MAX_PAYLOAD_BYTES)
+  }
 })
 
 test('a text has between one byte and 16 KiB, and whole characters', () => {
   const text = (value: string) => payloadCodec.encode({ type: 'text', text: value })
-  expect(payloadCodec.decode(text('я'.repeat(MAX_TEXT_BYTES / 2))).text).toHaveLength(8_192)
+  const longest = 'я'.repeat(MAX_TEXT_BYTES / 2)
+  expect(payloadCodec.decode(text(longest))).toEqual({ type: 'text', text: longest })
   expect(() => text(`${'я'.repeat(MAX_TEXT_BYTES / 2)}x`)).toThrow(StarlingError)
   expect(() => text('')).toThrow(StarlingError)
   expect(() => text('\uD800')).toThrow(StarlingError)
+})
+
+test('an emoji has at most 40 bytes, and any there may be one day', () => {
+  const message = messageIdOf(new Uint8Array(32))
+  const react = (emoji: string) => payloadCodec.encode({ type: 'react', message, emoji })
+  expect(payloadCodec.decode(react('x'.repeat(MAX_EMOJI_BYTES)))).toMatchObject({ type: 'react' })
+  expect(() => react('x'.repeat(MAX_EMOJI_BYTES + 1))).toThrow(StarlingError)
+  expect(() => react('')).toThrow(StarlingError)
+})
+
+test('texts last one of four times, or for ever', () => {
+  const last = (afterMs: number) =>
+    payloadCodec.encode({ type: 'disappear', afterMs: afterMs as Disappearing })
+  for (const afterMs of [0, ...DISAPPEAR_AFTER_MS]) {
+    expect(payloadCodec.decode(last(afterMs))).toEqual({ type: 'disappear', afterMs })
+  }
+  expect(() => last(1)).toThrow(StarlingError)
 })
 
 test('an id is of one conversation and one direction', () => {
@@ -140,12 +176,34 @@ test('bytes of before are still read, and written the same', async () => {
       string,
       string
     >
-  const { payload, envelope, first, id, ...frameVectors } = await read('chat-2.0.0')
+  const { payload, envelope, first, erased, id, ...others } = await read('chat-2.0.0')
+  const { rich, edit, delete: taken, react, unreact, disappear, ...frameVectors } = others
   const hex = (text: string | undefined) => Uint8Array.from(Buffer.from(text!, 'hex'))
   expect(payloadCodec.decode(hex(payload))).toEqual({ type: 'text', text: 'Привет, hello 👋' })
+  const message = messageIdOf(new Uint8Array(32).fill(2))
+  expect(payloadCodec.decode(hex(rich))).toEqual({
+    ...{ type: 'text', text: 'six', reply: message, forwarded: true },
+    disappearAfterMs: 604_800_000,
+  })
+  expect(payloadCodec.decode(hex(edit))).toEqual({ type: 'edit', message, text: 'seven' })
+  expect(payloadCodec.decode(hex(taken))).toEqual({ type: 'delete', message })
+  expect(payloadCodec.decode(hex(react))).toEqual({ type: 'react', message, emoji: '👍' })
+  expect(payloadCodec.decode(hex(unreact))).toEqual({ type: 'react', message, emoji: null })
+  expect(payloadCodec.decode(hex(disappear))).toEqual({ type: 'disappear', afterMs: 0 })
+  for (const each of [payload, rich, edit, taken, react, unreact, disappear]) {
+    expect(payloadCodec.encode(payloadCodec.decode(hex(each)))).toEqual(hex(each))
+  }
+  // Of the version before, where a message stood unsealed in its frame.
+  const before = await read('chat-1.0.0')
+  expect(payloadCodec.decode(hex(before['payload']))).toEqual(payloadCodec.decode(hex(payload)))
+  expect(decodeEnvelope(hex(before['envelope']))).toEqual(decodeEnvelope(hex(envelope)))
+  expect(decodeEnvelope(hex(erased))).toEqual({
+    ...decodeEnvelope(hex(envelope)),
+    payload: { id },
+  })
   expect(decodeEnvelope(hex(envelope))).toMatchObject({ sequence: 7, clock: 12 })
   expect(decodeEnvelope(hex(first))).toMatchObject({ sequence: 1, previous: null, parent: null })
-  for (const each of [envelope, first]) {
+  for (const each of [envelope, first, erased]) {
     expect(encodeEnvelope(decodeEnvelope(hex(each)))).toEqual(hex(each))
   }
   expect(messageId(ANNA, BEN, hex(envelope))).toBe(id)

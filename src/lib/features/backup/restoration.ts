@@ -199,7 +199,9 @@ export class Restoration {
     const standing = new Map(peers.map((peer, index) => [peer, all[index]]))
     return rows.map((row) => {
       const chains = row.mine ? standing.get(row.conversation) : undefined
-      return chains === undefined ? row : placeAfter(chains, row)
+      if (chains === undefined) return row
+      const { edit } = row
+      return { ...placeAfter(chains, row), ...(edit && { edit: placeAfter(chains, edit) }) }
     })
   }
 

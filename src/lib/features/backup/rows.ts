@@ -52,6 +52,8 @@ const seed = fixed(32)
 const chainId = v.custom<ChainId>((value) => parses(parseChainId, value), 'not a chain id')
 const messageId = v.custom<MessageId>((value) => parses(parseMessageId, value), 'not a message id')
 const head = v.nullable(messageId)
+const stamp = { clock: count, id: messageId }
+const reaction = v.strictObject({ ...stamp, emoji: v.nullable(text) })
 
 /** Each row of a table is as the database's schema has it; texts and bytes are as short as items are. */
 const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
@@ -62,6 +64,7 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
     key: me,
     language: v.nullable(v.picklist(['en', 'ru'])),
     theme: v.picklist(['system', 'light', 'dark']),
+    readReceipts: flag,
   }),
   relays: v.strictObject({
     address: text,
@@ -112,10 +115,12 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
         mine: flag,
         text,
         sentAtMs: timeMsSchema,
+        deleted: v.exactOptional(v.literal(true)),
         chain: v.exactOptional(chainId),
       }),
     ),
     unread: count,
+    disappearing: v.exactOptional(v.strictObject({ ...stamp, afterMs: count })),
   }),
   chains: v.strictObject({
     peer: peerIdSchema,
@@ -143,6 +148,7 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
     envelope: sealed,
     sealed: v.nullable(sealed),
     receipts: v.array(v.strictObject({ relay: text, store: text, atMs: timeMsSchema })),
+    erase: v.exactOptional(v.literal(1)),
   }),
   early: v.strictObject({
     peer: peerIdSchema,
@@ -181,6 +187,18 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
     sentAtMs: timeMsSchema,
     receivedAtMs: timeMsSchema,
     unread: v.exactOptional(v.literal(1)),
+    reply: v.exactOptional(messageId),
+    forwarded: v.exactOptional(v.literal(true)),
+    edit: v.exactOptional(
+      v.strictObject({ ...stamp, chain: chainId, sequence: count, atMs: timeMsSchema }),
+    ),
+    deleted: v.exactOptional(v.literal(true)),
+    reactions: v.exactOptional(
+      v.strictObject({ mine: v.exactOptional(reaction), theirs: v.exactOptional(reaction) }),
+    ),
+    disappearAfterMs: v.exactOptional(count),
+    disappearsAtMs: v.exactOptional(timeMsSchema),
+    announcedMs: v.exactOptional(count),
   }),
 }
 

@@ -4,6 +4,18 @@ import type { MessageId, PeerIdString } from '../../protocol/ids.ts'
 /** Longest text of one message in UTF-8 bytes. */
 export const MAX_TEXT_BYTES = 16 * 1024
 
+/** Longest emoji of a reaction in UTF-8 bytes: two people kissing, each of a skin tone, take 35. */
+export const MAX_EMOJI_BYTES = 40
+
+/** How long after it was sent a text may be changed, in milliseconds, by the clock of who wrote it. */
+export const EDIT_WITHIN_MS = 48 * 60 * 60_000
+
+/** How long texts may last, in milliseconds: an hour, a day, a week, four weeks. */
+export const DISAPPEAR_AFTER_MS = [3_600_000, 86_400_000, 604_800_000, 2_419_200_000] as const
+
+/** How long texts last; 0: for ever. */
+export type Disappearing = (typeof DISAPPEAR_AFTER_MS)[number] | 0
+
 /** With whom: a peer, or my own peer id for notes to self. */
 export type ConversationId = PeerIdString
 
@@ -18,7 +30,19 @@ export interface Message {
   id: MessageId
   conversation: ConversationId
   mine: boolean
+  /** What it says now; empty when it was deleted. */
   text: string
+  /** The message it answers; null when it answers none. */
+  reply: Quote | null
+  /** Brought along from another conversation. */
+  forwarded: boolean
+  /** When it was changed last, by the sender's clock; null when it says what it always said. */
+  editedAtMs: number | null
+  /** Taken back by who wrote it: its text is on neither device any more. */
+  deleted: boolean
+  reactions: Reactions
+  /** When it disappears here; null: never, or not read yet. */
+  disappearsAtMs: number | null
   /** By the sender's clock; for display only. */
   sentAtMs: number
   receivedAtMs: number
@@ -28,6 +52,28 @@ export interface Message {
   unread: boolean
 }
 
+/** Each person's emoji on a message; null for none. */
+export interface Reactions {
+  mine: string | null
+  theirs: string | null
+}
+
+/** The message that another answers. */
+export interface Quote {
+  id: MessageId
+  /** Null when it is not here any more, or never was. Its text is cut to `MAX_PREVIEW_CHARS`. */
+  said: { mine: boolean; text: string } | null
+}
+
+/** From here on texts last another time. */
+export interface DisappearingChange {
+  type: 'disappearing'
+  id: MessageId
+  mine: boolean
+  afterMs: Disappearing
+  sentAtMs: number
+}
+
 /** Messages known to exist before this place but not here yet; they have been asked for. */
 export interface Gap {
   type: 'gap'
@@ -35,7 +81,7 @@ export interface Gap {
   count: number
 }
 
-export type TimelineItem = Message | Gap
+export type TimelineItem = Message | DisappearingChange | Gap
 
 /** How much of a conversation's last message is told in the list, in UTF-16 units. */
 export const MAX_PREVIEW_CHARS = 200
@@ -46,9 +92,11 @@ export interface Conversation {
   name: string
   kind: 'contact' | 'notes'
   /** Its text is cut to `MAX_PREVIEW_CHARS`. */
-  last: Pick<Message, 'id' | 'text' | 'mine' | 'sentAtMs' | 'state'> | null
+  last: Pick<Message, 'id' | 'text' | 'deleted' | 'mine' | 'sentAtMs' | 'state'> | null
   unread: number
   draft: string
+  /** How long what is said here lasts; 0: for ever. */
+  disappearing: Disappearing
   pinned: boolean
   archived: boolean
   /** null when it is not muted, or no longer. */
@@ -93,6 +141,22 @@ export interface SearchHit {
   sentAtMs: number
 }
 
+/** What a message is sent with beside its text. */
+export interface SendAs {
+  /** The message it answers. */
+  reply?: MessageId
+  forwarded?: boolean
+}
+
+/** How far a message of mine has come, and since when: as far as is known. Times by my clock, but for the relays'. */
+export interface Progress {
+  storedAtMs: number | null
+  /** Where it is stored: each relay by its address, and since when by its own clock. */
+  relays: { relay: string; atMs: number }[]
+  receivedAtMs: number | null
+  readAtMs: number | null
+}
+
 export interface ChatApi {
   watchConversations(options?: AbortOptions): AsyncIterable<Conversation[]>
   /** The window now and after each change in it; watch another one to see more. */
@@ -110,8 +174,54 @@ export interface ChatApi {
     conversation: ConversationId,
     text: string,
     intent: string,
+    as?: SendAs,
     options?: AbortOptions,
   ): Promise<MessageId>
+  /**
+   * Changes what a message of mine says, for both. Resolves, like the three below, once that is durable here.
+   * @throws CannotEditError, and as `send`
+   */
+  edit(
+    conversation: ConversationId,
+    message: MessageId,
+    text: string,
+    options?: AbortOptions,
+  ): Promise<void>
+  /** Takes a message of mine back, from both devices. @throws UnknownMessageError, and as `send` */
+  deleteForBoth(
+    conversation: ConversationId,
+    message: MessageId,
+    options?: AbortOptions,
+  ): Promise<void>
+  /** My one emoji on a message; null takes it away. @throws UnknownMessageError, and as `send` */
+  react(
+    conversation: ConversationId,
+    message: MessageId,
+    emoji: string | null,
+    options?: AbortOptions,
+  ): Promise<void>
+  /** How long what both say from now on lasts. @throws as `send` */
+  setDisappearing(
+    conversation: ConversationId,
+    afterMs: Disappearing,
+    options?: AbortOptions,
+  ): Promise<void>
+  /** Deletes a message here, and here alone. @throws StorageFullError */
+  deleteForMe(
+    conversation: ConversationId,
+    message: MessageId,
+    options?: AbortOptions,
+  ): Promise<void>
+  /** How far a message of mine has come, and each time that changes. */
+  watchProgress(
+    conversation: ConversationId,
+    message: MessageId,
+    options?: AbortOptions,
+  ): AsyncIterable<Progress>
+  /** Tells them that I am writing, or no longer. May be called at every key: they are told now and then. */
+  setTyping(conversation: ConversationId, typing: boolean, options?: AbortOptions): Promise<void>
+  /** Who is writing to me at this moment. */
+  watchTyping(options?: AbortOptions): AsyncIterable<ConversationId[]>
   /** All up to and including this message were on my screen. */
   markRead(conversation: ConversationId, upTo: MessageId, options?: AbortOptions): Promise<void>
   saveDraft(conversation: ConversationId, text: string, options?: AbortOptions): Promise<void>

@@ -17,6 +17,16 @@ export class BlockedError extends StarlingError {
   override readonly name = 'BlockedError'
 }
 
+/** Not in this conversation, or not any more. */
+export class UnknownMessageError extends StarlingError {
+  override readonly name = 'UnknownMessageError'
+}
+
+/** Not mine, deleted, or sent longer ago than `EDIT_WITHIN_MS`. */
+export class CannotEditError extends StarlingError {
+  override readonly name = 'CannotEditError'
+}
+
 /** Neither a contact nor my own notes. */
 export class UnknownConversationError extends StarlingError {
   override readonly name = 'UnknownConversationError'

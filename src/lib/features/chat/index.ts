@@ -10,7 +10,8 @@ import { DexieDeliveryStore } from '../../delivery/store.ts'
 import type { Channels, Network, RelayStatus } from '../../p2p/api.ts'
 import type { Clock, Loggers, Random } from '../../protocol/seams.ts'
 import { CHAT_PROTOCOL, payloadCodec } from './protocol.ts'
-import { ChatService, type ContactsOfChat } from './service.ts'
+import { ChatJournal } from './journal.ts'
+import { ChatService, type ContactsOfChat, type ReadReceipts } from './service.ts'
 import { DexieChatStore } from './store.ts'
 
 export interface ChatSliceComponents {
@@ -22,6 +23,7 @@ export interface ChatSliceComponents {
   network: Pick<Network, 'relays' | 'addEventListener' | 'removeEventListener'>
   /** How relays are asked for mailboxes. */
   mailboxes: MailboxTransport
+  settings: ReadReceipts
   clock: Clock
   random: Random
   loggers: Loggers
@@ -29,9 +31,12 @@ export interface ChatSliceComponents {
 
 /** Chat. Needs the identity, so it is made once there is one; started after contacts. */
 export function chat(): (components: ChatSliceComponents) => ChatService {
-  return ({ db, identity, channels, contacts, network, mailboxes, clock, random, loggers }) => {
-    const store = new DexieChatStore(db, identity.peer, clock)
-    const deliveryStore = new DexieDeliveryStore(db, store, clock)
+  return (components) => {
+    const { db, identity, channels, contacts, network, mailboxes, settings } = components
+    const { clock, random, loggers } = components
+    const store = new DexieChatStore(db, identity.peer, () => service.readReceipts)
+    const journal = new ChatJournal(db, identity.peer, clock)
+    const deliveryStore = new DexieDeliveryStore(db, journal, clock)
     const sealer = new RatchetSealer({
       identity,
       sessions: deliveryStore,
@@ -60,6 +65,10 @@ export function chat(): (components: ChatSliceComponents) => ChatService {
         protocol: CHAT_PROTOCOL,
         accept: (peer) => service.accepts(peer),
         check: (payload) => void payloadCodec.decode(payload),
+        tellsRead: () => service.readReceipts,
+        onTyping: (peer, on) => {
+          service.theyType(peer, on)
+        },
         hello: (peer) => contacts.helloFor(peer),
         hear: (peer, hello) => contacts.hearMailed(peer, hello),
       },
@@ -88,8 +97,11 @@ export function chat(): (components: ChatSliceComponents) => ChatService {
       mail,
       network,
       contacts,
+      settings,
       store,
+      journal,
       clock,
+      random,
       logger: loggers('chat'),
     })
     return service

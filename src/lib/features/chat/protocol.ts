@@ -1,5 +1,5 @@
 /**
- * `/starling/chat/2.0.0`: texts between two people who have each other.
+ * `/starling/chat/2.0.0`: texts between two people who have each other, and what becomes of them.
  *
  * One long-lived channel per peer, accepted only while both are contacts of each other. On it run the frames of
  * delivery (delivery/frames.ts): each side says `hello` with how far it holds the other's chain, sends what the
@@ -11,27 +11,68 @@
  *                                     ◄─     message B 4
  *     ack B 4                         ─►     (durable at Anna: Ben shows "delivered")
  *                                     ◄─     ack A 7, read A 7
+ *     typing                          ─►     (shown for a few seconds, kept nowhere)
  *
- * A message's payload is `{type: 'text', text}`: text of 1 to 16 KiB in UTF-8, without halves of surrogate
- * pairs. A channel ends at a frame or payload of another shape, a fork of the chain, or a clock that runs
- * ahead. What was under way is sent again, byte for byte the same, on the next.
+ * A message's payload is one of
+ *
+ *     text       1 to 16 KiB in UTF-8, without halves of surrogate pairs; may answer another message (`reply`), come
+ *                from another conversation (`forwarded`), and disappear: so long after it was sent here, and after it
+ *                was read there
+ *     edit       what a text of mine says from now on
+ *     delete     a text of mine is taken back: who holds it keeps only that there was one
+ *     react      my one emoji on a text of either side, or null for none
+ *     disappear  how long texts last that are sent from now on, by both; 0: for ever
+ *
+ * The last four name a message by its id and are messages themselves: sealed, ordered, acknowledged and sent again like
+ * texts. They are not counted as unread. What they do does not depend on the order they come in (changes.ts), and one
+ * that may not do what it says, or whose message is not here, does nothing.
+ *
+ * A channel ends at a frame or payload of another shape, a fork of the chain, or a clock that runs ahead. What was
+ * under way is sent again on the next, byte for byte the same, unless it was taken back meanwhile (envelope.ts).
  */
 import * as v from 'valibot'
 import { codec } from '../../protocol/codec.ts'
-import { MAX_TEXT_BYTES } from './api.ts'
+import { messageIdSchema } from '../../protocol/schemas.ts'
+import { DISAPPEAR_AFTER_MS, MAX_EMOJI_BYTES, MAX_TEXT_BYTES } from './api.ts'
 
 export const CHAT_PROTOCOL = '/starling/chat/2.0.0'
 
-const payloadSchema = v.strictObject({
-  type: v.literal('text'),
-  text: v.pipe(
-    v.string(),
-    v.minLength(1),
-    v.maxBytes(MAX_TEXT_BYTES),
-    v.check((text) => text.isWellFormed(), 'not well-formed'),
-  ),
-})
+const wellFormed = v.check<string, string>((text) => text.isWellFormed(), 'not well-formed')
+const textSchema = v.pipe(v.string(), v.minLength(1), v.maxBytes(MAX_TEXT_BYTES), wellFormed)
+
+/** Which emoji there are is not for the decoder to say: Unicode gets new ones, and a channel must not end at one. */
+const emojiSchema = v.pipe(v.string(), v.minLength(1), v.maxBytes(MAX_EMOJI_BYTES), wellFormed)
+
+const payloadSchema = v.variant('type', [
+  v.strictObject({
+    type: v.literal('text'),
+    text: textSchema,
+    reply: v.exactOptional(messageIdSchema),
+    forwarded: v.exactOptional(v.literal(true)),
+    disappearAfterMs: v.exactOptional(v.picklist(DISAPPEAR_AFTER_MS)),
+  }),
+  v.strictObject({ type: v.literal('edit'), message: messageIdSchema, text: textSchema }),
+  v.strictObject({ type: v.literal('delete'), message: messageIdSchema }),
+  v.strictObject({
+    type: v.literal('react'),
+    message: messageIdSchema,
+    emoji: v.nullable(emojiSchema),
+  }),
+  v.strictObject({
+    type: v.literal('disappear'),
+    afterMs: v.union([v.literal(0), v.picklist(DISAPPEAR_AFTER_MS)]),
+  }),
+])
 
 export type Payload = v.InferOutput<typeof payloadSchema>
 
-export const payloadCodec = codec<Payload>(payloadSchema, MAX_TEXT_BYTES + 64)
+/** What a text is sent with. */
+export type TextPayload = Extract<Payload, { type: 'text' }>
+
+/** What a payload does to a message that was sent before. */
+export type Change = Extract<Payload, { type: 'edit' | 'delete' | 'react' }>
+
+/** Longest payload in bytes: the longest text and what wraps it. */
+const MAX_CHAT_PAYLOAD_BYTES = MAX_TEXT_BYTES + 256
+
+export const payloadCodec = codec<Payload>(payloadSchema, MAX_CHAT_PAYLOAD_BYTES)

@@ -1,10 +1,11 @@
+import type { MessageRow } from '../../db/schema.ts'
 import type { Delivery } from '../../delivery/delivery.ts'
 import type { Contactable } from '../../delivery/mailbox/deposits.ts'
 import type { MailboxMail } from '../../delivery/mailbox/mail.ts'
 import type { Network } from '../../p2p/api.ts'
 import { InvalidDataError, LimitExceededError } from '../../protocol/errors.ts'
 import type { MessageId, PeerIdString } from '../../protocol/ids.ts'
-import type { Clock, Logger, Startable } from '../../protocol/seams.ts'
+import type { Clock, Logger, Random, Startable } from '../../protocol/seams.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
 import type { Contact, ContactsApi } from '../contacts/api.ts'
 import {
@@ -14,26 +15,40 @@ import {
   type ChatApi,
   type Conversation,
   type ConversationId,
+  type Disappearing,
+  type Progress,
   type SearchHit,
+  type SendAs,
   type TimelinePage,
   type TimelineWindow,
 } from './api.ts'
 import {
   BlockedError,
+  CannotEditError,
   EmptyTextError,
   TextTooLongError,
   UnknownConversationError,
+  UnknownMessageError,
 } from './errors.ts'
+import { isEmoji, mayEdit } from './changes.ts'
+import { Expiry } from './expiry.ts'
+import type { ChatJournal } from './journal.ts'
 import { fold } from '../../protocol/fold.ts'
-import { payloadCodec } from './protocol.ts'
 import { isMuted, MuteEnds } from './mutes.ts'
+import { payloadCodec, type Payload } from './protocol.ts'
 import type { ChatStore, Flags, StoredConversation } from './store.ts'
+import { Typing } from './typing.ts'
 
 /** Hits of one search: more are not looked through. */
 export const MAX_HITS = 50
 
 /** Longest intent and longest query, in UTF-16 units. */
 export const MAX_INTENT_CHARS = 200
+
+/** What a person chose about telling what they have read. */
+export interface ReadReceipts {
+  watchSettings(options?: AbortOptions): AsyncIterable<{ readReceipts: boolean }>
+}
 
 /** Who has whom, as a list that follows and as an answer for now. */
 export interface ContactsOfChat extends Pick<ContactsApi, 'watchContacts'> {
@@ -55,37 +70,55 @@ export interface ChatComponents {
   mail: MailboxMail
   network: Pick<Network, 'addEventListener' | 'removeEventListener'>
   contacts: ContactsOfChat
+  settings: ReadReceipts
   store: ChatStore
+  journal: ChatJournal
   clock: Clock
+  random: Random
   logger: Logger
 }
 
 /**
  * Conversations. Guarantees those of delivery, and: texts are exchanged only between people who have each other;
- * what is written to somebody who has not accepted yet waits and goes out once they have.
+ * what is written to somebody who has not accepted yet waits and goes out once they have. Who does not tell what they
+ * have read is not told either.
  */
 export class ChatService implements ChatApi, Startable {
   readonly #components: ChatComponents
+  readonly #typing: Typing
+  readonly #expiry: Expiry
+  readonly #muteEnds: MuteEnds
   /** Told when conversations are to be looked at anew. */
   readonly #listeners = new Set<() => void>()
-  readonly #muteEnds: MuteEnds
   #contacts: ReadonlyMap<PeerIdString, Contact> = new Map()
   /** Until the contacts were heard of once, nobody is refused for not being one. */
   readonly #known = Promise.withResolvers<undefined>()
+  /** Not before it is known that the person wants it. */
+  #readReceipts = false
   #life: AbortController | null = null
-  #following: Promise<void> | null = null
+  #following: Promise<unknown> | null = null
 
   constructor(components: ChatComponents) {
     this.#components = components
-    this.#muteEnds = new MuteEnds(components.clock, () => {
+    const { clock, delivery } = components
+    this.#expiry = new Expiry(components)
+    this.#muteEnds = new MuteEnds(clock, () => {
       this.#changed()
+    })
+    this.#typing = new Typing({
+      clock,
+      tell: (peer, on) => {
+        delivery.tellTyping(peer, on)
+      },
     })
   }
 
   async start(): Promise<void> {
     if (this.#life !== null) return
     this.#life = new AbortController()
-    this.#following = this.#followContacts(this.#life.signal)
+    const { signal } = this.#life
+    this.#following = Promise.all([this.#followContacts(signal), this.#followSettings(signal)])
+    this.#expiry.start()
     const { delivery, mail, network } = this.#components
     network.addEventListener('changed', this.#onNetwork)
     network.addEventListener('woken', this.#onWoken)
@@ -98,12 +131,14 @@ export class ChatService implements ChatApi, Startable {
     this.#life.abort()
     this.#life = null
     await this.#following
+    await this.#expiry.stop()
     this.#muteEnds.stop()
     const { delivery, mail, network } = this.#components
     network.removeEventListener('changed', this.#onNetwork)
     network.removeEventListener('woken', this.#onWoken)
     await mail.stop()
     await delivery.stop()
+    this.#typing.stop()
   }
 
   /** The relays that keep what comes while I sleep. */
@@ -124,6 +159,16 @@ export class ChatService implements ChatApi, Startable {
   /** Whether texts are exchanged with this peer: for delivery's `accept`. */
   accepts(peer: PeerIdString): boolean {
     return this.#components.contacts.hasMutual(peer)
+  }
+
+  /** Whether what is read is told and shown: for delivery's `tellsRead`. */
+  get readReceipts(): boolean {
+    return this.#readReceipts
+  }
+
+  /** For delivery's `onTyping`. */
+  theyType(peer: PeerIdString, on: boolean): void {
+    if (this.#life !== null) this.#typing.heard(peer, on)
   }
 
   /** Deletes all messages with this peer here. What they have not got yet they never will. */
@@ -147,15 +192,7 @@ export class ChatService implements ChatApi, Startable {
           .filter((each) => this.#isListed(each))
           .map((each) => this.#conversation(each))
       },
-      {
-        ...options,
-        changes: (again) => {
-          this.#listeners.add(again)
-          return () => {
-            this.#listeners.delete(again)
-          }
-        },
-      },
+      { ...options, changes: this.#changes },
     )
   }
 
@@ -171,31 +208,117 @@ export class ChatService implements ChatApi, Startable {
         : window.around
     const before = bounded(window.before)
     const after = bounded(window.after)
-    yield* store.watchTimeline(conversation, { around, before, after }, options)
+    yield* store.watchTimeline(
+      conversation,
+      { around, before, after },
+      {
+        ...options,
+        changes: this.#changes,
+      },
+    )
+  }
+
+  watchProgress(
+    conversation: ConversationId,
+    message: MessageId,
+    options?: AbortOptions,
+  ): AsyncIterable<Progress> {
+    const { store } = this.#components
+    return store.watchProgress(conversation, message, { ...options, changes: this.#changes })
+  }
+
+  watchTyping(options?: AbortOptions): AsyncIterable<ConversationId[]> {
+    return this.#typing.watch(options)
   }
 
   async send(
     conversation: ConversationId,
     text: string,
     intent: string,
+    { reply, forwarded = false }: SendAs = {},
     options?: AbortOptions,
   ): Promise<MessageId> {
-    const { delivery, me } = this.#components
-    const wellFormed = text.toWellFormed()
-    if (wellFormed.trim() === '') throw new EmptyTextError('nothing to send')
-    if (new TextEncoder().encode(wellFormed).byteLength > MAX_TEXT_BYTES) {
-      throw new TextTooLongError(`more than ${MAX_TEXT_BYTES} bytes`)
-    }
+    const wellFormed = sendable(text)
     if (intent === '' || intent.length > MAX_INTENT_CHARS) throw new InvalidDataError('no intent')
-    await this.#known.promise
-    if (conversation !== me) {
-      const contact = this.#contacts.get(conversation)
-      if (contact === undefined) throw new UnknownConversationError('not a contact')
-      if (contact.state === 'blocked') throw new BlockedError('blocked')
-    }
+    await this.#mayWrite(conversation, options)
+    const disappearAfterMs = await this.#components.store.disappearing(conversation)
+    const sent = await this.#send(
+      conversation,
+      {
+        type: 'text',
+        text: wellFormed,
+        ...(reply !== undefined && { reply }),
+        ...(forwarded && { forwarded }),
+        ...(disappearAfterMs !== 0 && { disappearAfterMs }),
+      },
+      intent,
+    )
+    this.#typing.tell(conversation, false)
+    return sent
+  }
+
+  async edit(
+    conversation: ConversationId,
+    message: MessageId,
+    text: string,
+    options?: AbortOptions,
+  ): Promise<void> {
+    const wellFormed = sendable(text)
+    await this.#mayWrite(conversation, options)
+    const row = await this.#message(conversation, message)
+    if (!mayEdit(row, true, this.#components.clock.now())) throw new CannotEditError('too late')
+    if (row.text === wellFormed) return
+    await this.#send(conversation, { type: 'edit', message, text: wellFormed })
+    this.#typing.tell(conversation, false)
+  }
+
+  async deleteForBoth(
+    conversation: ConversationId,
+    message: MessageId,
+    options?: AbortOptions,
+  ): Promise<void> {
+    await this.#mayWrite(conversation, options)
+    const row = await this.#message(conversation, message)
+    if (!row.mine) throw new UnknownMessageError('not mine')
+    if (row.deleted !== true) await this.#send(conversation, { type: 'delete', message })
+  }
+
+  async deleteForMe(
+    conversation: ConversationId,
+    message: MessageId,
+    options?: AbortOptions,
+  ): Promise<void> {
     options?.signal?.throwIfAborted()
-    const payload = payloadCodec.encode({ type: 'text', text: wellFormed })
-    return delivery.send(conversation, payload, intent)
+    await this.#components.journal.remove(conversation, message)
+  }
+
+  async react(
+    conversation: ConversationId,
+    message: MessageId,
+    emoji: string | null,
+    options?: AbortOptions,
+  ): Promise<void> {
+    if (emoji !== null && !isEmoji(emoji)) throw new InvalidDataError('not an emoji')
+    await this.#mayWrite(conversation, options)
+    const row = await this.#message(conversation, message)
+    if (row.deleted === true) throw new UnknownMessageError('deleted')
+    if ((row.reactions?.mine?.emoji ?? null) === emoji) return
+    await this.#send(conversation, { type: 'react', message, emoji })
+  }
+
+  async setDisappearing(
+    conversation: ConversationId,
+    afterMs: Disappearing,
+    options?: AbortOptions,
+  ): Promise<void> {
+    await this.#mayWrite(conversation, options)
+    if ((await this.#components.store.disappearing(conversation)) === afterMs) return
+    await this.#send(conversation, { type: 'disappear', afterMs })
+  }
+
+  setTyping(conversation: ConversationId, typing: boolean): Promise<void> {
+    if (this.accepts(conversation)) this.#typing.tell(conversation, typing)
+    return Promise.resolve()
   }
 
   async markRead(
@@ -277,6 +400,33 @@ export class ChatService implements ChatApi, Startable {
     await this.#components.store.update(conversation, changes)
   }
 
+  /** @throws UnknownConversationError, BlockedError */
+  async #mayWrite(conversation: ConversationId, options?: AbortOptions): Promise<void> {
+    await this.#known.promise
+    if (conversation !== this.#components.me) {
+      const contact = this.#contacts.get(conversation)
+      if (contact === undefined) throw new UnknownConversationError('not a contact')
+      if (contact.state === 'blocked') throw new BlockedError('blocked')
+    }
+    options?.signal?.throwIfAborted()
+  }
+
+  /** @throws UnknownMessageError */
+  async #message(conversation: ConversationId, id: MessageId): Promise<MessageRow> {
+    const row = await this.#components.store.message(conversation, id)
+    if (row === null || row.announcedMs !== undefined) throw new UnknownMessageError('not here')
+    return row
+  }
+
+  /** @param intent its own by default: asked twice, what changes a message changes nothing more */
+  #send(
+    conversation: ConversationId,
+    payload: Payload,
+    intent = hex(this.#components.random.bytes(16)),
+  ): Promise<MessageId> {
+    return this.#components.delivery.send(conversation, payloadCodec.encode(payload), intent)
+  }
+
   #isListed({ id, last }: StoredConversation): boolean {
     if (id === this.#components.me || last !== null) return true
     const contact = this.#contacts.get(id)
@@ -284,7 +434,8 @@ export class ChatService implements ChatApi, Startable {
   }
 
   #conversation(stored: StoredConversation): Conversation {
-    const { id, name, last, lastState, unread, draft, pinned, archived, mute } = stored
+    const { id, name, last, lastState, unread, draft, disappearing, pinned, archived, mute } =
+      stored
     const contact = this.#contacts.get(id)
     return {
       id,
@@ -293,15 +444,41 @@ export class ChatService implements ChatApi, Startable {
       last: last && {
         id: last.id,
         text: last.text,
+        deleted: last.deleted === true,
         mine: last.mine,
         sentAtMs: last.sentAtMs,
         state: lastState,
       },
       unread,
       draft,
+      disappearing,
       pinned,
       archived,
       mute: isMuted(mute, this.#components.clock.now()) ? mute : null,
+    }
+  }
+
+  /** Changes of what is shown that the database does not know of. */
+  readonly #changes = (again: () => void): (() => void) => {
+    this.#listeners.add(again)
+    return () => this.#listeners.delete(again)
+  }
+
+  #changed(): void {
+    for (const again of [...this.#listeners]) again()
+  }
+
+  async #followSettings(signal: AbortSignal): Promise<void> {
+    const { delivery, logger, settings } = this.#components
+    try {
+      for await (const { readReceipts } of settings.watchSettings({ signal })) {
+        if (readReceipts === this.#readReceipts) continue
+        this.#readReceipts = readReceipts
+        delivery.tellRead()
+        this.#changed()
+      }
+    } catch (error) {
+      if (!signal.aborted) logger.error('lost sight of the settings', error)
     }
   }
 
@@ -341,10 +518,6 @@ export class ChatService implements ChatApi, Startable {
     if (changed) this.#changed()
   }
 
-  #changed(): void {
-    for (const again of [...this.#listeners]) again()
-  }
-
   /** A full disk keeps nobody from being let in or shut out. */
   async #tryToStore(write: Promise<void>): Promise<void> {
     try {
@@ -353,6 +526,20 @@ export class ChatService implements ChatApi, Startable {
       this.#components.logger.error('a change of the contacts is not stored', error)
     }
   }
+}
+
+/** @throws EmptyTextError, TextTooLongError */
+function sendable(text: string): string {
+  const wellFormed = text.toWellFormed()
+  if (wellFormed.trim() === '') throw new EmptyTextError('nothing to send')
+  if (new TextEncoder().encode(wellFormed).byteLength > MAX_TEXT_BYTES) {
+    throw new TextTooLongError(`more than ${MAX_TEXT_BYTES} bytes`)
+  }
+  return wellFormed
+}
+
+function hex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 function nameOf({ alias, name }: Contact): string {

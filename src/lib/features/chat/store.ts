@@ -1,38 +1,40 @@
-import { Dexie, type Table } from 'dexie'
+import { Dexie } from 'dexie'
 import { live, type LiveOptions } from '../../db/live.ts'
 import type {
   ChainsRow,
   ConversationRow,
+  EarlyRow,
   MessageRow,
-  ProgressRow,
   StarlingDatabase,
 } from '../../db/schema.ts'
 import { orStorageFull } from '../../db/storage-full.ts'
-import type { Delivered } from '../../delivery/chain.ts'
 import { decodeEnvelope, saidIn } from '../../delivery/envelope.ts'
-import type { Journal } from '../../delivery/store.ts'
 import type { ChainId, MessageId, PeerIdString } from '../../protocol/ids.ts'
-import type { Clock } from '../../protocol/seams.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
 import {
-  MAX_PREVIEW_CHARS,
+  DISAPPEAR_AFTER_MS,
   type DeliveryState,
-  type Message,
+  type Disappearing,
+  type Gap,
+  type Progress,
+  type Quote,
   type TimelineItem,
   type TimelinePage,
   type TimelineWindow,
 } from './api.ts'
 import { payloadCodec } from './protocol.ts'
+import { emptyConversation, lastOf, textRow, timelineOf, upsert } from './rows.ts'
 
 /** Messages looked through at a time by a search; other work gets its turn in between. */
 const SEARCH_BATCH = 500
 
 /** A conversation as it is stored, and how far its last message has come. */
-export interface StoredConversation extends ConversationRow {
+export interface StoredConversation extends Omit<ConversationRow, 'disappearing'> {
   lastState: DeliveryState | null
+  disappearing: Disappearing
 }
 
-/** Remembers conversations and their messages. All writes @throws StorageFullError. */
+/** What is known of conversations and their messages (written by journal.ts). All writes @throws StorageFullError. */
 export interface ChatStore {
   /** Those there is a row of, and all of `ids`. */
   watchConversations<T>(
@@ -46,7 +48,19 @@ export interface ChatStore {
     window: StoredWindow,
     options?: LiveOptions,
   ): AsyncIterable<TimelinePage>
+  /** How far a message of mine has come. */
+  watchProgress(
+    conversation: PeerIdString,
+    message: MessageId,
+    options?: LiveOptions,
+  ): AsyncIterable<Progress>
+  /** When the next message disappears; null while none will. */
+  watchNextExpiry(options?: LiveOptions): AsyncIterable<number | null>
   firstUnread(conversation: PeerIdString): Promise<MessageId | null>
+  /** Null when it is not in this conversation. */
+  message(conversation: PeerIdString, id: MessageId): Promise<MessageRow | null>
+  /** How long what is said there lasts. */
+  disappearing(conversation: PeerIdString): Promise<Disappearing>
   /** Newest first. */
   search(
     matches: (text: string) => boolean,
@@ -67,77 +81,19 @@ export interface StoredWindow extends TimelineWindow {
 /** What may be changed of a conversation by itself. */
 export type Flags = Pick<ConversationRow, 'name' | 'draft' | 'pinned' | 'archived' | 'mute'>
 
-export class DexieChatStore implements ChatStore, Journal {
-  readonly tables: readonly Table[]
+export class DexieChatStore implements ChatStore {
   readonly #db: StarlingDatabase
   readonly #me: PeerIdString
-  readonly #clock: Clock
+  readonly #readReceipts: () => boolean
 
-  /** @param me my peer id, under which notes to self are kept */
-  constructor(db: StarlingDatabase, me: PeerIdString, clock: Clock) {
+  /**
+   * @param me my peer id, under which notes to self are kept
+   * @param readReceipts whether what others say they have read is shown
+   */
+  constructor(db: StarlingDatabase, me: PeerIdString, readReceipts: () => boolean) {
     this.#db = db
     this.#me = me
-    this.#clock = clock
-    this.tables = [db.messages, db.conversations, db.progress]
-  }
-
-  async sent(message: Delivered): Promise<void> {
-    const row = messageRow(message)
-    await this.#db.messages.add(row)
-    await this.#upsert(row.conversation, (before) => ({
-      last: later(before.last, row),
-      draft: '',
-      archived: false,
-    }))
-  }
-
-  async received(message: Delivered): Promise<void> {
-    const row: MessageRow = { ...messageRow(message), unread: 1 }
-    // Carried over from a chain that has ended, by one who did not know that it came.
-    if ((await this.#db.messages.get(row.id)) !== undefined) return
-    await this.#db.messages.add(row)
-    await this.#upsert(row.conversation, (before) => ({
-      last: later(before.last, row),
-      unread: before.unread + 1,
-      archived: false,
-    }))
-  }
-
-  async read(peer: PeerIdString, upTo: MessageId, chain: ChainId): Promise<number> {
-    const { messages } = this.#db
-    const last = await messages.get(upTo)
-    if (last?.conversation !== peer) return 0
-    const { clock, id } = last
-    const read = await messages
-      .where('[conversation+unread+clock+id]')
-      .between([peer, 1, Dexie.minKey, Dexie.minKey], [peer, 1, clock, id], true, true)
-      .modify((each) => {
-        delete each.unread
-      })
-    if (read > 0) await this.#upsert(peer, ({ unread }) => ({ unread: unread - read }))
-    const newest = await this.#upTo(last)
-      .reverse()
-      .filter((each) => !each.mine && each.chain === chain)
-      .first()
-    return newest?.sequence ?? 0
-  }
-
-  async progressed(
-    peer: PeerIdString,
-    chain: ChainId,
-    state: ProgressRow['state'],
-    upTo: number,
-  ): Promise<void> {
-    await this.#db.progress.put({ peer, chain, state, upTo, atMs: this.#clock.now() })
-  }
-
-  async forgotten(peer: PeerIdString): Promise<void> {
-    await this.#all(peer).delete()
-    await this.#db.progress
-      .where('[peer+chain+state+upTo]')
-      .between([peer, Dexie.minKey], [peer, Dexie.maxKey])
-      .delete()
-    await this.#db.conversations.delete(peer)
+    this.#readReceipts = readReceipts
   }
 
   watchConversations<T>(
@@ -156,7 +112,7 @@ export class DexieChatStore implements ChatStore, Journal {
             all.map((id) => {
               const row = rows.get(id) ?? emptyConversation(id)
               const lastState = row.last && this.#state(id, row.last, standing.get(id))
-              return { ...row, lastState }
+              return { ...row, lastState, disappearing: disappearing(row.disappearing?.afterMs) }
             }),
           )
         }),
@@ -175,13 +131,70 @@ export class DexieChatStore implements ChatStore, Journal {
         this.#db.transaction('r', messages, chains, early, async () => {
           const { rows, hasOlder, hasNewer } = await this.#window(conversation, window)
           const standing = await chains.get(conversation)
-          const items: TimelineItem[] = rows.map((row) => this.#message(row, standing))
-          if (!hasNewer) items.push(...(await this.#waiting(conversation, standing)))
+          const waiting = hasNewer ? [] : await this.#waiting(conversation, standing)
+          const early = waiting.filter((each): each is MessageRow => !('type' in each))
+          const answered = await this.#answered([...rows, ...early])
+          const items = [...rows, ...waiting].map((each) =>
+            'type' in each ? each : this.#item(each, standing, answered),
+          )
           const firstUnread = await this.firstUnread(conversation)
           return { items, hasOlder, hasNewer, firstUnread }
         }),
       options,
     )
+  }
+
+  watchProgress(
+    conversation: PeerIdString,
+    message: MessageId,
+    options?: LiveOptions,
+  ): AsyncIterable<Progress> {
+    const { messages, outbox, progress } = this.#db
+    return live(
+      () =>
+        this.#db.transaction('r', messages, outbox, progress, async () => {
+          const row = await this.message(conversation, message)
+          const { chain = '', sequence = 0 } = row ?? {}
+          const since = async (state: string) => {
+            const first = await progress
+              .where('[peer+chain+state+upTo]')
+              .between(
+                [conversation, chain, state, sequence],
+                [conversation, chain, state, Dexie.maxKey],
+              )
+              .first()
+            return first?.atMs ?? null
+          }
+          const sent = await outbox.get([conversation, chain, sequence])
+          const receivedAtMs = await since('received')
+          const storedAtMs = await since('stored')
+          return {
+            // What they hold counts as stored, though no relay may ever have kept it.
+            storedAtMs: (storedAtMs ?? 0) >= (receivedAtMs ?? Infinity) ? null : storedAtMs,
+            relays: sent?.receipts.map(({ relay, atMs }) => ({ relay, atMs })) ?? [],
+            receivedAtMs,
+            readAtMs: this.#readReceipts() ? await since('read') : null,
+          }
+        }),
+      options,
+    )
+  }
+
+  watchNextExpiry(options?: LiveOptions): AsyncIterable<number | null> {
+    return live(async () => {
+      const next = await this.#db.messages.orderBy('disappearsAtMs').first()
+      return next?.disappearsAtMs ?? null
+    }, options)
+  }
+
+  async message(conversation: PeerIdString, id: MessageId): Promise<MessageRow | null> {
+    const row = await this.#db.messages.get(id)
+    return row?.conversation === conversation ? row : null
+  }
+
+  async disappearing(conversation: PeerIdString): Promise<Disappearing> {
+    const row = await this.#db.conversations.get(conversation)
+    return disappearing(row?.disappearing?.afterMs)
   }
 
   async firstUnread(conversation: PeerIdString): Promise<MessageId | null> {
@@ -220,7 +233,9 @@ export class DexieChatStore implements ChatStore, Journal {
   update(conversation: PeerIdString, changes: Partial<Flags>): Promise<void> {
     const { conversations } = this.#db
     return orStorageFull(
-      this.#db.transaction('rw', conversations, () => this.#upsert(conversation, () => changes)),
+      this.#db.transaction('rw', conversations, () =>
+        upsert(this.#db, conversation, () => changes),
+      ),
     )
   }
 
@@ -240,7 +255,9 @@ export class DexieChatStore implements ChatStore, Journal {
     const found = around === 'end' ? undefined : await this.#db.messages.get(around)
     const middle = found?.conversation === conversation ? found : null
     // One more on each side tells whether there are more.
-    const older = await (middle === null ? this.#all(conversation) : this.#upTo(middle, false))
+    const older = await (
+      middle === null ? timelineOf(this.#db, conversation) : this.#upTo(middle, false)
+    )
       .reverse()
       .limit(before + 1)
       .toArray()
@@ -261,16 +278,6 @@ export class DexieChatStore implements ChatStore, Journal {
     }
   }
 
-  /** In the order messages are shown. */
-  #all(conversation: PeerIdString) {
-    return this.#db.messages
-      .where('[conversation+clock+id]')
-      .between(
-        [conversation, Dexie.minKey, Dexie.minKey],
-        [conversation, Dexie.maxKey, Dexie.maxKey],
-      )
-  }
-
   #upTo({ conversation, clock, id }: MessageRow, included = true) {
     return this.#db.messages
       .where('[conversation+clock+id]')
@@ -288,55 +295,65 @@ export class DexieChatStore implements ChatStore, Journal {
       .between([conversation, clock, id], [conversation, Dexie.maxKey, Dexie.maxKey], false)
   }
 
-  async #upsert(
-    id: PeerIdString,
-    change: (before: ConversationRow) => Partial<ConversationRow>,
-  ): Promise<void> {
-    const { conversations } = this.#db
-    const before = (await conversations.get(id)) ?? emptyConversation(id)
-    await conversations.put({ ...before, ...change(before) })
-  }
-
   /** What came before its predecessors, each after the gap they leave. */
   async #waiting(
     conversation: PeerIdString,
     standing: ChainsRow | undefined,
-  ): Promise<TimelineItem[]> {
+  ): Promise<(MessageRow | Gap)[]> {
     if (standing?.theirs == null) return []
     const { chain, sequence } = standing.theirs
-    const items: TimelineItem[] = []
+    const waiting: (MessageRow | Gap)[] = []
     let next = sequence + 1
-    const waiting = await this.#db.early
+    const all = await this.#db.early
       .where('[peer+chain+sequence]')
       .between([conversation, chain, Dexie.minKey], [conversation, chain, Dexie.maxKey])
       .toArray()
-    for (const early of waiting) {
+    for (const early of all) {
       if (early.sequence > next) {
-        items.push({ type: 'gap', id: `${chain}:${next}`, count: early.sequence - next })
+        waiting.push({ type: 'gap', id: `${chain}:${next}`, count: early.sequence - next })
       }
       next = early.sequence + 1
-      const said = saidIn(conversation, this.#me, early.id, decodeEnvelope(early.envelope))
-      items.push({
-        type: 'message',
-        id: said.id,
-        conversation,
-        mine: false,
-        text: payloadCodec.decode(said.payload).text,
-        sentAtMs: said.sentAtMs,
-        receivedAtMs: early.receivedAtMs,
-        state: null,
-        // Not taken in yet, so it cannot be marked as read either.
-        unread: false,
-      })
+      const row = earlyRow(early, this.#me)
+      if (row !== null) waiting.push(row)
     }
-    return items
+    return waiting
   }
 
-  #message(row: MessageRow, standing: ChainsRow | undefined): Message {
-    const { id, conversation, mine, text, sentAtMs, receivedAtMs } = row
-    const state = this.#state(conversation, row, standing)
-    const unread = row.unread === 1
-    return { type: 'message', id, conversation, mine, text, sentAtMs, receivedAtMs, state, unread }
+  /** The messages that these answer, as far as they are here. */
+  async #answered(rows: readonly MessageRow[]): Promise<ReadonlyMap<MessageId, MessageRow>> {
+    const known = new Map(rows.map((row) => [row.id, row]))
+    const wanted = new Set(rows.flatMap(({ reply }) => (reply === undefined ? [] : [reply])))
+    const missing = [...wanted].filter((id) => !known.has(id))
+    if (missing.length === 0) return known
+    const found = await this.#db.messages.bulkGet(missing)
+    for (const row of found) if (row !== undefined) known.set(row.id, row)
+    return known
+  }
+
+  #item(
+    row: MessageRow,
+    standing: ChainsRow | undefined,
+    answered: ReadonlyMap<MessageId, MessageRow>,
+  ): TimelineItem {
+    const { id, conversation, mine, text, sentAtMs, receivedAtMs, reactions, announcedMs } = row
+    if (announcedMs !== undefined) {
+      return { type: 'disappearing', id, mine, afterMs: disappearing(announcedMs), sentAtMs }
+    }
+    return {
+      type: 'message',
+      ...{ id, conversation, mine, text, sentAtMs, receivedAtMs },
+      reply: row.reply === undefined ? null : quote(conversation, row.reply, answered),
+      forwarded: row.forwarded === true,
+      editedAtMs: row.edit?.atMs ?? null,
+      deleted: row.deleted === true,
+      reactions: {
+        mine: reactions?.mine?.emoji ?? null,
+        theirs: reactions?.theirs?.emoji ?? null,
+      },
+      disappearsAtMs: row.disappearsAtMs ?? null,
+      state: this.#state(conversation, row, standing),
+      unread: row.unread === 1,
+    }
   }
 
   #state(
@@ -350,46 +367,34 @@ export class DexieChatStore implements ChatStore, Journal {
     const ended = standing?.ended.find((each) => each.chain === chain)
     const { read = 0, received = 0 } = ended ?? standing?.mine ?? {}
     const { stored = 0 } = standing?.mine ?? {}
-    if (sequence <= read) return 'read'
+    if (sequence <= read && this.#readReceipts()) return 'read'
     if (sequence <= received) return 'delivered'
     return sequence <= stored ? 'stored' : 'queued'
   }
 }
 
-/** @throws InvalidDataError when the payload is no text. */
-function messageRow(message: Delivered): MessageRow {
-  const { id, peer, chain, sequence, clock, mine, sentAtMs, receivedAtMs, payload } = message
-  const { text } = payloadCodec.decode(payload)
-  return {
-    id,
-    conversation: peer,
-    chain,
-    sequence,
-    clock,
-    mine,
-    text,
-    sentAtMs,
-    receivedAtMs,
-  }
+/** As a message it would be; null when it is none, or was taken back. */
+function earlyRow(early: EarlyRow, me: PeerIdString): MessageRow | null {
+  const { id, peer, chain, sequence, envelope, receivedAtMs } = early
+  const said = saidIn(peer, me, id, decodeEnvelope(envelope))
+  const payload = said && payloadCodec.decode(said.payload)
+  if (payload?.type !== 'text') return null
+  // Not taken in yet, so it is not unread: it cannot be marked as read either.
+  return textRow({ ...said!, peer, mine: false, chain, sequence, receivedAtMs }, payload)
 }
 
-function emptyConversation(id: PeerIdString): ConversationRow {
-  return {
-    id,
-    name: '',
-    draft: '',
-    pinned: false,
-    archived: false,
-    mute: null,
-    last: null,
-    unread: 0,
-  }
+function quote(
+  conversation: PeerIdString,
+  id: MessageId,
+  answered: ReadonlyMap<MessageId, MessageRow>,
+): Quote {
+  const row = answered.get(id)
+  // Whoever answers names what they like.
+  if (row?.conversation !== conversation || row.deleted === true) return { id, said: null }
+  return { id, said: { mine: row.mine, text: lastOf(row).text } }
 }
 
-/** What is last with this message: a message can come in before others that were shown already. */
-function later(last: ConversationRow['last'], row: MessageRow): ConversationRow['last'] {
-  const { id, clock, sequence, mine, text, sentAtMs } = row
-  if (last !== null && (last.clock - clock || (last.id < id ? -1 : 1)) > 0) return last
-  const preview = text.slice(0, MAX_PREVIEW_CHARS).toWellFormed()
-  return { id, clock, sequence, mine, text: preview, sentAtMs }
+/** As stored; what this version does not know lasts for ever. */
+function disappearing(afterMs: number | undefined): Disappearing {
+  return DISAPPEAR_AFTER_MS.find((each) => each === afterMs) ?? 0
 }

@@ -14,7 +14,7 @@ import type {
   WakeReason,
   SelfInfo,
 } from './api.ts'
-import { watch } from './watch.ts'
+import { watch } from '../../rpc/watch.ts'
 
 /** States follow each other at most this fast: faster than anybody reads. */
 const PACE_MS = 100

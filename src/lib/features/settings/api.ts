@@ -7,12 +7,15 @@ export interface Settings {
   /** null: the browser's own. */
   language: Language | null
   theme: Theme
+  /** Whether others are told what I have read; if not, I am not told what they have. */
+  readReceipts: boolean
 }
 
 export interface SettingsApi {
   watchSettings(options?: AbortOptions): AsyncIterable<Settings>
   setLanguage(language: Language | null, options?: AbortOptions): Promise<void>
   setTheme(theme: Theme, options?: AbortOptions): Promise<void>
+  setReadReceipts(on: boolean, options?: AbortOptions): Promise<void>
   /** Bytes used and granted to this origin, as far as the browser tells. */
   storage(options?: AbortOptions): Promise<{ usedBytes: number | null; quotaBytes: number | null }>
 }

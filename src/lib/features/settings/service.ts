@@ -39,6 +39,12 @@ export class SettingsService implements SettingsApi {
     await this.#components.store.change({ theme })
   }
 
+  async setReadReceipts(on: boolean, options?: AbortOptions): Promise<void> {
+    if (typeof on !== 'boolean') throw new UnknownChoiceError('neither on nor off')
+    options?.signal?.throwIfAborted()
+    await this.#components.store.change({ readReceipts: on })
+  }
+
   async storage(): Promise<{ usedBytes: number | null; quotaBytes: number | null }> {
     const { logger, storage } = this.#components
     try {

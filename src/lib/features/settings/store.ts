@@ -4,7 +4,11 @@ import { orStorageFull } from '../../db/storage-full.ts'
 import type { Settings } from './api.ts'
 
 /** What holds until something was chosen. */
-export const DEFAULT_SETTINGS: Settings = { language: null, theme: 'system' }
+export const DEFAULT_SETTINGS: Settings = {
+  language: null,
+  theme: 'system',
+  readReceipts: true,
+}
 
 /** Remembers settings. */
 export interface SettingsStore {
@@ -34,6 +38,8 @@ export class DexieSettingsStore implements SettingsStore {
 
   async #settings(): Promise<Settings> {
     const row = await this.#db.settings.get('me')
-    return row === undefined ? DEFAULT_SETTINGS : { language: row.language, theme: row.theme }
+    if (row === undefined) return DEFAULT_SETTINGS
+    const { language, theme, readReceipts } = row
+    return { language, theme, readReceipts }
   }
 }

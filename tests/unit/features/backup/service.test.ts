@@ -98,10 +98,10 @@ const page = (of: Person, id: PeerIdString, holds: (page: TimelinePage) => boole
   until(of.chat.watchTimeline(id, { around: 'end', before: 100, after: 0 }), holds)
 
 const told = ({ items }: TimelinePage): string[] =>
-  items.map((item) => (item.type === 'gap' ? 'gap' : item.text))
+  items.map((item) => (item.type === 'message' ? item.text : item.type))
 
 const states = ({ items }: TimelinePage): unknown[] =>
-  items.map((item) => (item.type === 'gap' ? 'gap' : item.state))
+  items.map((item) => (item.type === 'message' ? item.state : item.type))
 
 /** Every row there is but of tables that stay behind. */
 async function all(db: StarlingDatabase): Promise<Record<string, unknown[]>> {

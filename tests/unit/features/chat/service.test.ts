@@ -57,10 +57,13 @@ function timeline(
 }
 
 const texts = ({ items }: TimelinePage): string[] =>
-  items.map((item) => (item.type === 'gap' ? `gap of ${item.count}` : item.text))
+  items.map((item) => {
+    if (item.type === 'gap') return `gap of ${item.count}`
+    return item.type === 'message' ? item.text : `last ${item.afterMs} ms`
+  })
 
 const states = ({ items }: TimelinePage): (string | null)[] =>
-  items.map((item) => (item.type === 'gap' ? 'gap' : item.state))
+  items.map((item) => (item.type === 'message' ? item.state : item.type))
 
 function conversation(
   of: Person,

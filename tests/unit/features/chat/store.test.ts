@@ -4,6 +4,7 @@ import type { StarlingDatabase } from '#lib/db/schema.ts'
 import { freshChains, type Delivered } from '#lib/delivery/chain.ts'
 import { DexieDeliveryStore } from '#lib/delivery/store.ts'
 import { payloadCodec } from '#lib/features/chat/protocol.ts'
+import { ChatJournal } from '#lib/features/chat/journal.ts'
 import { DexieChatStore } from '#lib/features/chat/store.ts'
 import { messageIdOf, type PeerIdString } from '#lib/protocol/ids.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
@@ -48,8 +49,9 @@ test('what a conversation tells about its messages never disagrees with them', a
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
       const db = memoryDatabase()
-      const chat = new DexieChatStore(db, ME, new ManualClock())
-      const store = new DexieDeliveryStore(db, chat, new ManualClock())
+      const chat = new DexieChatStore(db, ME, () => true)
+      const clock = new ManualClock()
+      const store = new DexieDeliveryStore(db, new ChatJournal(db, ME, clock), clock)
       const random = seededRandom(1)
       let writes = Infinity
       const fail = (): void => {

@@ -19,22 +19,29 @@ function open(
 }
 
 test("until something is chosen, the browser's own holds", async () => {
-  expect(await until(open().service.watchSettings())).toEqual({ language: null, theme: 'system' })
+  expect(await until(open().service.watchSettings())).toEqual({
+    language: null,
+    theme: 'system',
+    readReceipts: true,
+  })
 })
 
 test('choices are kept and do not touch each other', async () => {
   const { service } = open()
   await service.setLanguage('ru')
   await service.setTheme('dark')
-  expect(await until(service.watchSettings())).toEqual({ language: 'ru', theme: 'dark' })
+  await service.setReadReceipts(false)
+  const chosen = { theme: 'dark', readReceipts: false }
+  expect(await until(service.watchSettings())).toEqual({ language: 'ru', ...chosen })
   await service.setLanguage(null)
-  expect(await until(service.watchSettings())).toEqual({ language: null, theme: 'dark' })
+  expect(await until(service.watchSettings())).toEqual({ language: null, ...chosen })
 })
 
 test('what there is not cannot be chosen', async () => {
   const { service } = open()
   await expect(service.setLanguage('tlh' as Language)).rejects.toThrow(UnknownChoiceError)
   await expect(service.setTheme('pink' as Theme)).rejects.toThrow(UnknownChoiceError)
+  await expect(service.setReadReceipts('often' as never)).rejects.toThrow(UnknownChoiceError)
 })
 
 test('storage is told as far as the browser does', async () => {

@@ -58,6 +58,7 @@ export function emptyConversation(contact: Contact): Conversation {
     last: null,
     unread: 0,
     draft: '',
+    disappearing: 0,
     pinned: false,
     archived: false,
     mute: null,

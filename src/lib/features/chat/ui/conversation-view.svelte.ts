@@ -280,7 +280,7 @@ export class ConversationView {
     const first = this.#position(this.#firstUnread)
     let last: MessageId | null = null
     for (const item of first === -1 ? [] : this.#items.slice(first)) {
-      if (item.type === 'gap' || !item.unread) continue
+      if (item.type !== 'message' || !item.unread) continue
       if (!this.#seen.includes(item.id)) break
       last = item.id
     }

@@ -1,4 +1,4 @@
-import type { Message, TimelineItem } from '../api.ts'
+import type { DisappearingChange, Message, TimelineItem } from '../api.ts'
 import type { MessageId } from '../../../protocol/ids.ts'
 
 /** Messages of one sender closer together than this look like one (look.md, "Space and shape"). */
@@ -9,6 +9,7 @@ export type TimelineRow =
   | { type: 'day'; key: string; atMs: number }
   | { type: 'unread'; key: string }
   | { type: 'gap'; key: string; count: number }
+  | { type: 'disappearing'; key: string; change: DisappearingChange }
   | MessageRow
 
 interface MessageRow {
@@ -43,6 +44,11 @@ export function timelineRows(
       rows.push({ type: 'day', key: `day before ${item.id}`, atMs: item.sentAtMs })
       day = ownDay
       above = null
+    }
+    if (item.type === 'disappearing') {
+      rows.push({ type: 'disappearing', key: item.id, change: item })
+      above = null
+      continue
     }
     if (item.id === firstUnread) {
       rows.push({ type: 'unread', key: 'unread' })

@@ -28,9 +28,13 @@ function conversation(name: string, lastAtMs: number | null, over: Partial<Conve
     last:
       lastAtMs === null
         ? null
-        : { id: 'x' as MessageId, text: '', mine: false, sentAtMs: lastAtMs, state: null },
+        : {
+            ...{ id: 'x' as MessageId, text: '', deleted: false },
+            ...{ mine: false, sentAtMs: lastAtMs, state: null },
+          },
     unread: 0,
     draft: '',
+    disappearing: 0 as const,
     pinned: false,
     archived: false,
     mute: null,

@@ -1,5 +1,5 @@
-import type { Clock } from '../../protocol/seams.ts'
-import type { AbortOptions } from '../../rpc/api.ts'
+import type { Clock } from '../protocol/seams.ts'
+import type { AbortOptions } from './api.ts'
 
 /** What a watch looks at and when. */
 export interface Watched<T> {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { watch } from '../../../../src/lib/features/network/watch.ts'
-import { ManualClock } from '../../../fixtures/manual-clock.ts'
+import { watch } from '#lib/rpc/watch.ts'
+import { ManualClock } from '../../fixtures/manual-clock.ts'
 
 function subject() {
   const clock = new ManualClock()

@@ -1,0 +1,206 @@
+import { Dexie, type Table } from 'dexie'
+import type { MessageRow, ProgressRow, StarlingDatabase } from '../../db/schema.ts'
+import { orStorageFull } from '../../db/storage-full.ts'
+import type { Delivered } from '../../delivery/chain.ts'
+import { eraseOnceReceived, eraseSent, type Place } from '../../delivery/outbox.ts'
+import type { Journal } from '../../delivery/store.ts'
+import type { ChainId, MessageId, PeerIdString } from '../../protocol/ids.ts'
+import type { Clock } from '../../protocol/seams.ts'
+import { changed, isLater } from './changes.ts'
+import { payloadCodec, type Change, type TextPayload } from './protocol.ts'
+import { announcementRow, lastOf, later, textRow, timelineOf, upsert } from './rows.ts'
+
+/** Messages that disappear in one transaction. */
+const EXPIRY_BATCH = 200
+
+/**
+ * Writes down what was said and what became of it. A conversation's `last` and `unread` change in the same
+ * transactions as its messages.
+ */
+export class ChatJournal implements Journal {
+  readonly tables: readonly Table[]
+  readonly #db: StarlingDatabase
+  readonly #me: PeerIdString
+  readonly #clock: Clock
+
+  /** @param me my peer id, under which notes to self are kept */
+  constructor(db: StarlingDatabase, me: PeerIdString, clock: Clock) {
+    this.#db = db
+    this.#me = me
+    this.#clock = clock
+    this.tables = [db.messages, db.conversations, db.progress]
+  }
+
+  sent(message: Delivered): Promise<void> {
+    return this.#take(message)
+  }
+
+  received(message: Delivered): Promise<void> {
+    return this.#take(message)
+  }
+
+  async read(peer: PeerIdString, upTo: MessageId, chain: ChainId): Promise<number> {
+    const { messages } = this.#db
+    const last = await messages.get(upTo)
+    if (last?.conversation !== peer) return 0
+    const { clock, id } = last
+    const now = this.#clock.now()
+    const read = await messages
+      .where('[conversation+unread+clock+id]')
+      .between([peer, 1, Dexie.minKey, Dexie.minKey], [peer, 1, clock, id], true, true)
+      .modify((each) => {
+        delete each.unread
+        if (each.disappearAfterMs !== undefined) each.disappearsAtMs = now + each.disappearAfterMs
+      })
+    if (read > 0) await upsert(this.#db, peer, ({ unread }) => ({ unread: unread - read }))
+    const newest = await messages
+      .where('[conversation+clock+id]')
+      .between([peer, Dexie.minKey, Dexie.minKey], [peer, clock, id], true, true)
+      .reverse()
+      .filter((each) => !each.mine && each.chain === chain)
+      .first()
+    return newest?.sequence ?? 0
+  }
+
+  async progressed(
+    peer: PeerIdString,
+    chain: ChainId,
+    state: ProgressRow['state'],
+    upTo: number,
+  ): Promise<void> {
+    await this.#db.progress.put({ peer, chain, state, upTo, atMs: this.#clock.now() })
+  }
+
+  async forgotten(peer: PeerIdString): Promise<void> {
+    await timelineOf(this.#db, peer).delete()
+    await this.#db.progress
+      .where('[peer+chain+state+upTo]')
+      .between([peer, Dexie.minKey], [peer, Dexie.maxKey])
+      .delete()
+    await this.#db.conversations.delete(peer)
+  }
+
+  /** Deletes a message here alone: who has not got it yet still will. @throws StorageFullError */
+  async remove(conversation: PeerIdString, id: MessageId): Promise<void> {
+    await this.#change(async () => {
+      const row = await this.#db.messages.get(id)
+      if (row?.conversation === conversation) await this.#remove([row])
+    })
+  }
+
+  /** Removes what was to disappear by `nowMs`. */
+  async expire(nowMs: number): Promise<void> {
+    for (let removed = EXPIRY_BATCH; removed === EXPIRY_BATCH;) {
+      removed = await this.#change(async () => {
+        const rows = await this.#db.messages
+          .where('disappearsAtMs')
+          .belowOrEqual(nowMs)
+          .limit(EXPIRY_BATCH)
+          .toArray()
+        await this.#remove(rows)
+        return rows.length
+      })
+    }
+  }
+
+  async #take(message: Delivered): Promise<void> {
+    // Carried over from a chain that has ended, by one who did not know that it came.
+    if ((await this.#db.messages.get(message.id)) !== undefined) return
+    const payload = payloadCodec.decode(message.payload)
+    switch (payload.type) {
+      case 'text':
+        await this.#say(message, payload)
+        break
+      case 'disappear':
+        await this.#announce(message, payload.afterMs)
+        break
+      case 'edit':
+      case 'delete':
+      case 'react':
+        await this.#apply(message, payload)
+    }
+  }
+
+  async #say(message: Delivered, payload: TextPayload): Promise<void> {
+    const row = textRow(message, payload)
+    if (!row.mine) row.unread = 1
+    else if (row.disappearAfterMs !== undefined) {
+      row.disappearsAtMs = row.receivedAtMs + row.disappearAfterMs
+    }
+    await this.#db.messages.add(row)
+    await upsert(this.#db, row.conversation, ({ last, unread, draft }) => ({
+      last: later(last, row),
+      unread: unread + (row.unread ?? 0),
+      // Nobody wrote what is forwarded: it was not the draft.
+      draft: row.mine && row.forwarded === undefined ? '' : draft,
+      archived: false,
+    }))
+  }
+
+  async #announce(message: Delivered, afterMs: number): Promise<void> {
+    const { clock, id, peer } = message
+    await this.#db.messages.add(announcementRow(message, afterMs))
+    await upsert(this.#db, peer, ({ disappearing }) =>
+      isLater({ clock, id }, disappearing) ? { disappearing: { clock, id, afterMs } } : {},
+    )
+  }
+
+  async #apply(message: Delivered, change: Change): Promise<void> {
+    const before = await this.#db.messages.get(change.message)
+    if (before?.conversation !== message.peer) return
+    const after = changed(before, change, message)
+    if (after === null) return
+    if (before.unread === 1 && after.unread === undefined && after.disappearAfterMs !== undefined) {
+      // It will not be read: its time begins now.
+      after.disappearsAtMs = this.#clock.now() + after.disappearAfterMs
+    }
+    await this.#db.messages.put(after)
+    if (message.mine && change.type !== 'react') {
+      // The outbox keeps the last edit alone, and of what is taken back nothing.
+      const superseded = [...editPlace(before), ...(after.deleted ? [placeOf(before)] : [])]
+      for (const place of superseded) await eraseSent(this.#db, place)
+    }
+    await upsert(this.#db, message.peer, ({ last, unread }) => ({
+      last: last?.id === after.id ? lastOf(after) : last,
+      unread: unread - (before.unread ?? 0) + (after.unread ?? 0),
+    }))
+  }
+
+  async #remove(rows: MessageRow[]): Promise<void> {
+    await this.#db.messages.bulkDelete(rows.map(({ id }) => id))
+    const erase = (place: Place) =>
+      // Notes to self are held by whom they are for.
+      place.peer === this.#me ? eraseSent(this.#db, place) : eraseOnceReceived(this.#db, place)
+    for (const row of rows) {
+      const places = row.mine ? [placeOf(row), ...editPlace(row)] : []
+      for (const place of places) await erase(place)
+    }
+    for (const [peer, gone] of Map.groupBy(rows, ({ conversation }) => conversation)) {
+      const newest = await timelineOf(this.#db, peer)
+        .reverse()
+        .filter(({ announcedMs }) => announcedMs === undefined)
+        .first()
+      await upsert(this.#db, peer, ({ unread }) => ({
+        last: newest === undefined ? null : lastOf(newest),
+        unread: unread - gone.filter((row) => row.unread === 1).length,
+      }))
+    }
+  }
+
+  #change<T>(work: () => Promise<T>): Promise<T> {
+    const { chains, conversations, messages, outbox } = this.#db
+    const tables = [messages, conversations, outbox, chains]
+    return orStorageFull(this.#db.transaction('rw', tables, work))
+  }
+}
+
+function placeOf({ conversation, chain, sequence }: MessageRow): Place {
+  return { peer: conversation, chain, sequence }
+}
+
+/** Where the last edit of a message lies. */
+function editPlace({ conversation, edit }: MessageRow): Place[] {
+  return edit === undefined
+    ? []
+    : [{ peer: conversation, chain: edit.chain, sequence: edit.sequence }]
+}

@@ -1,0 +1,77 @@
+/** How messages and conversations look as rows. */
+import { Dexie } from 'dexie'
+import type { ConversationRow, MessageRow, StarlingDatabase } from '../../db/schema.ts'
+import type { Delivered } from '../../delivery/chain.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
+import { MAX_PREVIEW_CHARS } from './api.ts'
+import { isLater } from './changes.ts'
+import type { TextPayload } from './protocol.ts'
+
+type Last = NonNullable<ConversationRow['last']>
+
+/** A text of either side, as it came. */
+export function textRow(message: Omit<Delivered, 'payload'>, payload: TextPayload): MessageRow {
+  const { reply, forwarded, disappearAfterMs, text } = payload
+  return {
+    ...bareRow(message),
+    text,
+    ...(reply !== undefined && { reply }),
+    ...(forwarded !== undefined && { forwarded }),
+    ...(disappearAfterMs !== undefined && { disappearAfterMs }),
+  }
+}
+
+/** The place in the timeline from where on texts last another time. */
+export function announcementRow(
+  message: Omit<Delivered, 'payload'>,
+  announcedMs: number,
+): MessageRow {
+  return { ...bareRow(message), announcedMs }
+}
+
+function bareRow(message: Omit<Delivered, 'payload'>): MessageRow {
+  const { id, peer, chain, sequence, clock, mine, sentAtMs, receivedAtMs } = message
+  return {
+    ...{ id, conversation: peer, chain, sequence, clock, mine },
+    ...{ text: '', sentAtMs, receivedAtMs },
+  }
+}
+
+export function emptyConversation(id: PeerIdString): ConversationRow {
+  return {
+    ...{ id, name: '', draft: '', pinned: false, archived: false, mute: null },
+    ...{ last: null, unread: 0 },
+  }
+}
+
+/** What the list tells of a message. */
+export function lastOf(row: MessageRow): Last {
+  const { id, chain, clock, sequence, mine, text, sentAtMs, deleted } = row
+  const preview = text.slice(0, MAX_PREVIEW_CHARS).toWellFormed()
+  return {
+    ...{ id, chain, clock, sequence, mine, text: preview, sentAtMs },
+    ...(deleted !== undefined && { deleted }),
+  }
+}
+
+/** What is last with this message: one can come in before others that were shown already. */
+export function later(last: Last | null, row: MessageRow): Last {
+  return last !== null && isLater(last, row) ? last : lastOf(row)
+}
+
+/** All of a conversation in the order it is shown. */
+export function timelineOf(db: StarlingDatabase, conversation: PeerIdString) {
+  return db.messages
+    .where('[conversation+clock+id]')
+    .between([conversation, Dexie.minKey, Dexie.minKey], [conversation, Dexie.maxKey, Dexie.maxKey])
+}
+
+/** Changes a conversation's row, which need not be there yet. Within a transaction over `conversations`. */
+export async function upsert(
+  { conversations }: StarlingDatabase,
+  id: PeerIdString,
+  change: (before: ConversationRow) => Partial<ConversationRow>,
+): Promise<void> {
+  const before = (await conversations.get(id)) ?? emptyConversation(id)
+  await conversations.put({ ...before, ...change(before) })
+}
