@@ -168,6 +168,11 @@ const FLAGS = {
     help: 'take a database that may lose what it has committed when the power goes',
     allowed: 'true or false',
   },
+  'push-anywhere': {
+    env: 'STARLING_PUSH_ANYWHERE',
+    help: 'send wake-ups to any address, also http and on private networks: for tests',
+    allowed: 'true or false',
+  },
   'max-mailboxes-mib': {
     env: 'STARLING_MAX_MAILBOXES_MIB',
     value: 'NUMBER',
@@ -202,6 +207,7 @@ export interface Config {
   /** An address of PostgreSQL; null: a LevelDB in the data folder. */
   store: string | null
   storeMayForget: boolean
+  pushAnywhere: boolean
   maxMailboxesMib: number
 }
 
@@ -242,6 +248,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
     maxReservations: read('max-reservations', count, MAX_RESERVATIONS),
     store: read<string | null>('store', database, null),
     storeMayForget: read('store-may-forget', flag, false),
+    pushAnywhere: read('push-anywhere', flag, false),
     maxMailboxesMib: read('max-mailboxes-mib', count, MAX_MAILBOXES_MIB),
   }
 }

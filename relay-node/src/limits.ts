@@ -192,6 +192,24 @@ export const MAX_ONE_TIME_PREKEYS_PER_HOUR = 8
 /** How long prekeys and the wish to be woken are kept: as long as items, which is longer than anybody sleeps. */
 export const MAILBOX_KEEP_MS = 30 * 24 * 60 * 60_000
 
+/** From one wake-up to the next while the owner of a mailbox does not look: a phone that sleeps deeply takes longer. */
+export const WAKE_PAUSE_MS = 60_000
+
+/** Mailboxes that were woken for and not looked at: 300 bytes each. Others are not woken for. */
+export const MAX_WOKEN_MAILBOXES = 100_000
+
+/** Wake-ups a minute, to everyone: whoever gives somebody else's address for their own floods nobody. */
+export const MAX_PUSHES_PER_MINUTE = 1_200
+
+/** Wake-ups under way: each has a socket. */
+export const MAX_PUSHES_AT_ONCE = 64
+
+/** How long a push service may take to answer. */
+export const PUSH_TIMEOUT_MS = 10_000
+
+/** How long a push service keeps a wake-up for a device that is off: the most that FCM takes, 28 days. */
+export const PUSH_TTL_SECONDS = 28 * 24 * 60 * 60
+
 /** How often what has expired is removed, and a store that failed is tried again. */
 export const MAILBOX_SWEEP_MS = 60_000
 

@@ -38,6 +38,7 @@ export const REFUSALS = [
   'mailbox-full-strangers',
   'mailbox-full-relay',
   'mailbox-failed',
+  'wake-ups',
 ] as const
 
 export type Refusal = (typeof REFUSALS)[number]

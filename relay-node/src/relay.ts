@@ -1,8 +1,8 @@
 /** The composition root: builds every part of a relay, in start order, and stops them in reverse. */
 import { resolve } from 'node:path'
-import { Counter, Registry } from 'prom-client'
+import { Registry } from 'prom-client'
 import { type PeerIdString, parsePeerId } from '#lib/protocol/ids.ts'
-import { WORK_BITS } from '#lib/protocol/mailbox.ts'
+import { STORE_BYTES, WORK_BITS } from '#lib/protocol/mailbox.ts'
 import { type Clock, type Loggers, systemRandom } from '#lib/protocol/seams.ts'
 import { Admission } from './admission.ts'
 import type { Config } from './config.ts'
@@ -14,9 +14,12 @@ import { gauges } from './gauges.ts'
 import { type Bootstrap, hasApp, httpRoutes } from './http.ts'
 import { close, httpServer, listen } from './http-server.ts'
 import { httpsCertificate } from './https-certificate.ts'
+import { mailboxCounters } from './mailbox/counters.ts'
 import { Mailboxes } from './mailbox/mailboxes.ts'
 import { openMailboxStore } from './mailbox/open-store.ts'
+import { subjectOf, WebPush } from './mailbox/push.ts'
 import { mailboxRoutes } from './mailbox/routes.ts'
+import { WakeUps } from './mailbox/wake-ups.ts'
 import { addressesOf, relayNode } from './node.ts'
 import {
   COSTLY_LIMITS,
@@ -82,27 +85,33 @@ export async function createRelay(
     const privateKey = await relayIdentity(store)
     const peerId = parsePeerId(privateKey.publicKey.toString())
     const signer = relaySigner(privateKey)
-    const mailboxStore = await openMailboxStore(
-      { random: systemRandom, log: loggers('mailboxes') },
-      config,
-    )
+    const mailboxStore = await openMailboxStore({ log: loggers('mailboxes') }, config)
     stops.push(() => mailboxStore.close())
-    const puts = new Counter({
-      name: 'starling_relay_mailbox_puts_total',
-      help: 'Items that were put into mailboxes and are durable',
-      registers: [registry],
+    const counts = mailboxCounters(registry)
+    const wakeUps = new WakeUps({
+      store: mailboxStore,
+      push: await WebPush.of(mailboxStore, {
+        subject: subjectOf(config.publicUrl),
+        anywhere: config.pushAnywhere,
+      }),
+      clock,
+      refusals: refused,
+      onPush: counts.onPush,
     })
+    stops.push(() => wakeUps.stop())
     const mailboxes = new Mailboxes(
       {
         store: mailboxStore,
         signer,
         clock,
         log: loggers('mailboxes'),
-        onPut: () => {
-          puts.inc()
-        },
+        wakeUps,
+        onPut: counts.onPut,
       },
-      { workBits: WORK_BITS },
+      {
+        store: await mailboxStore.constant('store', systemRandom.bytes(STORE_BYTES)),
+        workBits: WORK_BITS,
+      },
     )
     mailboxes.start()
     stops.push(() => mailboxes.stop())

@@ -101,11 +101,15 @@ export function complies(kind: string, prepare: () => Promise<Ground>): void {
       }
     })
 
-    test('has a name of its own, the same when it was opened again', async () => {
-      const { id } = store
-      expect(id).toHaveLength(16)
-      await reopen()
-      expect(store.id).toEqual(id)
+    test('keeps what came first under a name, also when it was opened again', async () => {
+      const values = [random.bytes(16), random.bytes(16)]
+      const kept = await Promise.all(values.map((value) => store.constant('store', value)))
+      expect(kept[1]).toEqual(kept[0])
+      expect(values).toContainEqual(kept[0])
+      const other = random.bytes(32)
+      expect(await store.constant('wake-key', other)).toEqual(other)
+      await cutPower()
+      expect(await store.constant('store', random.bytes(16))).toEqual(kept[0])
     })
 
     test('has after a power cut what it said it has, and not what it said is gone', async () => {
@@ -120,7 +124,7 @@ export function complies(kind: string, prepare: () => Promise<Ground>): void {
       expect((await store.read(anna, [kept])).size).toBe(1)
       expect(await store.oneTimeLeft(anna, NOW)).toBe(1)
       expect((await store.take(anna, true, NOW))!.oneTime).not.toEqual(taken!.oneTime)
-      expect(await store.endpoint(anna, NOW)).toBe('https://a')
+      expect((await store.wake(anna, NOW))!.endpoint).toBe('https://a')
     })
 
     test('has after a power cut each of many that came at once', async () => {
@@ -330,17 +334,17 @@ export function complies(kind: string, prepare: () => Promise<Ground>): void {
     })
 
     test('knows whom to wake, by the latest request, until it expires', async () => {
-      expect(await store.endpoint(anna, NOW)).toBeNull()
+      expect(await store.wake(anna, NOW)).toBeNull()
       const wake = { second: 5, endpoint: 'https://a', expiresAtMs: NOW + 5 }
       await store.wakeAt(anna, wake)
       await store.wakeAt(anna, { ...wake, second: 4, endpoint: 'https://b' })
-      expect(await store.endpoint(anna, NOW)).toBe('https://a')
-      expect(await store.endpoint(anna, NOW + 5)).toBeNull()
-      await store.wakeAt(anna, { ...wake, second: 6, endpoint: null })
+      expect(await store.wake(anna, NOW)).toEqual(wake)
+      expect(await store.wake(anna, NOW + 5)).toBeNull()
+      const nobody = { ...wake, second: 6, endpoint: null }
+      await store.wakeAt(anna, nobody)
       await reopen()
-      expect(await store.endpoint(anna, NOW)).toBeNull()
       await store.wakeAt(anna, wake)
-      expect(await store.endpoint(anna, NOW)).toBeNull()
+      expect(await store.wake(anna, NOW)).toEqual(nobody)
       expect((await store.usage()).bytes).toBe(ROW_BYTES)
     })
   })

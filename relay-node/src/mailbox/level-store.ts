@@ -2,12 +2,12 @@ import type { BatchOperation, ClassicLevel } from 'classic-level'
 import * as v from 'valibot'
 import { type Codec, codec } from '#lib/protocol/codec.ts'
 import { bytesSchema } from '#lib/protocol/schemas.ts'
-import type { Random } from '#lib/protocol/seams.ts'
 import { Turns } from '#lib/protocol/turns.ts'
 import { probe } from '../store/level-disk.ts'
 import { MailboxFullError, MailboxStoreError } from './errors.ts'
 import { GroupCommit } from './group-commit.ts'
 import {
+  type ConstantName,
   EMPTY_MAILBOX_LIFE_MS,
   type Entry,
   type MailboxId,
@@ -26,8 +26,6 @@ type Level = ClassicLevel<string, Uint8Array>
 type Operation = BatchOperation<Level, string, Uint8Array>
 
 const EMPTY = new Uint8Array()
-
-const STORE_ID = 'store-id'
 
 /** Longest row in bytes but for the bytes of items and prekeys, which are rows of their own. */
 const MAX_ROW_BYTES = 4_096
@@ -98,10 +96,10 @@ interface Change {
  *     bundle!<box>               bytes
  *     one-time!<box>!<number>    bytes
  *     wake!<box>                 whom to wake
+ *     constant!<name>            bytes
  *     end!<time>!<key>           when the thing with this key is removed
  */
 export class LevelMailboxStore implements MailboxStore {
-  readonly id: Uint8Array
   readonly #level: Level
   readonly #quotas: Quotas
   readonly #turns = new Turns<string>()
@@ -109,24 +107,27 @@ export class LevelMailboxStore implements MailboxStore {
   readonly #usage: Usage = { items: 0, bytes: 0 }
   #failure: unknown = null
 
-  private constructor(level: Level, quotas: Quotas, id: Uint8Array) {
-    this.id = id
+  private constructor(level: Level, quotas: Quotas) {
     this.#level = level
     this.#quotas = quotas
     this.#commits = new GroupCommit((operations) => this.#write(operations))
   }
 
   /** @param level closed with the store */
-  static async open(level: Level, quotas: Quotas, random: Random): Promise<LevelMailboxStore> {
+  static async open(level: Level, quotas: Quotas): Promise<LevelMailboxStore> {
     await level.open()
-    const known = await level.get(STORE_ID)
-    const id = Uint8Array.from(known ?? random.bytes(16))
-    if (known === undefined) {
-      await level.batch([{ type: 'put', key: STORE_ID, value: id }], { sync: true })
-    }
-    const store = new LevelMailboxStore(level, quotas, id)
+    const store = new LevelMailboxStore(level, quotas)
     await store.#recount()
     return store
+  }
+
+  constant(name: ConstantName, value: Uint8Array): Promise<Uint8Array> {
+    const key = `constant!${name}`
+    return this.#change(key, async (change) => {
+      const kept = await this.#level.get(key)
+      if (kept === undefined) change.put(key, value)
+      return Uint8Array.from(kept ?? value)
+    })
   }
 
   async put(item: NewItem): Promise<Entry> {
@@ -227,9 +228,9 @@ export class LevelMailboxStore implements MailboxStore {
     })
   }
 
-  async endpoint(mailbox: MailboxId, nowMs: number): Promise<string | null> {
+  async wake(mailbox: MailboxId, nowMs: number): Promise<Wake | null> {
     const wake = await this.#get(wakeCodec, `wake!${hex(mailbox)}`)
-    return wake !== null && wake.expiresAtMs > nowMs ? wake.endpoint : null
+    return wake !== null && wake.expiresAtMs > nowMs ? wake : null
   }
 
   /** Opens a store anew that could not write, when its disk takes bytes again. */

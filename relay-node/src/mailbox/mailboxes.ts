@@ -34,6 +34,7 @@ import {
 import { RateLimit } from '../rate-limit.ts'
 import { RefusedError } from './errors.ts'
 import { type MailboxId, type MailboxStore, sizeOf } from './store.ts'
+import type { WakeUps } from './wake-ups.ts'
 
 export interface MailboxesComponents {
   store: MailboxStore
@@ -41,11 +42,15 @@ export interface MailboxesComponents {
   signer: Signer
   clock: Clock
   log: Logger
+  /** Null: nobody is woken. */
+  wakeUps: WakeUps | null
   /** Counts an item that became durable. */
   onPut: () => void
 }
 
 export interface MailboxesInit {
+  /** Names the store: relays that share one tell the same 16 bytes. */
+  store: Uint8Array
   /** Zero bits that show work (`showsWork`). */
   workBits: number
 }
@@ -61,23 +66,23 @@ export class Mailboxes implements Startable {
   readonly #signer: Signer
   readonly #clock: Clock
   readonly #log: Logger
+  readonly #wakeUps: WakeUps | null
   readonly #onPut: () => void
-  readonly #workBits: number
+  readonly #init: MailboxesInit
   readonly #bytesPerDay: RateLimit
   readonly #oneTimePerHour: RateLimit
   #cancelSweep: (() => void) | null = null
   #sweeping: Promise<void> = Promise.resolve()
 
-  constructor(
-    { store, signer, clock, log, onPut }: MailboxesComponents,
-    { workBits }: MailboxesInit,
-  ) {
+  constructor(components: MailboxesComponents, init: MailboxesInit) {
+    const { store, signer, clock, log, wakeUps, onPut } = components
+    this.#init = init
     this.#store = store
+    this.#wakeUps = wakeUps
     this.#signer = signer
     this.#clock = clock
     this.#log = log
     this.#onPut = onPut
-    this.#workBits = workBits
     this.#bytesPerDay = new RateLimit(
       { clock },
       { max: MAX_MAILBOX_BYTES_PER_DAY, windowMs: 24 * 60 * 60_000 },
@@ -102,9 +107,9 @@ export class Mailboxes implements Startable {
     return infoCodec.encode({
       relay: this.#signer.publicKey,
       second: secondsOf(this.#clock.now()),
-      store: this.#store.id,
-      workBits: this.#workBits,
-      wakeKey: null,
+      store: this.#init.store,
+      workBits: this.#init.workBits,
+      wakeKey: this.#wakeUps?.publicKey ?? null,
     })
   }
 
@@ -118,6 +123,7 @@ export class Mailboxes implements Startable {
     const expiresAtMs = storedAtMs + ITEM_LIFE_MS
     const kept = await this.#store.put({ mailbox, sender, id, bytes, storedAtMs, expiresAtMs })
     this.#onPut()
+    this.#wakeUps?.came(mailbox)
     const seconds = [secondsOf(kept.storedAtMs), secondsOf(kept.expiresAtMs)] as const
     return await receipts.seal([this.#signer.publicKey, mailbox, id, ...seconds], this.#signer)
   }
@@ -135,6 +141,7 @@ export class Mailboxes implements Startable {
 
   async list(body: Uint8Array): Promise<Uint8Array> {
     const { mailbox, operation } = await this.#ownerRequest(body, 'list')
+    this.#wakeUps?.looked(mailbox)
     const nowMs = this.#clock.now()
     const entries = await this.#store.list(mailbox, operation.after, MAX_PAGE_ITEMS, nowMs)
     return pageCodec.encode({
@@ -181,8 +188,15 @@ export class Mailboxes implements Startable {
   }
 
   async wake(body: Uint8Array): Promise<Uint8Array> {
-    await this.#ownerRequest(body, 'wake')
-    throw new RefusedError('mailbox-not-allowed', 'this relay wakes nobody')
+    const { mailbox, operation, second } = await this.#ownerRequest(body, 'wake')
+    const { endpoint } = operation
+    if (endpoint !== null && this.#wakeUps?.takes(endpoint) !== true) {
+      throw new RefusedError('mailbox-not-allowed', 'not an address to be woken at')
+    }
+    const expiresAtMs = this.#clock.now() + MAILBOX_KEEP_MS
+    await this.#store.wakeAt(mailbox, { second, endpoint, expiresAtMs })
+    this.#wakeUps?.looked(mailbox)
+    return NOTHING
   }
 
   /** The name on the pass; null for work, which is shown for `subject`. */
@@ -192,7 +206,7 @@ export class Mailboxes implements Startable {
     subject: Uint8Array,
   ): Promise<Uint8Array | null> {
     if (right.type === 'work') {
-      if (showsWork(mailbox, subject, right.nonce, this.#workBits)) return null
+      if (showsWork(mailbox, subject, right.nonce, this.#init.workBits)) return null
       throw new RefusedError('mailbox-not-allowed', 'too little work')
     }
     const [of, sender, endSecond] = await passes.open(right.pass)

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { ClassicLevel } from 'classic-level'
-import type { Logger, Random } from '#lib/protocol/seams.ts'
+import type { Logger } from '#lib/protocol/seams.ts'
 import {
   MAX_MAILBOX_BYTES,
   MAX_MAILBOX_SENDER_BYTES,
@@ -20,7 +20,7 @@ export interface MailboxStoreInit {
 
 /** The store a relay is told to keep mailboxes in. @throws DataFolderError, MailboxStoreError, VolatileStoreError */
 export async function openMailboxStore(
-  { random, log }: { random: Random; log: Logger },
+  { log }: { log: Logger },
   { dataFolder, store, storeMayForget, maxMailboxesMib }: MailboxStoreInit,
 ): Promise<MailboxStore> {
   const quotas = {
@@ -31,7 +31,7 @@ export async function openMailboxStore(
   }
   if (store !== null) {
     return await PostgresMailboxStore.open(
-      { random, log },
+      { log },
       { url: store, quotas, mayForget: storeMayForget },
     )
   }
@@ -41,7 +41,7 @@ export async function openMailboxStore(
     compression: false,
   })
   try {
-    return await LevelMailboxStore.open(level, quotas, random)
+    return await LevelMailboxStore.open(level, quotas)
   } catch (cause) {
     throw dataFolderError(dataFolder, cause)
   }

@@ -3,12 +3,16 @@ export const SCHEMA_LOCK = 7_827_546_419
 
 /** Makes what is not there. Times are milliseconds since 1970; `bytes` of what is counted includes `ROW_BYTES`. */
 export const SCHEMA: readonly string[] = [
-  // One row: who this store is, and what all mailboxes hold. Locking it orders all changes.
+  // One row: what all mailboxes hold. Locking it orders all changes.
   `CREATE TABLE IF NOT EXISTS starling_store (
     one int PRIMARY KEY CHECK (one = 1),
-    id bytea NOT NULL,
     items bigint NOT NULL,
     bytes bigint NOT NULL
+  )`,
+  'INSERT INTO starling_store (one, items, bytes) VALUES (1, 0, 0) ON CONFLICT DO NOTHING',
+  `CREATE TABLE IF NOT EXISTS starling_constant (
+    name text PRIMARY KEY,
+    value bytea NOT NULL
   )`,
   `CREATE TABLE IF NOT EXISTS starling_mailbox (
     id bytea PRIMARY KEY,

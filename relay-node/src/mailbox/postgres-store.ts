@@ -1,9 +1,10 @@
 import pg from 'pg'
-import type { Logger, Random } from '#lib/protocol/seams.ts'
+import type { Logger } from '#lib/protocol/seams.ts'
 import { MailboxFullError, MailboxStoreError, VolatileStoreError } from './errors.ts'
 import { GroupCommit } from './group-commit.ts'
 import { SCHEMA, SCHEMA_LOCK } from './postgres-schema.ts'
 import {
+  type ConstantName,
   EMPTY_MAILBOX_LIFE_MS,
   type Entry,
   type MailboxId,
@@ -37,11 +38,6 @@ const BEGIN_AGAIN = new Set(['40001', '40P01'])
 const FEATURE_NOT_SUPPORTED = '0A000'
 
 const STRANGERS = Buffer.alloc(0)
-
-export interface PostgresMailboxStoreComponents {
-  random: Random
-  log: Logger
-}
 
 export interface PostgresMailboxStoreInit {
   /** `postgres://user:password@host/database`, as libpq takes it. */
@@ -78,20 +74,18 @@ const ITEM_COLUMNS =
  * the lock and the disk's `fsync` are paid once for many. The SQL is what CockroachDB and YugabyteDB know too.
  */
 export class PostgresMailboxStore implements MailboxStore {
-  readonly id: Uint8Array
   readonly #pool: pg.Pool
   readonly #quotas: Quotas
   readonly #commits = new GroupCommit<Put>((puts) => this.#putAll(puts), MAX_PUTS_TOGETHER)
 
-  private constructor(pool: pg.Pool, quotas: Quotas, id: Uint8Array) {
+  private constructor(pool: pg.Pool, quotas: Quotas) {
     this.#pool = pool
     this.#quotas = quotas
-    this.id = id
   }
 
   /** Makes tables where there are none. @throws MailboxStoreError, VolatileStoreError */
   static async open(
-    { random, log }: PostgresMailboxStoreComponents,
+    { log }: { log: Logger },
     { url, quotas, mayForget }: PostgresMailboxStoreInit,
   ): Promise<PostgresMailboxStore> {
     const pool = new pg.Pool({
@@ -112,12 +106,24 @@ export class PostgresMailboxStore implements MailboxStore {
     pool.on('connect', (client) => client.on('error', tell))
     try {
       if (!mayForget) await requireDurable(pool)
-      const id = await migrate(pool, random)
-      return new PostgresMailboxStore(pool, quotas, id)
+      await migrate(pool)
+      return new PostgresMailboxStore(pool, quotas)
     } catch (error) {
       await pool.end()
       throw storeError(error)
     }
+  }
+
+  async constant(name: ConstantName, value: Uint8Array): Promise<Uint8Array> {
+    await this.#query(
+      'INSERT INTO starling_constant (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING',
+      [name, value],
+    )
+    const { rows } = await this.#query<{ value: Buffer }>(
+      'SELECT value FROM starling_constant WHERE name = $1',
+      [name],
+    )
+    return Uint8Array.from(rows[0]!.value)
   }
 
   async put(item: NewItem): Promise<Entry> {
@@ -224,12 +230,18 @@ export class PostgresMailboxStore implements MailboxStore {
     })
   }
 
-  async endpoint(mailbox: MailboxId, nowMs: number): Promise<string | null> {
-    const { rows } = await this.#query<{ endpoint: string | null }>(
-      'SELECT endpoint FROM starling_wake WHERE mailbox = $1 AND expires_at > $2',
+  async wake(mailbox: MailboxId, nowMs: number): Promise<Wake | null> {
+    const { rows } = await this.#query<{
+      second: number
+      endpoint: string | null
+      expires_at: number
+    }>(
+      'SELECT second, endpoint, expires_at FROM starling_wake WHERE mailbox = $1 AND expires_at > $2',
       [mailbox, nowMs],
     )
-    return rows[0]?.endpoint ?? null
+    const [row] = rows
+    if (row === undefined) return null
+    return { second: row.second, endpoint: row.endpoint, expiresAtMs: row.expires_at }
   }
 
   async sweep(nowMs: number, limit: number): Promise<number> {
@@ -599,25 +611,25 @@ async function takeOneTime(
   return { bundle, oneTime: Uint8Array.from(one.bytes) }
 }
 
-/** The id of the store, which is made when there is none. */
-async function migrate(pool: pg.Pool, random: Random): Promise<Uint8Array> {
+/** Makes what is not there. */
+async function migrate(pool: pg.Pool): Promise<void> {
   const client = await pool.connect()
   try {
-    // Two relays that make the same table at once would disturb each other.
-    await client.query('SELECT pg_advisory_lock($1)', [SCHEMA_LOCK]).catch((error: unknown) => {
-      // YugabyteDB before 2025.1 has none: there the first relay is to be started alone.
-      if (codeOf(error) !== FEATURE_NOT_SUPPORTED) throw error
-    })
+    await lockSchema(client)
     for (const statement of SCHEMA) await client.query(statement)
-    await client.query(
-      'INSERT INTO starling_store (one, id, items, bytes) VALUES (1, $1, 0, 0) ON CONFLICT DO NOTHING',
-      [Buffer.from(random.bytes(16))],
-    )
-    const { rows } = await client.query<{ id: Buffer }>('SELECT id FROM starling_store')
-    return Uint8Array.from(rows[0]!.id)
   } finally {
     // The lock ends with the connection.
     client.release(true)
+  }
+}
+
+/** Two relays that make the same table at once would disturb each other. */
+async function lockSchema(client: pg.PoolClient): Promise<void> {
+  try {
+    await client.query('SELECT pg_advisory_lock($1)', [SCHEMA_LOCK])
+  } catch (error) {
+    // YugabyteDB before 2025.1 has no such lock: there the first relay is to be started alone.
+    if (codeOf(error) !== FEATURE_NOT_SUPPORTED) throw error
   }
 }
 

@@ -79,9 +79,12 @@ export interface Usage {
   bytes: number
 }
 
+/** 16 random bytes that name the store, and the key pair that wake-ups are signed with. */
+export type ConstantName = 'store' | 'wake-key'
+
 export interface MailboxStore {
-  /** 16 random bytes, made with the store: relays on one store tell the same. */
-  readonly id: Uint8Array
+  /** Keeps this under the name, unless something is; gives what is kept, which never changes. */
+  constant(name: ConstantName, value: Uint8Array): Promise<Uint8Array>
   /**
    * Resolves once the item outlives a power cut. One that is there already stays as it is.
    * @throws MailboxFullError and keeps nothing of it
@@ -110,8 +113,8 @@ export interface MailboxStore {
    * @throws MailboxFullError and changes nothing
    */
   wakeAt(mailbox: MailboxId, wake: Wake): Promise<void>
-  /** The address to wake; null when there is none, or it has expired. */
-  endpoint(mailbox: MailboxId, nowMs: number): Promise<string | null>
+  /** What was asked for last, also to wake nobody; null when nothing was, or it has expired. */
+  wake(mailbox: MailboxId, nowMs: number): Promise<Wake | null>
   /** Removes what has expired and long empty mailboxes, at most `limit` things; gives how many. */
   sweep(nowMs: number, limit: number): Promise<number>
   usage(): Promise<Usage>

@@ -23,6 +23,7 @@ describe('the configuration', () => {
       maxReservations: 10_000,
       store: null,
       storeMayForget: false,
+      pushAnywhere: false,
       maxMailboxesMib: 4_096,
     })
   })

@@ -31,7 +31,7 @@ complies('in a LevelDB', async () => {
   return {
     open: (quotas) => {
       level = new ClassicLevel<string, Uint8Array>(folder, { valueEncoding: 'view' })
-      return LevelMailboxStore.open(level, quotas, random)
+      return LevelMailboxStore.open(level, quotas)
     },
     // As if the process was killed.
     powerCut: () => level.close(),
@@ -43,7 +43,7 @@ complies('in a LevelDB that forgets at a power cut what is not synced', async ()
   const folder = await folderOfTest()
   const forgetful = new ForgetfulLevel(folder)
   return {
-    open: (quotas) => LevelMailboxStore.open(forgetful.open(), quotas, random),
+    open: (quotas) => LevelMailboxStore.open(forgetful.open(), quotas),
     powerCut: () => forgetful.powerCut(),
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
   }
@@ -53,11 +53,11 @@ test('such a LevelDB finds a store that does not wait for the disk', async () =>
   const folder = await folderOfTest()
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
   const forgetful = new ForgetfulLevel(folder, { ignoresSync: true })
-  const store = await LevelMailboxStore.open(forgetful.open(), QUOTAS, random)
+  const store = await LevelMailboxStore.open(forgetful.open(), QUOTAS)
   await store.put(item())
   expect(await store.list(MAILBOX, 0, 10, 2)).toHaveLength(1)
   await forgetful.powerCut()
-  const after = await LevelMailboxStore.open(forgetful.open(), QUOTAS, random)
+  const after = await LevelMailboxStore.open(forgetful.open(), QUOTAS)
   expect(await after.list(MAILBOX, 0, 10, 2)).toHaveLength(0)
   await after.close()
 })
@@ -65,7 +65,7 @@ test('such a LevelDB finds a store that does not wait for the disk', async () =>
 test('a store that could not write refuses until its disk takes bytes again', async () => {
   const folder = await folderOfTest()
   const level: Level = new ClassicLevel(folder, { valueEncoding: 'view' })
-  const store = await LevelMailboxStore.open(level, QUOTAS, random)
+  const store = await LevelMailboxStore.open(level, QUOTAS)
   onTestFinished(async () => {
     await store.close()
     await rm(folder, { recursive: true, force: true })
