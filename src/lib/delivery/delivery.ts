@@ -275,12 +275,27 @@ export class Delivery implements Startable, Intake {
     return this.#components.store.waiting()
   }
 
-  /** My messages that this peer lacks, in order, at most `limit`. */
-  async lacking(peer: PeerIdString, limit: number): Promise<Outgoing[]> {
+  /**
+   * My messages that this peer lacks, in order, at most `limit`.
+   * @param relays of theirs: what all of these keep is left out
+   */
+  async lacking(
+    peer: PeerIdString,
+    limit: number,
+    relays: readonly string[] | null = null,
+  ): Promise<Outgoing[]> {
     const { store } = this.#components
     const chains = await store.chains(peer)
     if (chains === null || !(await this.#init.accept(peer))) return []
-    return store.outbox(peer, chains.mine.chain, chains.mine.received, limit)
+    const { chain, received } = chains.mine
+    const found: Outgoing[] = []
+    let after = received
+    for (;;) {
+      const rows = await store.outbox(peer, chain, after, limit)
+      found.push(...rows.filter((row) => relays === null || !isKeptAt(row, relays)))
+      if (found.length >= limit || rows.length < limit) return found.slice(0, limit)
+      after = rows.at(-1)!.sequence
+    }
   }
 
   owed(peer: PeerIdString): Promise<Owed[]> {
@@ -677,4 +692,8 @@ export class Delivery implements Startable, Intake {
 /** How many different stores these relays keep it in. */
 function storesOf(receipts: readonly Receipt[]): number {
   return new Set(receipts.map(({ store }) => store)).size
+}
+
+function isKeptAt({ receipts }: Outgoing, relays: readonly string[]): boolean {
+  return relays.every((address) => receipts.some(({ relay }) => relay === address))
 }

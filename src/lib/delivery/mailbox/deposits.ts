@@ -208,7 +208,7 @@ export class Deposits {
   ): Promise<number | null> {
     const { clock } = this.#components
     const { delivery } = this.#init
-    const lacking = await delivery.lacking(peer, BATCH)
+    const lacking = await delivery.lacking(peer, 1)
     const owed = await delivery.owed(peer)
     if (lacking.length === 0 && owed.length === 0) return null
     if (delivery.talksWith(peer)) {
@@ -347,12 +347,14 @@ export class Deposits {
     // Without a pass, they see from what begins a session alone whom it is from.
     const strange = doors.some(({ pass }) => pass === null)
     const owed = await delivery.owed(peer)
-    const parcels = owed.some(({ lost }) => lost) ? null : await this.#seal(peer, strange)
+    const relays = doors.map(({ target }) => target.address)
+    const seal = (): Promise<Parcel[] | null> => this.#seal(peer, relays, strange)
+    const parcels = owed.some(({ lost }) => lost) ? null : await seal()
     if (parcels !== null || card === null) return parcels ?? []
     const keys = await this.#keysOf(card, doors, signal)
     if (keys === null) return []
     await delivery.beginAnew(peer, keys, strange)
-    return (await this.#seal(peer, strange)) ?? []
+    return (await seal()) ?? []
   }
 
   /** Of the first relay that has some. */
@@ -373,7 +375,11 @@ export class Deposits {
   }
 
   /** Null when there are no keys, or others are needed. */
-  async #seal(peer: PeerIdString, strange: boolean): Promise<Parcel[] | null> {
+  async #seal(
+    peer: PeerIdString,
+    relays: readonly string[],
+    strange: boolean,
+  ): Promise<Parcel[] | null> {
     const { delivery } = this.#init
     const parcels: Parcel[] = []
     const owed = await delivery.owed(peer)
@@ -391,7 +397,7 @@ export class Deposits {
       return true
     }
     if (!(await note('hello'))) return null
-    for (const each of await delivery.lacking(peer, BATCH)) {
+    for (const each of await delivery.lacking(peer, BATCH, relays)) {
       const sealed = each.sealed ?? (await delivery.seal(peer, each))
       if (sealed === null) return null
       parcels.push({

@@ -57,7 +57,8 @@ interface Visitor {
   /** Wanted once more while it is under way. */
   again: boolean
   lastEverywhereAtMs: number
-  reachedAtMs: number
+  /** Of the visits that failed without one that did not between them, the first; null when the last did not. */
+  failingSinceMs: number | null
 }
 
 /**
@@ -193,6 +194,10 @@ export class OwnMailboxes {
     return !caught || this.#components.clock.now() > retiredAtMs + DISGRACE_MS
   }
 
+  #isPresent(visitor: Visitor): boolean {
+    return this.#visitors.get(visitor.relay.address) === visitor
+  }
+
   #remember(relay: MailboxRelay): Visitor {
     const { clock, random, transport } = this.#components
     const origins = originsOf(parseRelayAddress(relay.address))
@@ -212,8 +217,10 @@ export class OwnMailboxes {
       busy: false,
       again: false,
       lastEverywhereAtMs: -Infinity,
-      reachedAtMs: clock.now(),
+      failingSinceMs: null,
     }
+    // One that is back is another from now on.
+    this.#visitors.get(relay.address)?.cancel?.()
     this.#visitors.set(relay.address, visitor)
     return visitor
   }
@@ -245,18 +252,21 @@ export class OwnMailboxes {
     let nextMs: number
     try {
       const { relay } = await visitor.visits.visit(visitor.relay, everywhere, signal)
+      if (!this.#isPresent(visitor)) return
       if (relay !== visitor.relay) await store.put(relay)
       visitor.relay = relay
-      visitor.reachedAtMs = nowMs
+      visitor.failingSinceMs = null
       if (everywhere) visitor.lastEverywhereAtMs = nowMs
       visitor.backoff.reset()
       const { least, most } = VISIT_AFTER_MS
       nextMs = least + random.fraction() * (most - least)
     } catch (error) {
-      if (signal.aborted) return
+      if (signal.aborted || !this.#isPresent(visitor)) return
       logger.info(`no visit at ${visitor.relay.address}: ${String(error)}`)
       const caught = error instanceof LyingRelayError
-      if (caught || nowMs > visitor.reachedAtMs + UNREACHABLE_MS) {
+      // A device that sleeps for days has not been refused for days.
+      visitor.failingSinceMs ??= nowMs
+      if (caught || nowMs > visitor.failingSinceMs + UNREACHABLE_MS) {
         await this.#retire(visitor, caught)
       }
       if (!(error instanceof StarlingError)) throw error

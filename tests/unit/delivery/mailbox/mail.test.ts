@@ -192,3 +192,15 @@ test('after deleting the history, what was written before it does not come back 
   ben = await awake(ben)
   await comes('arrives', async () => (await textsAt(ben, anna)).includes('a new page'))
 })
+
+test('what waits is stored however much it is', async () => {
+  await befriend(network, anna, ben)
+  await published()
+  await sleep(ben)
+  for (let number = 1; number <= 70; number++) {
+    await anna.chat.send(ben.peer, `message ${number}`, `intent ${number}`)
+  }
+  await comes('stored', async () => (await stateAt(anna, ben, 'message 70')) === 'stored')
+  await settled(20)
+  await comes('everywhere', async () => (await receiptsOf(anna)).length === 70 * relays.length)
+})
