@@ -140,7 +140,7 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       clock,
       loggers,
     })
-    const conversations: ChatService = chat()({
+    const conversations: ChatService = chat({ onReplaced })({
       db,
       identity,
       channels,
@@ -159,10 +159,12 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       mailboxes: conversations.mailboxes,
       clock,
     })
-    return { node, contacts: people, chat: conversations, network: view }
+    return { db, node, contacts: people, chat: conversations, network: view }
   })
 
-  const started = social.then(async ({ node, contacts, chat }) => {
+  const started = social.then(async ({ db, node, contacts, chat }) => {
+    const device = await db.device.get('me')
+    if (device?.replacedAtMs != null) return
     // The node comes last: by its first connection, whoever is blocked is, and every protocol is served.
     for (const each of [contacts, chat, node]) {
       running.push(each)
@@ -183,6 +185,16 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
   /** The answer to the one who asked goes first. */
   function inItsOwnTurn(call: () => void): void {
     clock.after(0, call)
+  }
+
+  /** What has learned of it is among what stops. */
+  function onReplaced(): void {
+    inItsOwnTurn(() => {
+      loggers('host').warn('this identity has moved to another device')
+      stop().catch((error: unknown) => {
+        loggers('host').error('not all stops', error)
+      })
+    })
   }
 
   return {

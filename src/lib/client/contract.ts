@@ -94,6 +94,7 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     storage: 'call',
   },
   backup: {
+    watchInstallation: 'watch',
     watchSafekeeping: 'watch',
     phrase: 'call',
     phraseKept: 'call',

@@ -1,5 +1,6 @@
 import type { PrivateKey } from '@libp2p/interface'
 import type { PeerIdString } from '../protocol/ids.ts'
+import type { Random } from '../protocol/seams.ts'
 import type { Signer } from '../protocol/signed.ts'
 
 /** My own keys, for signing. Secrets stay inside. */
@@ -25,6 +26,10 @@ export interface MessagingIdentity extends Identity {
   contactsMailbox(epoch: number): Signer
   /** Owner of my mailbox for those who have my card. */
   introductionMailbox(epoch: number): Signer
+  /** Seals what only I can open, in any installation: XChaCha20-Poly1305. */
+  sealForMyself(plaintext: Uint8Array, random: Random): Uint8Array<ArrayBuffer>
+  /** @throws CannotOpenError */
+  openOfMyself(sealed: Uint8Array): Uint8Array
   /** What this contact is called on passes for my mailbox; 16 bytes. */
   senderName(epoch: number, contact: PeerIdString): Uint8Array
 }

@@ -9,7 +9,13 @@ import { peerIdOf, type PeerIdString } from '../protocol/ids.ts'
 import type { Random } from '../protocol/seams.ts'
 import { signedBytes, type Signer } from '../protocol/signed.ts'
 import type { IdentitySecrets, NodeIdentity } from './api.ts'
-import { contactsMailbox, introductionSigner, senderName } from './mailbox-keys.ts'
+import {
+  contactsMailbox,
+  introductionSigner,
+  openOfOwner,
+  sealForOwner,
+  senderName,
+} from './mailbox-keys.ts'
 
 /** A seed of either kind of key has 32 bytes. */
 const SEED_BYTES = 32
@@ -91,6 +97,14 @@ class KeyIdentity implements NodeIdentity {
 
   introductionMailbox(epoch: number): Signer {
     return introductionSigner(this.#secrets.ed25519Seed, this, epoch)
+  }
+
+  sealForMyself(plaintext: Uint8Array, random: Random): Uint8Array<ArrayBuffer> {
+    return sealForOwner(this.#secrets.ed25519Seed, plaintext, random)
+  }
+
+  openOfMyself(sealed: Uint8Array): Uint8Array {
+    return openOfOwner(this.#secrets.ed25519Seed, sealed)
   }
 
   senderName(epoch: number, contact: PeerIdString): Uint8Array {

@@ -34,6 +34,7 @@ const CONTACTS_INFO = 'starling mailbox of contacts'
 const SENDER_INFO = 'starling mailbox sender'
 const BLIND_INFO = 'starling introduction mailbox'
 const PREKEYS_INFO = 'starling introduction prekeys'
+const OWN_INFO = 'starling sealed for oneself'
 const NONCE_INFO = utf8ToBytes('starling blinded nonce')
 
 /** The epoch of a time. */
@@ -103,6 +104,20 @@ export function introductionSigner(seed: Uint8Array, card: CardKeys, epoch: numb
   }
 }
 
+/** Seals what the owner alone can open. @param seed of the identity, secret */
+export function sealForOwner(
+  seed: Uint8Array,
+  plaintext: Uint8Array,
+  random: Random,
+): Uint8Array<ArrayBuffer> {
+  return sealWith(ownKey(seed), plaintext, random)
+}
+
+/** @throws CannotOpenError */
+export function openOfOwner(seed: Uint8Array, sealed: Uint8Array): Uint8Array {
+  return openWith(ownKey(seed), sealed)
+}
+
 /** Seals prekeys for everybody who has the card. */
 export function sealForCard(
   card: CardKeys,
@@ -110,19 +125,30 @@ export function sealForCard(
   plaintext: Uint8Array,
   random: Random,
 ): Uint8Array<ArrayBuffer> {
-  const nonce = random.bytes(NONCE_BYTES)
-  const sealed = xchacha20poly1305(prekeysKey(card, epoch), nonce).encrypt(plaintext)
-  return Uint8Array.from(concatBytes(nonce, sealed))
+  return sealWith(prekeysKey(card, epoch), plaintext, random)
 }
 
 /** @throws CannotOpenError */
 export function openWithCard(card: CardKeys, epoch: number, sealed: Uint8Array): Uint8Array {
+  return openWith(prekeysKey(card, epoch), sealed)
+}
+
+function sealWith(key: Uint8Array, plaintext: Uint8Array, random: Random): Uint8Array<ArrayBuffer> {
+  const nonce = random.bytes(NONCE_BYTES)
+  return Uint8Array.from(concatBytes(nonce, xchacha20poly1305(key, nonce).encrypt(plaintext)))
+}
+
+function openWith(key: Uint8Array, sealed: Uint8Array): Uint8Array {
   try {
     const nonce = sealed.subarray(0, NONCE_BYTES)
-    return xchacha20poly1305(prekeysKey(card, epoch), nonce).decrypt(sealed.subarray(NONCE_BYTES))
+    return xchacha20poly1305(key, nonce).decrypt(sealed.subarray(NONCE_BYTES))
   } catch (cause) {
-    throw new CannotOpenError('not sealed for this card', { cause })
+    throw new CannotOpenError('not sealed with this key', { cause })
   }
+}
+
+function ownKey(seed: Uint8Array): Uint8Array {
+  return hkdf(sha256, seed, undefined, utf8ToBytes(OWN_INFO), SEED_BYTES)
 }
 
 function prekeysKey({ publicKey, keyCommitment }: CardKeys, epoch: number): Uint8Array {

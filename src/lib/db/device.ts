@@ -15,5 +15,6 @@ export function newDevice(
     id: random.bytes(16),
     generation: Math.max(before + 1, sinceMs),
     sinceMs,
+    replacedAtMs: null,
   }
 }

@@ -23,6 +23,14 @@ export interface DeviceRow {
   /** Higher than that of every installation before: see `newDevice`. */
   generation: number
   sinceMs: number
+  /** Another has taken its place since then: it sends and takes nothing any more. Null while none has. */
+  replacedAtMs: number | null
+}
+
+/** What a contact's newest installation says of itself. See delivery/devices.ts. */
+export interface DevicesRow {
+  peer: PeerIdString
+  announcement: Uint8Array
 }
 
 /** What was done so that nothing is lost with this device. */
@@ -236,6 +244,8 @@ export interface MailboxRelayRow {
   retiredAtMs: number | null
   /** Whether it was caught at losing, changing or bringing back what it was to keep. */
   caught: boolean
+  /** The epoch my installation was announced in last; null: in none. */
+  announced: number | null
   /** The epoch prekeys were published for last, and when. */
   published: { epoch: number; atMs: number } | null
   /** An item of my own that must be there: see delivery/mailbox/mailbox-visit.ts. `atMs` by the relay's clock. */
@@ -332,6 +342,7 @@ export class StarlingDatabase extends Dexie {
   declare readonly prekeys: EntityTable<PrekeysRow, 'key'>
   declare readonly opened: EntityTable<OpenedRow, 'mark'>
   declare readonly owed: Table<OwedRow, [PeerIdString, OwedRow['type']]>
+  declare readonly devices: EntityTable<DevicesRow, 'peer'>
   declare readonly places: EntityTable<PlaceRow, 'peer'>
   declare readonly mailboxRelays: EntityTable<MailboxRelayRow, 'address'>
   declare readonly relays: EntityTable<RelayRow, 'address'>
@@ -360,6 +371,7 @@ export class StarlingDatabase extends Dexie {
       prekeys: 'key',
       opened: 'mark, atMs',
       owed: '[peer+type]',
+      devices: 'peer',
       places: 'peer',
       mailboxRelays: 'address',
       relays: 'address',

@@ -19,6 +19,7 @@ import {
   type Owed,
 } from './chain.ts'
 import { decodeContent, encodeContent, type Note, type StatusNote } from './content.ts'
+import type { Devices } from './devices.ts'
 import {
   decodeEnvelope,
   encodeEnvelope,
@@ -44,6 +45,7 @@ export interface DeliveryComponents {
   store: DeliveryStore
   sealer: Sealer
   mail: Mail
+  devices: Pick<Devices, 'announcement' | 'hear'>
   clock: Clock
   random: Random
   logger: Logger
@@ -402,6 +404,14 @@ export class Delivery implements Startable, Intake {
       }
       await store.putReceipts(after, { ...chains, mine: { ...chains.mine, stored } })
     })
+  }
+
+  announcement(): Promise<Uint8Array> {
+    return this.#components.devices.announcement()
+  }
+
+  theyAnnounce(peer: PeerIdString, announcement: Uint8Array): Promise<Uint8Array | null> {
+    return this.#components.devices.hear(peer, announcement)
   }
 
   /** They told where they can be written to while they sleep. */

@@ -12,6 +12,7 @@
  *     typing   I am writing, or no longer; said now and then, never stored, never answered
  *     keys     what you need to begin a session with me; `anew` when I cannot open what you have sealed: then seal
  *              all that I do not hold once more
+ *     device   which installation speaks, or that yours is not the newest (devices.ts)
  *     place    where I can be written to while I sleep (place.ts)
  *
  * Numbers are states that only grow, so a lost, doubled or late frame does no harm (docs/adr/0003). On hello, each
@@ -22,6 +23,7 @@ import { codec } from '../protocol/codec.ts'
 import { parseChainId, type ChainId } from '../protocol/ids.ts'
 import { bytesSchema } from '../protocol/schemas.ts'
 import { MAX_ENVELOPE_BYTES } from './envelope.ts'
+import { MAX_ANNOUNCEMENT_BYTES } from './devices.ts'
 import { MAX_KEYS_BYTES } from './keys.ts'
 import { placeSchema } from './place.ts'
 
@@ -74,6 +76,10 @@ const frameSchema = v.variant('type', [
     anew: v.boolean(),
   }),
   v.strictObject({ type: v.literal('place'), place: placeSchema }),
+  v.strictObject({
+    type: v.literal('device'),
+    announcement: bytesSchema(MAX_ANNOUNCEMENT_BYTES),
+  }),
 ])
 
 export type Frame = v.InferOutput<typeof frameSchema>

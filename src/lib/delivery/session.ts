@@ -56,6 +56,10 @@ export interface Intake {
    * @throws StarlingError when it is not theirs
    */
   theyGave(peer: PeerIdString, keys: Uint8Array, after: number | null): Promise<void>
+  /** What my installation says of itself. */
+  announcement(): Promise<Uint8Array>
+  /** They show an announcement; gives one they should see. @throws StarlingError */
+  theyAnnounce(peer: PeerIdString, announcement: Uint8Array): Promise<Uint8Array | null>
   /** Where I can be written to by them while I sleep. */
   place(peer: PeerIdString): Promise<Place>
   theyAreAt(peer: PeerIdString, place: Place): Promise<void>
@@ -90,6 +94,8 @@ export class Session {
   /** The last number sent of it on this channel. */
   #sent = 0
   #due = { hello: true, ack: false, read: false, ask: false, place: true }
+  /** To be shown to them: mine, or a newer one of theirs. */
+  #announcing: 'mine' | Uint8Array | null = 'mine'
   /** Keys that are to be given: to be written to, or because what they sealed does not open. */
   #giving: 'asked' | 'anew' | null = null
   #typing: boolean | null = null
@@ -223,6 +229,9 @@ export class Session {
       case 'keys':
         await this.#heardKeys(frame.keys, frame.anew)
         break
+      case 'device':
+        this.#announcing ??= await intake.theyAnnounce(peer, frame.announcement)
+        break
       case 'place':
         await intake.theyAreAt(peer, frame.place)
         break
@@ -346,6 +355,13 @@ export class Session {
       this.#due.ask = false
       await this.#send({ type: 'ask' })
       this.#expect()
+      return true
+    }
+    if (this.#announcing !== null) {
+      const announcing = this.#announcing
+      this.#announcing = null
+      const announcement = announcing === 'mine' ? await intake.announcement() : announcing
+      await this.#send({ type: 'device', announcement })
       return true
     }
     if (this.#due.place) {

@@ -18,6 +18,7 @@ import { chainIdOf, type ChainId, type MessageId, type PeerIdString } from '#lib
 import { FakeNetwork, settled, silentLogger, type FakeHost } from '../../fixtures/fake-network.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { MemoryDeliveryStore } from '../../fixtures/memory-delivery-store.ts'
+import { oneDevice } from '../../fixtures/devices.ts'
 import { noHello, noMail } from '../../fixtures/no-mail.ts'
 import { plainSealer } from '../../fixtures/plain-sealer.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
@@ -60,6 +61,7 @@ async function person(peer: PeerIdString, seed: number): Promise<Person> {
       channels: host.channels,
       store,
       sealer: plainSealer,
+      devices: oneDevice,
       mail: { ...noMail, post: (waiting) => posted.push(waiting) },
       clock,
       random: seededRandom(seed),

@@ -17,6 +17,7 @@ import { memoryDatabase } from '../../fixtures/memory-database.ts'
 import { MemoryDeliveryStore } from '../../fixtures/memory-delivery-store.ts'
 import { plainSealer } from '../../fixtures/plain-sealer.ts'
 import { PowerSupply } from '../../fixtures/power-cut.ts'
+import { oneDevice } from '../../fixtures/devices.ts'
 import { noHello, noMail } from '../../fixtures/no-mail.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
 
@@ -150,6 +151,7 @@ class Device {
         channels: this.host.channels,
         store: this.disk.store,
         sealer: this.disk.sealer(this.host.peer, this.#clock, this.#random),
+        devices: oneDevice,
         mail: noMail,
         clock: this.#clock,
         random: this.#random,

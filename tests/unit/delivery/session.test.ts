@@ -41,6 +41,8 @@ test('a session whose channel takes nothing more ends when what it takes in is s
     intake: {
       chains: () => Promise.resolve(freshChains(PEER, random)),
       receive: () => storing.promise,
+      announcement: () => Promise.resolve(new Uint8Array(1)),
+      theyAnnounce: () => Promise.resolve(null),
       place: () => Promise.resolve({ relays: [], passes: [] }),
       theyAreAt: () => Promise.resolve(),
       theyBegan: () => Promise.resolve(),

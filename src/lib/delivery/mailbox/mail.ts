@@ -3,6 +3,7 @@ import type { MessagingIdentity } from '../../crypto/api.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock, Logger, Random, Startable } from '../../protocol/seams.ts'
 import type { Delivery, ItemTaken } from '../delivery.ts'
+import type { Devices } from '../devices.ts'
 import type { Place } from '../place.ts'
 import type { Mail, Sealer } from '../seams.ts'
 import { Deposits, type Contactable } from './deposits.ts'
@@ -21,10 +22,8 @@ export interface MailboxMailComponents {
   sealer: Pick<Sealer, 'publish'>
   transport: MailboxTransport
   store: MailboxRelayStore
-  marks: {
-    wasOpened(mark: string): Promise<boolean>
-    forgetOpened(beforeMs: number): Promise<void>
-  }
+  marks: { forgetOpened(beforeMs: number): Promise<void> }
+  devices: Pick<Devices, 'announcement' | 'hearOwn'>
   clock: Clock
   random: Random
   logger: Logger
@@ -59,7 +58,6 @@ export class MailboxMail extends TypedEventEmitter<MailEvents> implements Mail, 
       { ...components, relays: () => init.relays() },
       {
         contacts: () => init.contacts(),
-        wasOpened: (mark) => components.marks.wasOpened(mark),
         take: (item, from) => this.#take(item, from),
         onMoved: () => {
           init.delivery.tellPlace()

@@ -1,6 +1,7 @@
 import type { MessagingIdentity } from '../../crypto/api.ts'
 import { endOfEpoch, epochOf, sealForCard } from '../../crypto/mailbox-keys.ts'
-import { SIZE_CLASSES } from '../../crypto/padding.ts'
+import { CannotOpenError } from '../../crypto/errors.ts'
+import { pad, SIZE_CLASSES, unpad } from '../../crypto/padding.ts'
 import { RATCHET_OVERHEAD_BYTES } from '../../crypto/ratchet/ratchet.ts'
 import { toBase64url } from '../../protocol/base64url.ts'
 import { StarlingError, StorageFullError } from '../../protocol/errors.ts'
@@ -9,6 +10,7 @@ import { ITEM_LIFE_MS, passes, type MailboxPage } from '../../protocol/mailbox.t
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
 import type { Signer } from '../../protocol/signed.ts'
 import { markOf, type Sealer } from '../seams.ts'
+import type { Devices } from '../devices.ts'
 import type { ItemTaken } from '../delivery.ts'
 import { LyingRelayError } from './errors.ts'
 import type { RelayMailboxes } from './relay-mailboxes.ts'
@@ -42,7 +44,7 @@ export interface VisitInit {
   mailboxes: RelayMailboxes
   /** Who of those I know is called so on their passes of this epoch. */
   senders(epoch: number): Promise<ReadonlyMap<string, PeerIdString>>
-  wasOpened(mark: string): Promise<boolean>
+  devices: Pick<Devices, 'announcement' | 'hearOwn'>
   /** @param from whose pass it was put with; null when it was put with work */
   take(item: Uint8Array, from: PeerIdString | null): Promise<ItemTaken>
 }
@@ -89,20 +91,23 @@ export class MailboxVisits {
     let after = relay
     for (let each = epoch; each >= oldest; each--) {
       const canary = relay.canary?.epoch === each ? relay.canary : null
-      const { seen, count } = await this.#empty(identity.contactsMailbox(each), each, signal)
+      const owner = identity.contactsMailbox(each)
+      const { seen, count } = await this.#empty(owner, each, canary, signal)
       taken += count
       if (canary === null) continue
       const expired = nowMs >= canary.atMs + ITEM_LIFE_MS
-      if (!expired && !seen.has(canary.mark))
+      if (!expired && !seen.has(canary.mark)) {
         throw new LyingRelayError('an item it gave a receipt for is gone')
+      }
       after = { ...after, canary: null }
     }
     for (let each = epoch; each >= oldest; each--) {
       const owner = identity.introductionMailbox(each)
-      const { count, oneTimeLeft } = await this.#empty(owner, each, signal)
+      const { count, oneTimeLeft } = await this.#empty(owner, each, null, signal)
       taken += count
       if (each === epoch) after = await this.#publish(after, epoch, owner, oneTimeLeft, signal)
     }
+    if (after.announced !== epoch) after = await this.#announce(after, epoch, signal)
     if (after.canary === null && this.#components.random.fraction() * VISITS_PER_CANARY < 1) {
       after = await this.#putCanary(after, epoch, signal)
     }
@@ -113,6 +118,7 @@ export class MailboxVisits {
   async #empty(
     owner: Signer,
     epoch: number,
+    canary: MailboxRelay['canary'],
     signal: AbortSignal,
   ): Promise<{ seen: Set<string>; count: number; oneTimeLeft: number | null }> {
     const { mailboxes } = this.#init
@@ -124,7 +130,7 @@ export class MailboxVisits {
       const last = page.entries.at(-1)
       if (last === undefined) return { seen, count, oneTimeLeft: page.oneTimeLeft }
       for (const { id } of page.entries) seen.add(toBase64url(id))
-      count += await this.#takePage(owner, epoch, page.entries, signal)
+      count += await this.#takePage(owner, epoch, canary, page.entries, signal)
       at = last.number
     }
   }
@@ -132,6 +138,7 @@ export class MailboxVisits {
   async #takePage(
     owner: Signer,
     epoch: number,
+    canary: MailboxRelay['canary'],
     entries: MailboxPage['entries'],
     signal: AbortSignal,
   ): Promise<number> {
@@ -145,7 +152,7 @@ export class MailboxVisits {
         throw new LyingRelayError('an item that was removed is back')
       }
       if (this.#left.has(mark)) continue
-      if (this.#isCanary(senders, entry.sender)) gone.push(entry.number)
+      if (mark === canary?.mark) gone.push(entry.number)
       else wanted.push(entry)
     }
     let count = 0
@@ -171,6 +178,7 @@ export class MailboxVisits {
 
   async #take(item: Uint8Array, from: PeerIdString | null): Promise<ItemTaken> {
     try {
+      if (from === this.#components.identity.peer) return await this.#takeOwn(item)
       return await this.#init.take(item, from)
     } catch (error) {
       // No room is for later; what is malformed stays so.
@@ -202,24 +210,42 @@ export class MailboxVisits {
     return { ...relay, published: { epoch, atMs: nowMs } }
   }
 
-  async #putCanary(relay: MailboxRelay, epoch: number, signal: AbortSignal): Promise<MailboxRelay> {
+  /** Leaves what my installation says of itself, for one that may still run elsewhere. */
+  async #announce(relay: MailboxRelay, epoch: number, signal: AbortSignal): Promise<MailboxRelay> {
     const { identity, random } = this.#components
-    const owner = identity.contactsMailbox(epoch)
-    const pass = await passes.seal(
-      [
-        owner.publicKey,
-        identity.senderName(epoch, identity.peer),
-        Math.floor(endOfEpoch(epoch) / 1000),
-      ],
-      owner,
-    )
-    const item = random.bytes(1 + RATCHET_OVERHEAD_BYTES + SIZE_CLASSES[0])
-    const { storedAtMs } = await this.#init.mailboxes.put(owner.publicKey, pass, item, signal)
-    return { ...relay, canary: { mark: markOf(item), epoch, atMs: storedAtMs } }
+    const announcement = pad(await this.#init.devices.announcement())
+    await this.#putForMyself(epoch, identity.sealForMyself(announcement, random), signal)
+    return { ...relay, announced: epoch }
   }
 
-  #isCanary(senders: ReadonlyMap<string, PeerIdString>, sender: Uint8Array | null): boolean {
-    return sender !== null && senders.get(toBase64url(sender)) === this.#components.identity.peer
+  async #putCanary(relay: MailboxRelay, epoch: number, signal: AbortSignal): Promise<MailboxRelay> {
+    const item = this.#components.random.bytes(1 + RATCHET_OVERHEAD_BYTES + SIZE_CLASSES[0])
+    const atMs = await this.#putForMyself(epoch, item, signal)
+    return { ...relay, canary: { mark: markOf(item), epoch, atMs } }
+  }
+
+  /** @returns when it was stored, by the relay's clock */
+  async #putForMyself(epoch: number, item: Uint8Array, signal: AbortSignal): Promise<number> {
+    const { identity } = this.#components
+    const owner = identity.contactsMailbox(epoch)
+    const name = identity.senderName(epoch, identity.peer)
+    const expiry = Math.floor(endOfEpoch(epoch) / 1000)
+    const pass = await passes.seal([owner.publicKey, name, expiry], owner)
+    const { storedAtMs } = await this.#init.mailboxes.put(owner.publicKey, pass, item, signal)
+    return storedAtMs
+  }
+
+  /** One of another installation of mine, or my announcement, which stays for others to see. */
+  async #takeOwn(item: Uint8Array): Promise<ItemTaken> {
+    try {
+      const announcement = unpad(this.#components.identity.openOfMyself(item))
+      const about = await this.#init.devices.hearOwn(announcement)
+      return about === 'older' ? 'refused' : 'later'
+    } catch (error) {
+      // The canary of another installation.
+      if (error instanceof CannotOpenError) return 'later'
+      throw error
+    }
   }
 }
 

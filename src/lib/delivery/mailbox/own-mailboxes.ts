@@ -9,7 +9,7 @@ import { ITEM_LIFE_MS, passes } from '../../protocol/mailbox.ts'
 import type { ItemTaken } from '../delivery.ts'
 import { PLACE_PASSES, PLACE_RELAYS, type Place } from '../place.ts'
 import { LyingRelayError } from './errors.ts'
-import { MailboxVisits, type VisitComponents } from './mailbox-visit.ts'
+import { MailboxVisits, type VisitComponents, type VisitInit } from './mailbox-visit.ts'
 import { RelayMailboxes } from './relay-mailboxes.ts'
 import type { MailboxRelay, MailboxRelayStore } from './store.ts'
 import type { MailboxTransport } from './transport.ts'
@@ -34,6 +34,7 @@ const RETRY = { firstMs: 1_000, maxMs: 5 * 60_000 }
 export interface OwnMailboxesComponents extends VisitComponents {
   transport: MailboxTransport
   store: MailboxRelayStore
+  devices: VisitInit['devices']
   /** Relays of mine that answer, as they are named in cards; the best first. */
   relays(): string[]
 }
@@ -41,7 +42,6 @@ export interface OwnMailboxesComponents extends VisitComponents {
 export interface OwnMailboxesInit {
   /** Everybody who may have a pass. */
   contacts(): PeerIdString[]
-  wasOpened(mark: string): Promise<boolean>
   take(item: Uint8Array, from: PeerIdString | null): Promise<ItemTaken>
   /** Where I can be written to has changed. */
   onMoved(): void
@@ -169,6 +169,7 @@ export class OwnMailboxes {
           sinceMs: clock.now(),
           retiredAtMs: null,
           caught: false,
+          announced: null,
           published: null,
           canary: null,
         }
@@ -205,7 +206,7 @@ export class OwnMailboxes {
     const visits = new MailboxVisits(this.#components, {
       mailboxes,
       senders: (epoch) => Promise.resolve(this.#senders(epoch)),
-      wasOpened: (mark) => this.#init.wasOpened(mark),
+      devices: this.#components.devices,
       take: (item, from) => this.#init.take(item, from),
     })
     const visitor: Visitor = {

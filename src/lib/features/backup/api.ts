@@ -37,7 +37,15 @@ export interface BackupInfo {
   key: 'phrase' | 'password'
 }
 
+/** This installation of the identity. */
+export interface Installation {
+  /** Another has taken its place since: nothing is sent or taken in here any more. Null while none has. */
+  replacedAtMs: number | null
+}
+
 export interface BackupApi {
+  /** Null while nobody is here. */
+  watchInstallation(options?: AbortOptions): AsyncIterable<Installation | null>
   watchSafekeeping(options?: AbortOptions): AsyncIterable<Safekeeping>
   /** The words that bring this identity back. Secret. */
   phrase(options?: AbortOptions): Promise<Phrase>

@@ -97,7 +97,7 @@ export class Restoration {
         break
       case 'mailboxRelays':
         // The prekeys published there are not here, nor is what stands in for them looked for.
-        this.#batch.push([table, { ...row, published: null, canary: null }])
+        this.#batch.push([table, { ...row, announced: null, published: null, canary: null }])
         break
       case 'contacts':
       case 'requests':

@@ -23,7 +23,8 @@ type TableName = {
  * Stays behind: keys of sessions, which two installations must never both use; what is found out anew; what is of this
  * device alone.
  */
-export type LeftOut = 'sessions' | 'prekeys' | 'opened' | 'owed' | 'peerRecords' | 'safekeeping'
+export type LeftOut =
+  'sessions' | 'prekeys' | 'opened' | 'owed' | 'devices' | 'peerRecords' | 'safekeeping'
 
 export type BackedUp = Exclude<TableName, LeftOut>
 
@@ -58,7 +59,13 @@ const reaction = v.strictObject({ ...stamp, emoji: v.nullable(text) })
 /** Each row of a table is as the database's schema has it; texts and bytes are as short as items are. */
 const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
   identity: v.strictObject({ key: me, ed25519Seed: seed, mlDsaSeed: seed, keyCommitment: seed }),
-  device: v.strictObject({ key: me, id: fixed(16), generation: count, sinceMs: timeMsSchema }),
+  device: v.strictObject({
+    key: me,
+    id: fixed(16),
+    generation: count,
+    sinceMs: timeMsSchema,
+    replacedAtMs: time,
+  }),
   profile: v.strictObject({ key: me, name: text, createdAtMs: timeMsSchema }),
   settings: v.strictObject({
     key: me,
@@ -173,6 +180,7 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
     sinceMs: timeMsSchema,
     retiredAtMs: time,
     caught: flag,
+    announced: v.nullable(count),
     published: v.nullable(v.strictObject({ epoch: count, atMs: timeMsSchema })),
     canary: v.nullable(v.strictObject({ mark: text, epoch: count, atMs: timeMsSchema })),
   }),

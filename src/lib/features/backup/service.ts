@@ -9,6 +9,7 @@ import {
 } from '../../crypto/backup-file.ts'
 import { mlDsaSeedOf, openIdentity, secretsFrom } from '../../crypto/identity.ts'
 import { phraseOf, randomWords, readPhrase } from '../../crypto/recovery-phrase.ts'
+import { live } from '../../db/live.ts'
 import type { Stretch } from '../../crypto/stretch.ts'
 import { newDevice } from '../../db/device.ts'
 import type { DeviceRow, IdentityRow, SafekeepingRow, StarlingDatabase } from '../../db/schema.ts'
@@ -24,6 +25,7 @@ import type {
   BackupApi,
   BackupInfo,
   BackupKey,
+  Installation,
   Phrase,
   PhraseCheck,
   RestoreKey,
@@ -98,6 +100,11 @@ export class BackupService implements BackupApi, Startable {
 
   watchSafekeeping(options?: AbortOptions): AsyncIterable<Safekeeping> {
     return this.#components.store.watch(options)
+  }
+
+  watchInstallation(options?: AbortOptions): AsyncIterable<Installation | null> {
+    const { db } = this.#components
+    return live(async () => (await db.device.get('me')) ?? null, options)
   }
 
   async phrase(): Promise<Phrase> {

@@ -1,6 +1,7 @@
 import type { MessagingIdentity } from '../../crypto/api.ts'
 import type { StarlingDatabase } from '../../db/schema.ts'
 import { Delivery } from '../../delivery/delivery.ts'
+import { Devices, DexieDeviceStore, type DevicesInit } from '../../delivery/devices.ts'
 import { DexiePrekeyStore } from '../../delivery/prekey-store.ts'
 import { RatchetSealer } from '../../delivery/ratchet-sealer.ts'
 import { MailboxMail } from '../../delivery/mailbox/mail.ts'
@@ -30,7 +31,9 @@ export interface ChatSliceComponents {
 }
 
 /** Chat. Needs the identity, so it is made once there is one; started after contacts. */
-export function chat(): (components: ChatSliceComponents) => ChatService {
+export function chat({
+  onReplaced,
+}: DevicesInit): (components: ChatSliceComponents) => ChatService {
   return (components) => {
     const { db, identity, channels, contacts, network, mailboxes, settings } = components
     const { clock, random, loggers } = components
@@ -45,12 +48,17 @@ export function chat(): (components: ChatSliceComponents) => ChatService {
       clock,
       random,
     })
+    const devices = new Devices(
+      { identity, store: new DexieDeviceStore(db), clock },
+      { onReplaced },
+    )
     const delivery: Delivery = new Delivery(
       {
         identity,
         channels,
         store: deliveryStore,
         sealer,
+        devices,
         mail: {
           post: (peer) => {
             mail.post(peer)
@@ -80,6 +88,7 @@ export function chat(): (components: ChatSliceComponents) => ChatService {
         transport: mailboxes,
         store: new DexieMailboxRelayStore(db),
         marks: deliveryStore,
+        devices,
         clock,
         random,
         logger: loggers('mail'),
