@@ -1,7 +1,8 @@
 /**
- * Every limit of the relay, each with the reason for its number. docs/LIMITS.md tells operators about them; the
- * three that depend on the machine have flags (config.ts).
+ * Every limit of the relay, each with the reason for its number. docs/LIMITS.md tells operators about them; those that
+ * depend on the machine have flags (config.ts).
  */
+import { WORK_BITS } from '#lib/protocol/mailbox.ts'
 
 /** Connections in all: 64 KiB each at rest, this is 640 MB, what a small server has. Default of a flag. */
 export const MAX_CONNECTIONS = 10_000
@@ -227,6 +228,8 @@ export interface CostlyLimits {
   circuitTimeoutMs: number
   circuitBytes: bigint
   circuitDurationMs: number
+  /** Zero bits of the work that strangers show. */
+  workBits: number
 }
 
 /** The numbers of a relay that serves people. */
@@ -237,4 +240,5 @@ export const COSTLY_LIMITS: CostlyLimits = {
   circuitTimeoutMs: CIRCUIT_TIMEOUT_MS,
   circuitBytes: CIRCUIT_BYTES,
   circuitDurationMs: CIRCUIT_DURATION_MS,
+  workBits: WORK_BITS,
 }

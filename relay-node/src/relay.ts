@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { Registry } from 'prom-client'
 import { type PeerIdString, parsePeerId } from '#lib/protocol/ids.ts'
-import { STORE_BYTES, WORK_BITS } from '#lib/protocol/mailbox.ts'
+import { STORE_BYTES } from '#lib/protocol/mailbox.ts'
 import { type Clock, type Loggers, systemRandom } from '#lib/protocol/seams.ts'
 import { Admission } from './admission.ts'
 import type { Config } from './config.ts'
@@ -110,7 +110,7 @@ export async function createRelay(
       },
       {
         store: await mailboxStore.constant('store', systemRandom.bytes(STORE_BYTES)),
-        workBits: WORK_BITS,
+        workBits: costly.workBits,
       },
     )
     mailboxes.start()

@@ -81,6 +81,7 @@ for (let round = 1; round <= rounds; round++) {
       console.log(`round ${round}: ${fault}: ${id}`)
     }
   }
+  if (round % 100 === 0) console.log(`${round} kills`)
 }
 
 const acknowledged = ledgers.reduce((sum, ledger) => sum + ledger.acknowledged, 0)
