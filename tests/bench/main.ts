@@ -9,7 +9,9 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { Relay } from '../support/relay.ts'
+import { median } from '../support/trend.ts'
 import { firstScripts, nodeScripts } from './bundle.ts'
+import { mailboxPuts, type PutRates } from './mailbox-puts.ts'
 import { compared, row, type Round, type Row } from './measure.ts'
 import { Pair } from './pair.ts'
 import { Friends, Reserved } from './recovery.ts'
@@ -92,11 +94,24 @@ const benches: { rows: string[]; run: (wants: (row: string) => boolean) => Promi
   {
     rows: ['relay.idle-connection-memory'],
     async run() {
-      const each: number[] = []
-      for (let round = 0; round < (values.smoke ? 1 : 3); round++) {
-        each.push(await idleConnectionBytes(values.smoke ? 20 : 200))
-      }
+      const each = [await idleConnectionBytes(values.smoke ? 20 : 2_000)]
       return [row('relay.idle-connection-memory', 'bytes', each)]
+    },
+  },
+  {
+    rows: ['relay.mailbox-puts'],
+    async run() {
+      const rates: PutRates[] = []
+      for (let round = 0; round < (values.smoke ? 1 : 3); round++) {
+        rates.push(await mailboxPuts(values.smoke ? 200 : 2_000))
+      }
+      const each = row(
+        'relay.mailbox-puts',
+        'per s',
+        rates.map(({ puts }) => puts),
+      )
+      const ratio = median(rates.map(({ puts, syncs }) => puts / syncs))
+      return [{ ...each, against: 'syncs of the disk', ratio }]
     },
   },
   {

@@ -5,7 +5,7 @@ export interface Row {
   name: string
   median: number
   p95: number
-  unit: 'ms' | 'MB/s' | 'bytes'
+  unit: 'ms' | 'MB/s' | 'bytes' | 'per s'
   /** How many values the median is of. */
   runs: number
   /** What it is compared with; null when with nothing. */

@@ -689,6 +689,7 @@ function codeOf(error: unknown): string {
 /** Without what the database adds of the rows it is about. */
 function storeError(error: unknown): unknown {
   if (error instanceof MailboxFullError || error instanceof VolatileStoreError) return error
-  const reason = error instanceof Error ? error.message : String(error)
-  return new MailboxStoreError(`the database of mailboxes: ${reason}`)
+  const message = error instanceof Error ? error.message : String(error)
+  // Where a name has many addresses and none answers, the code alone says so.
+  return new MailboxStoreError(`the database of mailboxes: ${message || codeOf(error)}`)
 }

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { peerRecordKey, sealPeerRecord } from '#lib/protocol/peer-record.ts'
 import { signerOf } from '../../fixtures/signers.ts'
+import { seededRandom } from '../../fixtures/seeded-random.ts'
+import { RefusalError, TestMailbox } from '../../support/mailbox.ts'
 import { dataFolder, dhtPut, stockClient } from './harness.ts'
 import { startProcess } from './relay-process.ts'
 import { multiaddr } from '@multiformats/multiaddr'
@@ -42,4 +44,35 @@ test('a disk that takes no more bytes is counted, and the relay goes on', async 
   expect(await client.services.ping.ping(client.getPeers()[0]!)).toBeGreaterThanOrEqual(0)
   expect((await fetch(`${relay.address}/health`)).status).toBe(200)
   expect(await metric(relay.address, 'starling_relay_unwritten_entries')).toBeGreaterThan(0)
+})
+
+test('an item that such a disk does not take gets no receipt; those that have one are there', async () => {
+  const relay = await startProcess(
+    ['--host', '127.0.0.1', '--port', '0', '--data', await dataFolder()],
+    { shell: `ulimit -f ${FILE_BLOCKS}` },
+  )
+  const random = seededRandom(1)
+  const box = await TestMailbox.at(relay.address, random.bytes(32))
+  const pass = await box.pass(random.bytes(16))
+  let kept = 0
+  const untilRefused = async (): Promise<unknown> => {
+    for (;;) {
+      try {
+        await box.put(pass, random.bytes(1_024))
+        kept += 1
+      } catch (error) {
+        return error
+      }
+    }
+  }
+  const error = await untilRefused()
+  expect(error).toBeInstanceOf(RefusalError)
+  expect(error).toMatchObject({ status: 503, refusal: { reason: 'failed' } })
+  expect(kept).toBeGreaterThan(0)
+  const { entries } = await box.list()
+  expect(await box.fetch(entries.map(({ number }) => number))).toHaveLength(kept)
+  expect(await metric(relay.address, 'starling_relay_refused_total{reason="mailbox-failed"}')).toBe(
+    1,
+  )
+  expect((await fetch(`${relay.address}/health`)).status).toBe(200)
 })

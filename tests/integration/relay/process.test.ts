@@ -133,6 +133,16 @@ test('says that another relay uses its data', async () => {
   expect(errors).toContain(`another relay uses the data folder ${data}`)
 })
 
+test('says that the database of mailboxes cannot be reached, and not its password', async () => {
+  const { code, errors } = await runToEnd([
+    ...[...LOOPBACK, '--port', '0', '--data', await dataFolder()],
+    ...['--store', 'postgres://ada:secret@localhost:1/starling'],
+  ])
+  expect(code).toBe(1)
+  expect(errors).toMatch(/^the database of mailboxes: .*ECONNREFUSED/)
+  expect(errors).not.toContain('secret')
+})
+
 test('says which flag is wrong and what is allowed', async () => {
   const { code, errors } = await runToEnd(['--port', 'high'])
   expect(code).toBe(1)
