@@ -4,6 +4,7 @@ import {
   createHandlerBoundToURL,
   precacheAndRoute,
 } from 'workbox-precaching'
+import { openOnClick } from './notification-click.ts'
 
 declare const self: ServiceWorkerGlobalScope
 
@@ -13,6 +14,7 @@ declare const self: ServiceWorkerGlobalScope
  */
 precacheAndRoute(self.__WB_MANIFEST)
 cleanupOutdatedCaches()
+openOnClick()
 
 const shell = createHandlerBoundToURL('/index.html')
 

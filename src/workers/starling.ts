@@ -11,6 +11,7 @@ import { chat } from '../lib/features/chat/index.ts'
 import type { ChatService } from '../lib/features/chat/service.ts'
 import { contacts, invitations } from '../lib/features/contacts/index.ts'
 import { network } from '../lib/features/network/index.ts'
+import { notifications } from '../lib/features/notifications/index.ts'
 import { profile } from '../lib/features/profile/index.ts'
 import { settings } from '../lib/features/settings/index.ts'
 import { vault } from '../lib/features/vault/index.ts'
@@ -159,14 +160,22 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       mailboxes: conversations.mailboxes,
       clock,
     })
-    return { db, node, contacts: people, chat: conversations, network: view }
+    const notices = notifications()({ chat: conversations, contacts: people, settings, loggers })
+    return {
+      db,
+      node,
+      contacts: people,
+      chat: conversations,
+      network: view,
+      notifications: notices,
+    }
   })
 
-  const started = social.then(async ({ db, node, contacts, chat }) => {
+  const started = social.then(async ({ db, node, contacts, chat, notifications }) => {
     const device = await db.device.get('me')
     if (device?.replacedAtMs != null) return
     // The node comes last: by its first connection, whoever is blocked is, and every protocol is served.
-    for (const each of [contacts, chat, node]) {
+    for (const each of [contacts, chat, notifications, node]) {
       running.push(each)
       await each.start()
     }
@@ -205,6 +214,7 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       contacts: social.then((each) => each.contacts),
       chat: social.then((each) => each.chat),
       network: social.then((each) => each.network),
+      notifications: social.then((each) => each.notifications),
       settings: local.then((each) => each.settings),
       backup: local.then((each) => each.backup),
     },

@@ -79,7 +79,7 @@ test('no screen is larger than the window: only what is inside scrolls', async (
 
   await anna.goTo('Contacts')
   await anna.contact('Boris').click()
-  await expect(anna.page.getByRole('list', { name: 'Safety words' })).toBeVisible()
+  await expect(anna.page.getByRole('link', { name: 'Compare safety words' })).toBeVisible()
   await expectToFit(anna, 'contact')
   for (const screen of ['Contacts', 'Network', 'Settings', 'Chats'] as const) {
     await anna.goTo(screen)

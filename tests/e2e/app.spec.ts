@@ -48,7 +48,7 @@ test('on a phone back goes to where the person was, and closes a dialog first', 
   await anna.openChat('Boris')
   const { page } = anna
   await anna.chooseInChatMenu('Contact details')
-  await expect(page.getByRole('list', { name: 'Safety words' })).toBeVisible()
+  await expect(page.getByRole('link', { name: 'Compare safety words' })).toBeVisible()
 
   await page.getByRole('link', { name: /^Back/ }).click()
   await expect(anna.composer).toBeVisible()

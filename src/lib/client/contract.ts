@@ -2,6 +2,7 @@ import type { BackupApi } from '../features/backup/api.ts'
 import type { ChatApi } from '../features/chat/api.ts'
 import type { ContactsApi, InvitationsApi } from '../features/contacts/api.ts'
 import type { NetworkApi } from '../features/network/api.ts'
+import type { NotificationsApi } from '../features/notifications/api.ts'
 import type { ProfileApi } from '../features/profile/api.ts'
 import type { SettingsApi } from '../features/settings/api.ts'
 import type { VaultApi } from '../features/vault/api.ts'
@@ -15,6 +16,7 @@ export interface NodeApi {
   contacts: ContactsApi
   chat: ChatApi
   network: NetworkApi
+  notifications: NotificationsApi
   settings: SettingsApi
   backup: BackupApi
 }
@@ -86,11 +88,13 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     wake: 'call',
     rest: 'call',
   },
+  notifications: { notices: 'stream' },
   settings: {
     watchSettings: 'watch',
     setLanguage: 'call',
     setTheme: 'call',
     setReadReceipts: 'call',
+    setNotifications: 'call',
     storage: 'call',
   },
   backup: {

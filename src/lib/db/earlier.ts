@@ -41,7 +41,11 @@ const CHANGES: Record<number, Record<string, (row: never) => unknown>> = {
       ended: [],
     }),
     outbox: (row: OutboxRow): OutboxRow => ({ ...row, receipts: [] }),
-    settings: (row: SettingsRow): SettingsRow => ({ ...row, readReceipts: true }),
+    settings: (row: SettingsRow): SettingsRow => ({
+      ...row,
+      readReceipts: true,
+      notifications: 'off',
+    }),
   },
 }
 

@@ -311,6 +311,7 @@ export interface SettingsRow {
   theme: 'system' | 'light' | 'dark'
   /** Whether others are told what I have read, and I what they have. */
   readReceipts: boolean
+  notifications: 'off' | 'name' | 'text'
 }
 
 /** Name of the database in the browser. Until 0.1 it was `starling`: see earlier.ts. */

@@ -28,7 +28,11 @@ function ofToday(rows: Record<string, object[]>): Record<string, unknown[]> {
     conversations: rows['conversations']!.map((row) => ({ ...row, mute: null })),
     chains: [{ ...chains, mine: { ...chains.mine, stored: chains.mine.received }, ended: [] }],
     outbox: rows['outbox']!.map((row) => ({ ...row, receipts: [] })),
-    settings: rows['settings']!.map((row) => ({ ...row, readReceipts: true })),
+    settings: rows['settings']!.map((row) => ({
+      ...row,
+      readReceipts: true,
+      notifications: 'off',
+    })),
   }
 }
 
@@ -56,7 +60,13 @@ test('what waited unsealed in version 1 is to be sealed', async () => {
 
 test('without an earlier database nothing happens', async () => {
   const db = memoryDatabase()
-  await db.settings.add({ key: 'me', language: 'en', theme: 'dark', readReceipts: true })
+  await db.settings.add({
+    key: 'me',
+    language: 'en',
+    theme: 'dark',
+    readReceipts: true,
+    notifications: 'off',
+  })
   await moveEarlier(db)
   expect(await db.settings.count()).toBe(1)
 })

@@ -35,7 +35,13 @@ test('a query that no write touches is asked again after many, so that their key
   const db = memoryDatabase()
   // Opening counts as a change of everything.
   await db.open()
-  const dark = { key: 'me' as const, language: null, theme: 'dark' as const, readReceipts: true }
+  const dark = {
+    key: 'me' as const,
+    language: null,
+    theme: 'dark' as const,
+    readReceipts: true,
+    notifications: 'off' as const,
+  }
   let asked = 0
   const watch = live(() => {
     asked += 1

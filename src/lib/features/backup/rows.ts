@@ -72,6 +72,7 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
     language: v.nullable(v.picklist(['en', 'ru'])),
     theme: v.picklist(['system', 'light', 'dark']),
     readReceipts: flag,
+    notifications: v.picklist(['off', 'name', 'text']),
   }),
   relays: v.strictObject({
     address: text,

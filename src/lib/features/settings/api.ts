@@ -3,12 +3,16 @@ import type { AbortOptions } from '../../rpc/api.ts'
 export type Language = 'en' | 'ru'
 export type Theme = 'system' | 'light' | 'dark'
 
+/** What notifications tell: nothing, who wrote, or what they wrote too. */
+export type NotificationDetail = 'off' | 'name' | 'text'
+
 export interface Settings {
   /** null: the browser's own. */
   language: Language | null
   theme: Theme
   /** Whether others are told what I have read; if not, I am not told what they have. */
   readReceipts: boolean
+  notifications: NotificationDetail
 }
 
 export interface SettingsApi {
@@ -16,6 +20,7 @@ export interface SettingsApi {
   setLanguage(language: Language | null, options?: AbortOptions): Promise<void>
   setTheme(theme: Theme, options?: AbortOptions): Promise<void>
   setReadReceipts(on: boolean, options?: AbortOptions): Promise<void>
+  setNotifications(detail: NotificationDetail, options?: AbortOptions): Promise<void>
   /** Bytes used and granted to this origin, as far as the browser tells. */
   storage(options?: AbortOptions): Promise<{ usedBytes: number | null; quotaBytes: number | null }>
 }

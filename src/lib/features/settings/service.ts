@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import type { Logger } from '../../protocol/seams.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
-import type { Language, Settings, SettingsApi, Theme } from './api.ts'
+import type { Language, NotificationDetail, Settings, SettingsApi, Theme } from './api.ts'
 import { UnknownChoiceError } from './errors.ts'
 import type { SettingsStore } from './store.ts'
 
@@ -14,6 +14,7 @@ export interface SettingsComponents {
 
 const languageSchema = v.nullable(v.picklist(['en', 'ru']))
 const themeSchema = v.picklist(['system', 'light', 'dark'])
+const notificationsSchema = v.picklist(['off', 'name', 'text'])
 
 /** What a person chose for this device. */
 export class SettingsService implements SettingsApi {
@@ -43,6 +44,12 @@ export class SettingsService implements SettingsApi {
     if (typeof on !== 'boolean') throw new UnknownChoiceError('neither on nor off')
     options?.signal?.throwIfAborted()
     await this.#components.store.change({ readReceipts: on })
+  }
+
+  async setNotifications(detail: NotificationDetail, options?: AbortOptions): Promise<void> {
+    if (!v.is(notificationsSchema, detail)) throw new UnknownChoiceError('no such notifications')
+    options?.signal?.throwIfAborted()
+    await this.#components.store.change({ notifications: detail })
   }
 
   async storage(): Promise<{ usedBytes: number | null; quotaBytes: number | null }> {

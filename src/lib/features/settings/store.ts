@@ -8,6 +8,7 @@ export const DEFAULT_SETTINGS: Settings = {
   language: null,
   theme: 'system',
   readReceipts: true,
+  notifications: 'off',
 }
 
 /** Remembers settings. */
@@ -39,7 +40,7 @@ export class DexieSettingsStore implements SettingsStore {
   async #settings(): Promise<Settings> {
     const row = await this.#db.settings.get('me')
     if (row === undefined) return DEFAULT_SETTINGS
-    const { language, theme, readReceipts } = row
-    return { language, theme, readReceipts }
+    const { language, theme, readReceipts, notifications } = row
+    return { language, theme, readReceipts, notifications }
   }
 }

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { UnknownChoiceError } from '#lib/features/settings/errors.ts'
 import { settings } from '#lib/features/settings/index.ts'
-import type { Language, Theme } from '#lib/features/settings/api.ts'
+import { DEFAULT_SETTINGS } from '#lib/features/settings/store.ts'
+import type { Language, NotificationDetail, Theme } from '#lib/features/settings/api.ts'
 import { silentLogger } from '../../../fixtures/fake-network.ts'
 import { memoryDatabase } from '../../../fixtures/memory-database.ts'
 import { until } from '../../../fixtures/until.ts'
@@ -19,11 +20,7 @@ function open(
 }
 
 test("until something is chosen, the browser's own holds", async () => {
-  expect(await until(open().service.watchSettings())).toEqual({
-    language: null,
-    theme: 'system',
-    readReceipts: true,
-  })
+  expect(await until(open().service.watchSettings())).toEqual(DEFAULT_SETTINGS)
 })
 
 test('choices are kept and do not touch each other', async () => {
@@ -31,7 +28,8 @@ test('choices are kept and do not touch each other', async () => {
   await service.setLanguage('ru')
   await service.setTheme('dark')
   await service.setReadReceipts(false)
-  const chosen = { theme: 'dark', readReceipts: false }
+  await service.setNotifications('name')
+  const chosen = { theme: 'dark', readReceipts: false, notifications: 'name' }
   expect(await until(service.watchSettings())).toEqual({ language: 'ru', ...chosen })
   await service.setLanguage(null)
   expect(await until(service.watchSettings())).toEqual({ language: null, ...chosen })
@@ -42,6 +40,8 @@ test('what there is not cannot be chosen', async () => {
   await expect(service.setLanguage('tlh' as Language)).rejects.toThrow(UnknownChoiceError)
   await expect(service.setTheme('pink' as Theme)).rejects.toThrow(UnknownChoiceError)
   await expect(service.setReadReceipts('often' as never)).rejects.toThrow(UnknownChoiceError)
+  const loud = service.setNotifications('loud' as NotificationDetail)
+  await expect(loud).rejects.toThrow(UnknownChoiceError)
 })
 
 test('storage is told as far as the browser does', async () => {
