@@ -190,6 +190,9 @@ export const ANSWER_TIMEOUT_MS = 30_000
  */
 export const MAX_ONE_TIME_PREKEYS_PER_HOUR = 8
 
+/** Addresses, and senders, whose share of a day or an hour is remembered: 100 bytes each. */
+export const MAX_REMEMBERED_SHARES = 100_000
+
 /** How long prekeys and the wish to be woken are kept: as long as items, which is longer than anybody sleeps. */
 export const MAILBOX_KEEP_MS = 30 * 24 * 60 * 60_000
 

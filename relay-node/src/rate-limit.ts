@@ -4,6 +4,8 @@ export interface RateLimitInit {
   /** Requests, or what else is counted, of one asker in one window. */
   max: number
   windowMs: number
+  /** Askers that are counted in one window; others have no share. Any number by default. */
+  maxAskers?: number
 }
 
 /** Counts requests of each asker and says when one has had its share of the current window. */
@@ -25,8 +27,11 @@ export class RateLimit {
       this.#window = window
       this.#counts.clear()
     }
-    const count = (this.#counts.get(asker) ?? 0) + amount
+    const { max, maxAskers = Infinity } = this.#init
+    const before = this.#counts.get(asker)
+    if (before === undefined && this.#counts.size >= maxAskers) return false
+    const count = (before ?? 0) + amount
     this.#counts.set(asker, count)
-    return count <= this.#init.max
+    return count <= max
   }
 }

@@ -27,6 +27,8 @@ export async function idleConnectionBytes(connections: number): Promise<number> 
       connectionEncrypters: [noise()],
       streamMuxers: [yamux()],
       connectionGater: { denyDialMultiaddr: () => false },
+      // Idle is without its pings, which from one process for thousands would measure that process.
+      connectionMonitor: { enabled: false },
       services: { identify: identify() },
     })
     stack.defer(() => client.stop())

@@ -30,6 +30,7 @@ import {
   MAILBOX_SWEEP_MS,
   MAX_MAILBOX_BYTES_PER_DAY,
   MAX_ONE_TIME_PREKEYS_PER_HOUR,
+  MAX_REMEMBERED_SHARES,
 } from '../limits.ts'
 import { RateLimit } from '../rate-limit.ts'
 import { RefusedError } from './errors.ts'
@@ -85,11 +86,19 @@ export class Mailboxes implements Startable {
     this.#onPut = onPut
     this.#bytesPerDay = new RateLimit(
       { clock },
-      { max: MAX_MAILBOX_BYTES_PER_DAY, windowMs: 24 * 60 * 60_000 },
+      {
+        max: MAX_MAILBOX_BYTES_PER_DAY,
+        windowMs: 24 * 60 * 60_000,
+        maxAskers: MAX_REMEMBERED_SHARES,
+      },
     )
     this.#oneTimePerHour = new RateLimit(
       { clock },
-      { max: MAX_ONE_TIME_PREKEYS_PER_HOUR, windowMs: 60 * 60_000 },
+      {
+        max: MAX_ONE_TIME_PREKEYS_PER_HOUR,
+        windowMs: 60 * 60_000,
+        maxAskers: MAX_REMEMBERED_SHARES,
+      },
     )
   }
 
