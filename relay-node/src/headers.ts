@@ -15,8 +15,8 @@ const CONTENT_SECURITY_POLICY = [
   "img-src 'self' data: blob:",
   "media-src 'self' blob:",
   "manifest-src 'self'",
-  // Any other relay: wss and WebTransport (https), and ws where the page itself came over http.
-  "connect-src 'self' wss: https: ws:",
+  // Any other relay: wss, WebTransport and mailboxes (https), and both without TLS where the page itself came so.
+  "connect-src 'self' wss: https: ws: http:",
   "form-action 'none'",
   "base-uri 'none'",
   "frame-ancestors 'none'",
@@ -36,7 +36,7 @@ const PERMISSIONS_POLICY = [
   'display-capture=()',
 ].join(', ')
 
-/** Headers of every answer. There is no CORS header: no other origin's page reads anything here. */
+/** Headers of every answer. No CORS header: no other origin's page reads anything but what mailboxes answer. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'Content-Security-Policy': CONTENT_SECURITY_POLICY,
   'Permissions-Policy': PERMISSIONS_POLICY,

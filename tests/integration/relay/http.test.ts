@@ -48,7 +48,7 @@ describe('what a browser is told', () => {
     expect(policy).toContain("default-src 'none'")
     expect(policy).toContain("script-src 'self' 'wasm-unsafe-eval';")
     expect(policy).toContain("style-src 'self';")
-    expect(policy).toContain("connect-src 'self' wss: https: ws:;")
+    expect(policy).toContain("connect-src 'self' wss: https: ws: http:;")
     expect(policy).toContain("require-trusted-types-for 'script'")
     expect(policy).toContain("frame-ancestors 'none'")
     expect(policy).not.toContain("'unsafe-inline'")
