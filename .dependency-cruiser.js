@@ -15,7 +15,7 @@ const only = (name, from, allowed) => ({
   severity: 'error',
   from,
   to: {
-    path: ['^src/', '^relay-node/', '^tests/', '^scripts/'],
+    path: ['^src/', '^relay-node/', '^peer-node/', '^tests/', '^scripts/'],
     pathNot: allowed,
   },
 })
@@ -113,16 +113,26 @@ export default {
       '^src/lib/protocol/',
       `^${slice}/protocol\\.ts$`,
     ]),
+    only('peer', { path: '^peer-node/' }, [
+      '^peer-node/',
+      '^src/workers/starling\\.ts$',
+      '^src/lib/(p2p|crypto|db|protocol)/',
+      // A program asks as a tab does, and reads cards as the slice does.
+      `^${slice}/(api|errors)\\.ts$`,
+      '^src/lib/features/contacts/code\\.ts$',
+      // What the vault keeps its key in.
+      '^src/lib/features/vault/store\\.ts$',
+    ]),
     {
       name: 'product-without-tests',
       severity: 'error',
-      from: { path: '^(src|relay-node)/' },
+      from: { path: '^(src|relay-node|peer-node)/' },
       to: { path: ['^tests/', '^scripts/'] },
     },
     {
-      name: 'no-dev-packages-in-the-relay',
+      name: 'no-dev-packages-in-node',
       severity: 'error',
-      from: { path: '^relay-node/' },
+      from: { path: '^(relay|peer)-node/' },
       to: { dependencyTypes: ['npm-dev'] },
     },
   ],

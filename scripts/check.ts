@@ -16,6 +16,7 @@ const tools = {
     '.dependency-cruiser.js',
     'src',
     'relay-node',
+    'peer-node',
     'tests',
     'scripts',
   ],

@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto'
+import type { ChatApi } from '#lib/features/chat/api.ts'
+import type { ContactsApi } from '#lib/features/contacts/api.ts'
+import { StarlingError } from '#lib/protocol/errors.ts'
+import type { MessageId, PeerIdString } from '#lib/protocol/ids.ts'
+import type { Conversations } from './conversations.ts'
+import { decodeCommand, refOf, type Command, type Event } from './protocol.ts'
+
+export interface CommandsComponents {
+  chat: Pick<ChatApi, 'send' | 'markRead'>
+  contacts: Pick<ContactsApi, 'add' | 'accept'>
+  conversations: Pick<Conversations, 'follow'>
+  tell: (event: Event) => void
+  quit: () => void
+}
+
+/** Obeys a program that runs this peer, a line at a time. */
+export class Commands {
+  readonly #components: CommandsComponents
+
+  constructor(components: CommandsComponents) {
+    this.#components = components
+  }
+
+  /** Ends with the lines, which ends nothing else. */
+  async run(lines: AsyncIterable<string | null>): Promise<void> {
+    for await (const line of lines) await this.#answer(line)
+  }
+
+  async #answer(line: string | null): Promise<void> {
+    const { tell } = this.#components
+    const ref = refOf(line)
+    const withRef = ref === undefined ? {} : { ref }
+    try {
+      const command = decodeCommand(line)
+      const result = await this.#obey(command)
+      tell({ type: 'done', ...withRef, ...result })
+      await this.#afterwards(command, result)
+    } catch (error) {
+      if (!(error instanceof StarlingError)) throw error
+      tell({ type: 'error', ...withRef, name: error.name, message: error.message })
+    }
+  }
+
+  async #obey(command: Command): Promise<{ id?: MessageId; peer?: PeerIdString }> {
+    const { chat, contacts } = this.#components
+    switch (command.type) {
+      case 'send': {
+        const { to, text, intent = randomUUID(), reply } = command
+        const as = reply === undefined ? {} : { reply }
+        return { id: await chat.send(to, text, intent, as) }
+      }
+      case 'read':
+        await chat.markRead(command.from, command.id)
+        return {}
+      case 'accept':
+        await contacts.accept(command.peer)
+        return { peer: command.peer }
+      case 'add':
+        return { peer: await contacts.add(command.code) }
+      case 'quit':
+        return {}
+    }
+  }
+
+  /** The answer comes before what follows from it. */
+  async #afterwards(command: Command, { id }: { id?: MessageId }): Promise<void> {
+    const { conversations, quit } = this.#components
+    if (command.type === 'send' && id !== undefined) await conversations.follow(command.to, id)
+    if (command.type === 'quit') quit()
+  }
+}

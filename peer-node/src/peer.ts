@@ -1,0 +1,169 @@
+import { join } from 'node:path'
+import { mkdir, statfs } from 'node:fs/promises'
+import { TypedEventEmitter } from 'main-event'
+import type { RowCipher } from '#lib/db/row-cipher.ts'
+import { DATABASE_NAME, StarlingDatabase } from '#lib/db/schema.ts'
+import type { ContactsApi } from '#lib/features/contacts/api.ts'
+import type { NetworkApi } from '#lib/features/network/api.ts'
+import type { Profile, ProfileApi } from '#lib/features/profile/api.ts'
+import type { VaultApi } from '#lib/features/vault/api.ts'
+import { WrongPassphraseError } from '#lib/features/vault/errors.ts'
+import type { WebRtcBridge, WebRtcBridgeEvents } from '#lib/p2p/api.ts'
+import { AlreadyKnownError } from '#lib/p2p/errors.ts'
+import type { LogRing } from '#lib/p2p/log-ring.ts'
+import type { Clock, Random } from '#lib/protocol/seams.ts'
+import { composeStarling, type Starling } from '#workers/starling.ts'
+import { tellCard } from './card.ts'
+import { Commands } from './commands.ts'
+import { PASSPHRASE_VARIABLE, type Config } from './config.ts'
+import { Conversations } from './conversations.ts'
+import { ConfigError } from './errors.ts'
+import { first } from './first.ts'
+import { linesOf } from './lines.ts'
+import { People } from './people.ts'
+import { MAX_LINE_BYTES, type Event } from './protocol.ts'
+import { loadDatabase } from './store/durable-database.ts'
+import { FileKeyrings, passphraseOf } from './store/keyrings.ts'
+import { RowFile } from './store/row-file.ts'
+
+/** The file in the data folder. */
+const FILE_NAME = 'peer.sqlite'
+
+/** Node has WebRTC of its own (node-datachannel), which needs no tab. */
+class NodeWebRtc extends TypedEventEmitter<WebRtcBridgeEvents> implements WebRtcBridge {
+  readonly available = true
+}
+
+export interface PeerComponents {
+  clock: Clock
+  random: Random
+  logs: LogRing
+  /** Commands, a line each. */
+  input: AsyncIterable<Uint8Array>
+  tell: (event: Event) => void
+}
+
+export interface PeerInit {
+  /** A command asks for the end. */
+  onQuit: () => void
+  /** It cannot go on: the process has to end at once. */
+  onFailure: (error: unknown) => never
+}
+
+/**
+ * Runs the node that a browser runs, with everything kept in a folder. Resolves once it runs, with or without a relay;
+ * the returned function stops it.
+ * @throws ConfigError, FolderInUseError
+ */
+export async function startPeer(
+  config: Config,
+  components: PeerComponents,
+  init: PeerInit,
+): Promise<() => Promise<void>> {
+  await mkdir(config.dataFolder, { recursive: true })
+  const file = RowFile.open(join(config.dataFolder, FILE_NAME))
+  const passphrase = passphraseOf(file, config.passphrase, components.random)
+  const keyrings = new FileKeyrings(file, passphrase, components.random)
+  const starling = await compose(file, keyrings, config, components, init)
+  const life = new AbortController()
+  const stop = async (): Promise<void> => {
+    life.abort()
+    await starling.stop()
+    file.close()
+  }
+  try {
+    await unlock(await starling.api.vault, passphrase)
+    await run(starling, config, components, init, life.signal)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return stop
+}
+
+async function compose(
+  file: RowFile,
+  keyrings: FileKeyrings,
+  { dataFolder }: Config,
+  { clock, random, logs }: PeerComponents,
+  { onQuit, onFailure }: PeerInit,
+): Promise<Starling> {
+  const keep = await loadDatabase(file, { name: DATABASE_NAME, onFailure })
+  const database = (cipher: RowCipher): StarlingDatabase => {
+    const db = new StarlingDatabase(cipher)
+    keep(db)
+    return db
+  }
+  const estimate = async (): Promise<StorageEstimate> => {
+    const { bavail, bsize } = await statfs(dataFolder)
+    return { quota: bavail * bsize }
+  }
+  return composeStarling(
+    { clock, random, logs, bridge: new NodeWebRtc(), keyrings, database, storage: { estimate } },
+    { origin: null, begin: Promise.resolve(), onLocked: onQuit, onErased: onQuit },
+  )
+}
+
+async function run(
+  { api, started }: Starling,
+  config: Config,
+  { clock, input, tell }: PeerComponents,
+  { onQuit, onFailure }: PeerInit,
+  signal: AbortSignal,
+): Promise<void> {
+  const profile = await api.profile
+  const { peer: me } = await becomeSomebody(profile, config.name)
+  await started
+  const [chat, contacts, network] = await Promise.all([api.chat, api.contacts, api.network])
+  for (const address of config.relays) await addRelay(network, address)
+  for (const code of config.add) await addOnce(contacts, code)
+
+  const people = new People({ contacts, tell }, config)
+  const conversations = new Conversations({ chat, tell }, { me, echo: config.echo })
+  const commands = new Commands({ chat, contacts, conversations, tell, quit: onQuit })
+  for (const life of [
+    tellCard({ contacts, network, profile, clock, tell }, signal),
+    people.run(signal),
+    conversations.run(signal),
+    commands.run(linesOf(input, MAX_LINE_BYTES)),
+  ]) {
+    life.catch((error: unknown) => {
+      if (!signal.aborted) onFailure(error)
+    })
+  }
+}
+
+async function unlock(vault: VaultApi, passphrase: string): Promise<void> {
+  try {
+    await vault.unlock(passphrase)
+  } catch (cause) {
+    if (!(cause instanceof WrongPassphraseError)) throw cause
+    throw new ConfigError(`${PASSPHRASE_VARIABLE} is not the passphrase of this folder`, { cause })
+  }
+}
+
+/** @throws ConfigError when nobody is here yet and there is no name */
+async function becomeSomebody(profile: ProfileApi, name: string | null): Promise<Profile> {
+  const known = await first(profile.watchProfile())
+  if (known !== null) {
+    if (name !== null && name !== known.name) await profile.rename(name)
+    return known
+  }
+  if (name === null) throw new ConfigError('--name is needed on the first start')
+  return profile.create(name)
+}
+
+async function addRelay(network: NetworkApi, address: string): Promise<void> {
+  try {
+    await network.addRelay(address)
+  } catch (error) {
+    // Since an earlier start.
+    if (!(error instanceof AlreadyKnownError)) throw error
+  }
+}
+
+/** Somebody who is a contact already is not asked anew at every start. */
+async function addOnce(contacts: ContactsApi, code: string): Promise<void> {
+  const { relation } = await contacts.preview(code)
+  if (relation === 'new' || relation === 'requested-me') await contacts.add(code)
+}
