@@ -1,4 +1,5 @@
 import { Dexie, type Table } from 'dexie'
+import { deleteForGood } from './delete-for-good.ts'
 import type {
   ChainsRow,
   ContactRow,
@@ -51,7 +52,7 @@ const CHANGES: Record<number, Record<string, (row: never) => unknown>> = {
 
 /**
  * Moves what an earlier version left into the empty `db`, then deletes it whole: a migration in place would leave
- * old pages of the file readable. As long as the earlier database is there, the move has not ended, and begins
+ * old parts of the files readable. As long as the earlier database is there, the move has not ended, and begins
  * again: nothing else may have written to `db`.
  */
 export async function moveEarlier(db: StarlingDatabase): Promise<void> {
@@ -64,7 +65,7 @@ export async function moveEarlier(db: StarlingDatabase): Promise<void> {
   } finally {
     earlier.close()
   }
-  await Dexie.delete(EARLIER_DATABASE_NAME)
+  await deleteForGood([EARLIER_DATABASE_NAME])
 }
 
 async function copy(from: Table, to: Table, version: number): Promise<void> {

@@ -1,8 +1,8 @@
-import { Dexie } from 'dexie'
+import { deleteForGood } from './delete-for-good.ts'
 import { EARLIER_DATABASE_NAME } from './earlier.ts'
 import { DATABASE_NAME } from './schema.ts'
 
 /** Deletes everything that was ever kept here, whatever version kept it. Nothing may have it open. */
-export async function eraseDatabases(): Promise<void> {
-  for (const name of [EARLIER_DATABASE_NAME, DATABASE_NAME]) await Dexie.delete(name)
+export function eraseDatabases(): Promise<void> {
+  return deleteForGood([EARLIER_DATABASE_NAME, DATABASE_NAME])
 }

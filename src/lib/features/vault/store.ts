@@ -1,6 +1,7 @@
 import { Dexie, type EntityTable } from 'dexie'
 import * as v from 'valibot'
 import { deviceSealSchema, passphraseSealSchema } from '../../crypto/database-key.ts'
+import { deleteForGood } from '../../db/delete-for-good.ts'
 import { orStorageFull } from '../../db/storage-full.ts'
 import { check } from '../../protocol/check.ts'
 
@@ -25,14 +26,6 @@ export interface KeyringStore {
 /** Before the number of the database that holds the keyring. */
 export const KEYRING_PREFIX = 'starling-keys-'
 
-/**
- * How often a keyring is copied on and its database deleted until nothing of the one before is left. Chromium's
- * LevelDB keeps what was overwritten or deleted until it merges the files that hold it, and only deleting a database
- * makes it do so, around that database. The third time it has come to the files of the first
- * (tests/e2e/vault-on-disk.spec.ts). Firefox and Safari keep each database in files of its own.
- */
-const ROUNDS = 3
-
 /** In databases of rising numbers, of which the last that is complete holds. */
 export class DexieKeyringStore implements KeyringStore {
   async load(): Promise<Keyring | null> {
@@ -40,7 +33,8 @@ export class DexieKeyringStore implements KeyringStore {
     for (const number of numbers.toReversed()) {
       const row = await inDatabase(number, (keyrings) => keyrings.get('me'))
       if (row === undefined) continue
-      for (const each of numbers) if (each !== number) await Dexie.delete(nameOf(each))
+      const others = numbers.filter((each) => each !== number)
+      if (others.length > 0) await deleteForGood(others.map(nameOf))
       const { seal, lockAfterMinutes } = check(keyringSchema, row)
       return { seal, lockAfterMinutes }
     }
@@ -48,23 +42,14 @@ export class DexieKeyringStore implements KeyringStore {
   }
 
   async save(keyring: Keyring): Promise<void> {
-    for (let round = 0; round < ROUNDS; round += 1) {
-      await this.#replace((keyrings) => keyrings.add({ key: 'me', ...keyring }))
-    }
+    const numbers = await this.#numbers()
+    const next = (numbers.at(-1) ?? 0) + 1
+    await orStorageFull(inDatabase(next, (keyrings) => keyrings.add({ key: 'me', ...keyring })))
+    if (numbers.length > 0) await deleteForGood(numbers.map(nameOf))
   }
 
   async destroy(): Promise<void> {
-    for (let round = 0; round < ROUNDS; round += 1) {
-      await this.#replace((keyrings) => keyrings.count())
-    }
-    for (const number of await this.#numbers()) await Dexie.delete(nameOf(number))
-  }
-
-  /** Begins the next database, then deletes those before. */
-  async #replace(fill: (keyrings: Keyrings) => PromiseLike<unknown>): Promise<void> {
-    const numbers = await this.#numbers()
-    await orStorageFull(inDatabase((numbers.at(-1) ?? 0) + 1, fill))
-    for (const number of numbers) await Dexie.delete(nameOf(number))
+    await deleteForGood((await this.#numbers()).map(nameOf))
   }
 
   async #numbers(): Promise<number[]> {
