@@ -63,7 +63,7 @@ export class TestMailbox {
       publicKey: key.publicKey.raw,
       sign: async (context, body) => key.sign(signedBytes(context, body)),
     }
-    const response = await fetch(origin + MAILBOX_PATH)
+    const response = await fetch(origin + MAILBOX_PATH, { headers: ALONE })
     return new TestMailbox(origin, infoCodec.decode(await bytesOf(response)), owner)
   }
 
@@ -145,7 +145,7 @@ export class TestMailbox {
   async post(operation: string, body: Uint8Array): Promise<Uint8Array> {
     const response = await fetch(`${this.#origin}${MAILBOX_PATH}/${operation}`, {
       method: 'POST',
-      headers: { 'Content-Type': 'application/octet-stream', ...this.headers },
+      headers: { ...ALONE, 'Content-Type': 'application/octet-stream', ...this.headers },
       body: Uint8Array.from(body),
     })
     const answer = await bytesOf(response)
@@ -157,6 +157,9 @@ export class TestMailbox {
     return workFor(this.id, subject, this.#info.workBits, 0, Number.MAX_SAFE_INTEGER)!
   }
 }
+
+/** Each request has a connection of its own: one kept open may be closed by the relay just when it is used again. */
+const ALONE = { Connection: 'close' }
 
 async function bytesOf(response: Response): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer())
