@@ -56,3 +56,14 @@ interface RTCDataChannelStats extends RTCStats {
   bytesSent?: number
   bytesReceived?: number
 }
+
+/** Takes the window away in which a person chooses where a file goes: it is downloaded then. */
+export function downloadsOnly(): void {
+  Reflect.deleteProperty(Window.prototype, 'showSaveFilePicker')
+  Reflect.deleteProperty(window, 'showSaveFilePicker')
+}
+
+/** As on an iPhone: in Safari, or as the app on its Home Screen. */
+export function onIphone(app: boolean): void {
+  Object.defineProperty(navigator, 'standalone', { value: app })
+}

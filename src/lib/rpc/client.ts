@@ -184,6 +184,8 @@ function withoutOptions(given: unknown[]): { args: unknown[]; signal: AbortSigna
 
 function isAbortOptions(value: unknown): value is AbortOptions {
   if (typeof value !== 'object' || value === null) return false
+  // A file has no keys of its own either.
+  if (Object.getPrototypeOf(value) !== Object.prototype) return false
   const keys = Object.keys(value)
   return keys.every((key) => key === 'signal') && (keys.length === 0 || hasSignal(value))
 }

@@ -39,13 +39,21 @@ interface Api {
     add(a: number, b: number, options?: AbortOptions): Promise<number>
     fail(how: 'known' | 'strange' | 'long', options?: AbortOptions): Promise<never>
     never(options?: AbortOptions): Promise<void>
+    size(file: Blob, options?: AbortOptions): Promise<number>
     watchCount(options?: AbortOptions): AsyncIterable<number>
     chunks(count: number, options?: AbortOptions): AsyncIterable<Uint8Array>
   }
 }
 
 const METHODS: MethodTable<Api> = {
-  numbers: { add: 'call', fail: 'call', never: 'call', watchCount: 'watch', chunks: 'stream' },
+  numbers: {
+    add: 'call',
+    fail: 'call',
+    never: 'call',
+    size: 'call',
+    watchCount: 'watch',
+    chunks: 'stream',
+  },
 }
 
 const silent: Logger = {
@@ -84,6 +92,10 @@ class Numbers {
         reject(signal.reason as Error)
       })
     })
+  }
+
+  size(file: Blob): Promise<number> {
+    return Promise.resolve(file.size)
   }
 
   async *watchCount({ signal }: AbortOptions = {}): AsyncIterable<number> {
@@ -143,6 +155,11 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 test('a call returns what the host answered', async () => {
   const { api } = connected()
   expect(await api.add(2, 3)).toBe(5)
+})
+
+test('a file is an argument, although nothing tells it from empty options', async () => {
+  const { api } = connected()
+  expect(await api.size(new Blob(['four']))).toBe(4)
 })
 
 test('an error keeps its class', async () => {

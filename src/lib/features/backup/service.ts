@@ -227,7 +227,8 @@ export class BackupService implements BackupApi, Startable {
             options?.signal?.throwIfAborted()
             await restoration.take(row)
           }
-          this.#init.onRestored?.(await restoration.end(safekeeping))
+          const device = await restoration.end(safekeeping)
+          this.#init.onRestored?.(device)
         } catch (error) {
           await clearHalf(db)
           throw error

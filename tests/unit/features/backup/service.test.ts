@@ -12,11 +12,12 @@ import {
   TruncatedBackupError,
 } from '#lib/features/backup/errors.ts'
 import { encodeRow, encodeVersion } from '#lib/features/backup/rows.ts'
-import { BackupService } from '#lib/features/backup/service.ts'
+import { BackupService, type BackupInit } from '#lib/features/backup/service.ts'
 import { DexieSafekeepingStore } from '#lib/features/backup/store.ts'
 import type { TimelinePage } from '#lib/features/chat/api.ts'
 import { AlreadyCreatedError } from '#lib/features/profile/errors.ts'
 import { profile } from '#lib/features/profile/index.ts'
+import type { ProfileService } from '#lib/features/profile/service.ts'
 import { codec } from '#lib/protocol/codec.ts'
 import { InvalidDataError, StorageFullError } from '#lib/protocol/errors.ts'
 import type { PeerIdString } from '#lib/protocol/ids.ts'
@@ -54,12 +55,13 @@ const stretch: Stretch = async (text, { salt }) =>
 interface Device {
   db: StarlingDatabase
   backup: BackupService
+  profile: ProfileService
   /** Who came here. */
   created: PeerIdString[]
   restored: DeviceRow[]
 }
 
-function device(db: StarlingDatabase = memoryDatabase()): Device {
+function device(db: StarlingDatabase = memoryDatabase(), init?: BackupInit): Device {
   const created: PeerIdString[] = []
   const restored: DeviceRow[] = []
   const random = systemRandom
@@ -67,9 +69,9 @@ function device(db: StarlingDatabase = memoryDatabase()): Device {
   const store = new DexieSafekeepingStore(db)
   const backup = new BackupService(
     { db, store, profile: me, stretch, clock, random },
-    { onRestored: (row) => void restored.push(row) },
+    init ?? { onRestored: (row) => void restored.push(row) },
   )
-  return { db, backup, created, restored }
+  return { db, backup, profile: me, created, restored }
 }
 
 async function file(of: Device, key: BackupKey = { type: 'phrase' }): Promise<Blob> {
@@ -277,6 +279,22 @@ test('what is no phrase is told, and nobody comes', async () => {
   await expect(to.backup.restoreIdentity(swapped, 'Anna')).rejects.toThrow(InvalidPhraseError)
   await expect(to.backup.restoreIdentity(words.join(' '), ' ')).rejects.toThrow(InvalidDataError)
   expect(to.created).toEqual([])
+})
+
+test('a restoration is whole also when nobody wants to be told', async () => {
+  const from = device(anna.db)
+  const to = device(memoryDatabase(), {})
+  await to.backup.restore(await file(from), await phraseOf(from))
+  expect(await to.db.profile.get('me')).toMatchObject({ name: 'Anna' })
+})
+
+test('a tab that waits for somebody to come sees them come back', async () => {
+  const from = device(anna.db)
+  const to = device()
+  expect(await to.profile.identity()).toBeNull()
+  const seen = until(to.profile.watchProfile(), (me) => me !== null)
+  await to.backup.restore(await file(from), await phraseOf(from))
+  expect(await seen).toMatchObject({ peer: anna.peer, name: 'Anna' })
 })
 
 test('whoever is here already is not replaced', async () => {

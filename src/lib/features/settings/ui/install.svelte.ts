@@ -12,8 +12,7 @@ let installed = $state(false)
 /** Keeps the browser's offer, which comes once and early. Called when the page starts. */
 export function listenForInstall(): void {
   installed =
-    matchMedia('(display-mode: standalone)').matches ||
-    ('standalone' in navigator && navigator.standalone === true)
+    matchMedia('(display-mode: standalone)').matches || isHomeScreenApp()
   addEventListener('beforeinstallprompt', (event) => {
     event.preventDefault()
     offer = event as BeforeInstallPromptEvent
@@ -28,6 +27,11 @@ export function installWay(): InstallWay {
   if (installed) return 'installed'
   if (offer !== null) return 'prompt'
   return 'standalone' in navigator ? 'ios' : 'manual'
+}
+
+/** An app on the Home Screen of an iPhone, which shares nothing with Safari. */
+export function isHomeScreenApp(): boolean {
+  return 'standalone' in navigator && navigator.standalone === true
 }
 
 /** Lets the browser ask. An offer can be used once. */

@@ -1,0 +1,97 @@
+/** Where the pieces of a file go, as far as the browser lets a page write. */
+
+/** The part of the File System Access API that is not in the DOM's types yet. */
+interface FilePicking {
+  showSaveFilePicker(options: { suggestedName: string }): Promise<FileSystemFileHandle>
+}
+
+/** A file that is written: it takes pieces, and is kept once `keep` resolves. */
+export interface Saving {
+  write(piece: Uint8Array<ArrayBuffer>): Promise<void>
+  /** False when the person did not want it after all. Where it shares, to be called by a press of theirs. */
+  keep(): Promise<boolean>
+  /** Nothing of it stays. */
+  drop(): Promise<void>
+  /** Whether `keep` needs a press of its own. */
+  readonly byPress: boolean
+}
+
+/** Lets the person choose a place where the browser can do that; null when they chose none. By a press of theirs. */
+export async function beginSaving(name: string): Promise<Saving | null> {
+  return 'showSaveFilePicker' in window
+    ? toChosenPlace(window as unknown as FilePicking, name)
+    : inMemory(name)
+}
+
+async function toChosenPlace(picking: FilePicking, name: string): Promise<Saving | null> {
+  try {
+    const handle = await picking.showSaveFilePicker({ suggestedName: name })
+    const writable = await handle.createWritable()
+    return {
+      byPress: false,
+      write: (piece) => writable.write(piece),
+      async keep() {
+        await writable.close()
+        return true
+      },
+      drop: () => writable.abort(),
+    }
+  } catch (error) {
+    if (isAbort(error)) return null
+    throw error
+  }
+}
+
+/** Browsers keep large blobs on the disk. An iPhone's share sheet saves them; elsewhere they are downloaded. */
+function inMemory(name: string): Saving {
+  let blob = new Blob()
+  let pieces: BlobPart[] = []
+  const whole = (): File => new File([blob, ...pieces], name, { type: 'application/octet-stream' })
+  const byPress =
+    'standalone' in navigator && 'canShare' in navigator && navigator.canShare({ files: [whole()] })
+  return {
+    byPress,
+    write(piece) {
+      pieces.push(piece)
+      if (pieces.length >= 64) {
+        blob = new Blob([blob, ...pieces])
+        pieces = []
+      }
+      return Promise.resolve()
+    },
+    async keep() {
+      if (!byPress) {
+        download(whole())
+        return true
+      }
+      try {
+        await navigator.share({ files: [whole()] })
+        return true
+      } catch (error) {
+        if (isAbort(error)) return false
+        throw error
+      }
+    },
+    drop() {
+      pieces = []
+      blob = new Blob()
+      return Promise.resolve()
+    },
+  }
+}
+
+function download(file: File): void {
+  const url = URL.createObjectURL(file)
+  const link = document.createElement('a')
+  link.href = url
+  link.download = file.name
+  link.click()
+  // The browser has taken the file by the next turn of its own; a minute is for slow ones.
+  setTimeout(() => {
+    URL.revokeObjectURL(url)
+  }, 60_000)
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'AbortError'
+}
