@@ -1,3 +1,4 @@
+import { sha256 } from '@noble/hashes/sha2.js'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { WrongBackupKeyError } from '#lib/crypto/backup-errors.ts'
 import { sealBackup } from '#lib/crypto/backup-file.ts'
@@ -20,7 +21,7 @@ import { profile } from '#lib/features/profile/index.ts'
 import type { ProfileService } from '#lib/features/profile/service.ts'
 import { codec } from '#lib/protocol/codec.ts'
 import { InvalidDataError, StorageFullError } from '#lib/protocol/errors.ts'
-import type { PeerIdString } from '#lib/protocol/ids.ts'
+import { messageIdOf, type PeerIdString } from '#lib/protocol/ids.ts'
 import { systemRandom } from '#lib/protocol/seams.ts'
 import * as v from 'valibot'
 import { FakeNetwork } from '../../../fixtures/fake-network.ts'
@@ -408,6 +409,26 @@ test('a backup is made while messages come, and holds together', async () => {
   const theirs = await page(ben, anna.peer, (each) => told(each).includes('end'))
   expect(new Set(theirs.items.map(({ id }) => id)).size).toBe(theirs.items.length)
   await page(anna, ben.peer, (each) => told(each).includes('after'))
+})
+
+test('a history of more messages than are read at once comes back whole', async () => {
+  const note = await say(anna, anna.peer, 'a note')
+  const row = (await anna.db.messages.get(note))!
+  const many = Array.from({ length: 1_300 }, (_, index) => ({
+    ...row,
+    id: messageIdOf(sha256(Uint8Array.of(index & 0xff, index >> 8))),
+    sequence: 0,
+    // Many were written at the same time.
+    sentAtMs: row.sentAtMs - (index % 3),
+    text: `${index}`,
+  }))
+  await anna.db.messages.bulkAdd(many)
+  const from = device(anna.db)
+  const to = device()
+  await to.backup.restore(await file(from), await phraseOf(from))
+  const back = await to.db.messages.toArray()
+  expect(new Set(back.map(({ text }) => text)).size).toBe(1_301)
+  expect(back).toHaveLength(1_301)
 })
 
 test('an estimate is near the truth', async () => {
