@@ -56,6 +56,8 @@ export interface DeliveryInit {
   protocol: string
   /** Whether messages are exchanged with this peer. Asked as in `ChannelInit.accept`, and for each message of theirs. */
   accept(peer: PeerIdString): Promise<boolean> | boolean
+  /** Whether I have this peer: what is not accepted of theirs yet, may have overtaken what makes it so. */
+  has(peer: PeerIdString): boolean
   /** @throws InvalidDataError when the payload is not one of the feature's: its channel then ends. */
   check(payload: Uint8Array): void
   /** What a peer is told of who has whom, when that cannot be said on a channel; null for nothing. */
@@ -503,9 +505,7 @@ export class Delivery implements Startable, Intake {
   }
 
   async #takeMailed(peer: PeerIdString, bytes: Uint8Array, step: KeyStep): Promise<ItemTaken> {
-    // From somebody I have, it may have overtaken what makes it acceptable.
-    if (!(await this.#init.accept(peer)))
-      return this.#init.hello(peer) === null ? 'refused' : 'later'
+    if (!(await this.#init.accept(peer))) return this.#init.has(peer) ? 'later' : 'refused'
     const { store } = this.#components
     const envelope = decodeEnvelope(bytes)
     const { chain, sequence } = envelope

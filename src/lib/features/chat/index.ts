@@ -72,6 +72,7 @@ export function chat({
       {
         protocol: CHAT_PROTOCOL,
         accept: (peer) => service.accepts(peer),
+        has: (peer) => contacts.has(peer),
         check: (payload) => void payloadCodec.decode(payload),
         tellsRead: () => service.readReceipts,
         onTyping: (peer, on) => {

@@ -54,6 +54,7 @@ export interface ReadReceipts {
 export interface ContactsOfChat extends Pick<ContactsApi, 'watchContacts'> {
   hasMutual(peer: PeerIdString): boolean
   keyCommitmentOf(peer: PeerIdString): Uint8Array | null
+  has(peer: PeerIdString): boolean
   /** Everybody I have. */
   peers(): PeerIdString[]
   /** Where and with which key somebody can be written to who sleeps; null when nothing is said to them. */
@@ -492,7 +493,7 @@ export class ChatService implements ChatApi, Startable {
   }
 
   async #contactsAre(list: Contact[]): Promise<void> {
-    const { delivery, store } = this.#components
+    const { delivery, mail, store } = this.#components
     const before = this.#contacts
     this.#contacts = new Map(list.map((contact) => [contact.peer, contact]))
     this.#known.resolve(undefined)
@@ -501,6 +502,8 @@ export class ChatService implements ChatApi, Startable {
       const old = before.get(contact.peer)
       if (old?.state !== contact.state) {
         delivery.offer(contact.peer)
+        // What they left in a mailbox, and what waits here for them, was not exchanged until now.
+        if (old !== undefined && contact.state === 'mutual') mail.wake()
         changed = true
       }
       if (old === undefined || nameOf(old) !== nameOf(contact)) {

@@ -149,6 +149,11 @@ export class ContactsService implements ContactsApi, Startable {
     return row !== undefined && stateOf(row) === 'mutual' && !this.#leaving.has(peer)
   }
 
+  /** Whether I have this peer, and have not begun to remove them. */
+  has(peer: PeerIdString): boolean {
+    return isWanted(this.#contacts.get(peer) ?? null) && !this.#leaving.has(peer)
+  }
+
   /** Everybody I have. */
   peers(): PeerIdString[] {
     return [...this.#contacts.values()].filter(isWanted).map(({ peer }) => peer)

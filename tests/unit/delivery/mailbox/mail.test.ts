@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { DeliveryState } from '#lib/features/chat/api.ts'
+import { VISIT_AFTER_MS } from '#lib/delivery/mailbox/own-mailboxes.ts'
 import { epochOf } from '#lib/crypto/mailbox-keys.ts'
 import { toBase64url } from '#lib/protocol/base64url.ts'
 import { FakeNetwork, settled } from '../../../fixtures/fake-network.ts'
@@ -143,6 +144,23 @@ test('what came over the channel is not taken again from a mailbox', async () =>
   await comes('delivered', async () => (await stateAt(anna, ben, 'twice')) === 'delivered')
   await comes('emptied', async () => (await waitingFor(ben, anna)) === 0)
   expect(await textsAt(ben, anna)).toEqual(['twice'])
+})
+
+test('what one with another key has left in a mailbox waits until the key is compared', async () => {
+  await befriend(network, anna, ben)
+  await published()
+  await sleep(ben)
+  await anna.chat.send(ben.peer, 'before the doubt', 'one')
+  await comes('stored', async () => (await stateAt(anna, ben, 'before the doubt')) === 'stored')
+  await ben.db.contacts.update(anna.peer, { offeredCommitment: new Uint8Array(32) })
+  ben = await awake(ben)
+  clock.advance(VISIT_AFTER_MS.most)
+  await settled(50)
+  expect(await textsAt(ben, anna)).toEqual([])
+  expect(await waitingFor(ben, anna)).toBeGreaterThan(0)
+
+  await ben.contacts.verify(anna.peer, (await anna.contacts.safety(ben.peer))!.code)
+  await comes('arrives', async () => (await textsAt(ben, anna)).includes('before the doubt'))
 })
 
 test('with one relay of three gone it is stored at two, and at the third when that is back', async () => {
