@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest'
+import { MAX_TEXT_BYTES } from '#lib/features/chat/api.ts'
+import { InvalidDataError } from '#lib/protocol/errors.ts'
+import { peerIdOf } from '#lib/protocol/ids.ts'
+import { decodeCommand, MAX_LINE_BYTES, refOf } from '#peer/protocol.ts'
+
+const peer = peerIdOf(new Uint8Array(32).fill(9))
+
+describe('a command', () => {
+  test('is read from its line', () => {
+    const command = { type: 'send', to: peer, text: 'hello', intent: 'first', ref: '1' }
+    expect(decodeCommand(JSON.stringify(command))).toEqual(command)
+  })
+
+  test('of the longest text fits a line, however it is escaped', () => {
+    const text = '\u0001'.repeat(MAX_TEXT_BYTES)
+    const line = JSON.stringify({ type: 'send', to: peer, text, intent: 'x'.repeat(200) })
+    expect(Buffer.byteLength(line)).toBeLessThanOrEqual(MAX_LINE_BYTES)
+  })
+
+  test.each([
+    ['nothing', ''],
+    ['no JSON', '{'],
+    ['no object', '"quit"'],
+    ['an unknown type', '{"type":"sing"}'],
+    ['no peer id', '{"type":"accept","peer":"Anna"}'],
+    ['no message id', `{"type":"read","from":"${peer}","id":"1"}`],
+    ['something more', '{"type":"quit","now":true}'],
+    [
+      'too long an intent',
+      JSON.stringify({ type: 'send', to: peer, text: '', intent: 'x'.repeat(201) }),
+    ],
+  ])('is refused with %s', (_, line) => {
+    expect(() => decodeCommand(line)).toThrow(InvalidDataError)
+  })
+
+  test('is refused when its line was too long', () => {
+    expect(() => decodeCommand(null)).toThrow(InvalidDataError)
+  })
+
+  test('is answered by its ref, also when it is none', () => {
+    expect(refOf('{"type":"sing","ref":"a"}')).toBe('a')
+    expect(refOf('{"ref":7}')).toBeUndefined()
+    expect(refOf('{')).toBeUndefined()
+    expect(refOf(null)).toBeUndefined()
+  })
+})
