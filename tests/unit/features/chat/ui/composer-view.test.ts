@@ -3,11 +3,12 @@ import { MAX_TEXT_BYTES } from '../../../../../src/lib/features/chat/api.ts'
 import {
   ComposerView,
   DRAFT_AFTER_MS,
+  TYPING_EVERY_MS,
 } from '../../../../../src/lib/features/chat/ui/composer-view.svelte.ts'
 import { StarlingError } from '../../../../../src/lib/protocol/errors.ts'
 import type { MessageId } from '../../../../../src/lib/protocol/ids.ts'
 import { ManualClock } from '../../../../fixtures/manual-clock.ts'
-import { ANNA } from './messages.ts'
+import { ANNA, message } from './messages.ts'
 
 class StorageFullError extends StarlingError {
   override readonly name = 'StorageFullError'
@@ -17,6 +18,9 @@ function scene() {
   const clock = new ManualClock()
   const sent: { text: string; intent: string }[] = []
   const drafts: string[] = []
+  const edited: [id: string, text: string][] = []
+  const answered: unknown[] = []
+  const typing: boolean[] = []
   const host = { failing: false }
   let intents = 0
   const left = new Map<string, string>()
@@ -30,11 +34,21 @@ function scene() {
       },
       newIntent: () => `intent ${(intents += 1)}`,
       chat: {
-        send(_, text, intent) {
+        send(_, text, intent, as) {
           sent.push({ text, intent })
+          answered.push(as?.reply)
           return host.failing
             ? Promise.reject(new StorageFullError())
             : Promise.resolve('id' as MessageId)
+        },
+        edit(_, id, text) {
+          if (host.failing) return Promise.reject(new StorageFullError())
+          edited.push([id, text])
+          return Promise.resolve()
+        },
+        setTyping(_, on) {
+          typing.push(on)
+          return Promise.resolve()
         },
         saveDraft(_, text) {
           if (host.failing) return Promise.reject(new StorageFullError())
@@ -43,7 +57,7 @@ function scene() {
         },
       },
     })
-  return { view: open(), open, clock, sent, drafts, host }
+  return { view: open(), open, clock, sent, drafts, edited, answered, typing, host }
 }
 
 describe('what is being written', () => {
@@ -178,4 +192,78 @@ describe('sending', () => {
     await sending
     expect(view.text).toBe('first\nsecond')
   })
+})
+
+describe('an answer', () => {
+  test('is sent as one, and the next message is none', async () => {
+    const { view, answered } = scene()
+    view.reply(message('question'))
+    view.type('answer')
+    await view.send()
+    view.type('more')
+    await view.send()
+    expect(answered).toEqual(['question', undefined])
+  })
+
+  test('that could not be sent is still one', async () => {
+    const { view, host } = scene()
+    host.failing = true
+    view.reply(message('question'))
+    view.type('answer')
+    await view.send()
+    expect(view.purpose).toMatchObject({ type: 'reply', message: { id: 'question' } })
+  })
+
+  test('can be turned into a message, once', () => {
+    const { view } = scene()
+    view.type('answer')
+    view.reply(message('question'))
+    expect([view.cancel(), view.cancel()]).toEqual([true, false])
+    expect(view.text).toBe('answer')
+  })
+})
+
+describe('an edit', () => {
+  test('has the words of the message, and leaves the draft as it was', async () => {
+    const { view, clock, drafts, edited, sent } = scene()
+    view.type('half a thou')
+    view.edit(message('one', { mine: true }))
+    expect([view.text, view.canSend]).toEqual(['one', false])
+    view.type('ONE')
+    clock.advance(DRAFT_AFTER_MS)
+    await view.send()
+    expect(edited).toEqual([['one', 'ONE']])
+    expect(sent).toEqual([])
+    expect(view.text).toBe('half a thou')
+    expect(drafts).toEqual(['half a thou'])
+  })
+
+  test('that failed stays in the field', async () => {
+    const { view, host } = scene()
+    view.edit(message('one', { mine: true }))
+    view.type('ONE')
+    host.failing = true
+    await view.send()
+    expect([view.text, view.error, view.purpose.type]).toEqual(['ONE', 'StorageFullError', 'edit'])
+  })
+
+  test('leaves the draft behind when the page goes', () => {
+    const { view, open } = scene()
+    view.type('half a thou')
+    view.edit(message('one', { mine: true }))
+    view.type('ONE')
+    view.part()
+    const next = open()
+    next.restore('')
+    expect(next.text).toBe('half a thou')
+  })
+})
+
+test('that somebody types is told now and then, and that they stopped', () => {
+  const { view, clock, typing } = scene()
+  for (const text of ['h', 'he', 'hel']) view.type(text)
+  clock.advance(TYPING_EVERY_MS)
+  view.type('hell')
+  view.type('')
+  expect(typing).toEqual([true, true, false])
 })
