@@ -21,6 +21,12 @@ import { KEM_KEY_BYTES } from './pqxdh.ts'
 /** One-time prekeys a bundle vouches for at most. */
 export const MAX_ONE_TIME_PREKEYS = 100
 
+/**
+ * Clocks of two people may be this far apart, ms: 30 days each (promises: numbers). A bundle is believed for so long after
+ * it has expired, or those whose clocks are wrong could never begin a session.
+ */
+export const MAX_CLOCKS_APART_MS = 60 * 24 * 60 * 60 * 1000
+
 /** An ML-DSA-65 public key and signature (FIPS 204, table 2), in bytes. */
 export const ML_DSA_KEY_BYTES = 1952
 export const ML_DSA_SIGNATURE_BYTES = 3309
@@ -160,7 +166,7 @@ export async function openBundle(
     ml_dsa65.verify(mlDsaSignature, signed, mlDsaKey)
   if (!fits) throw new InvalidSignatureError('a signature of the prekeys does not fit')
   const expiresAtMs = expiresAtS * 1000
-  requireFresh(expiresAtMs, nowMs)
+  requireFresh(expiresAtMs + MAX_CLOCKS_APART_MS, nowMs)
   return { peer, mlDsaKey, id, signedPrekey, kemPrekey, oneTime, expiresAtMs }
 }
 

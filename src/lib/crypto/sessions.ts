@@ -135,6 +135,14 @@ export function beginsSession(sealed: Uint8Array): boolean {
   return sealed[0] === OPENING
 }
 
+/** Whether this message begins, or once more begins, one of these sessions. @throws CannotOpenError */
+export function hasBegun(sessions: Sessions, sealed: Uint8Array): boolean {
+  const { head } = parse(sealed)
+  if (head === null) return false
+  const id = sha256(head)
+  return sessions.some((each) => equalBytes(each.id, id))
+}
+
 /** Which prekeys a message needs that begins a session. Null when it begins none. @throws CannotOpenError */
 export function prekeysFor(sealed: Uint8Array): PrekeyIds | null {
   const { head } = parse(sealed)

@@ -257,11 +257,17 @@ export class Delivery implements Startable, Intake {
     })
   }
 
-  /** Who says that they have sealed an item that begins a session; null when it begins none, or none with me. */
-  async senderOf(sealed: Uint8Array): Promise<PeerIdString | null> {
+  /**
+   * Who says that they have sealed an item that begins a session; null when it begins none, or none with me.
+   * @param known those with whom it may have begun already
+   */
+  async senderOf(
+    sealed: Uint8Array,
+    known: readonly PeerIdString[],
+  ): Promise<PeerIdString | null> {
     const { logger, sealer } = this.#components
     try {
-      return sealer.begins(sealed) ? await sealer.whose(sealed) : null
+      return sealer.begins(sealed) ? await sealer.whose(sealed, known) : null
     } catch (error) {
       if (!(error instanceof CannotOpenError)) throw error
       logger.info(`an item of nobody: ${error.message}`)

@@ -7,6 +7,7 @@ import {
   begin,
   beginsSession,
   canSealTo,
+  hasBegun,
   open,
   prekeysFor,
   readOffer,
@@ -66,7 +67,11 @@ export class RatchetSealer implements Sealer {
     return { content: plaintext, step: stepOf(sessions, oneTime, mark) }
   }
 
-  async whose(sealed: Uint8Array): Promise<PeerIdString> {
+  async whose(sealed: Uint8Array, known: readonly PeerIdString[]): Promise<PeerIdString> {
+    // The one-time prekey of a session that is there is spent.
+    for (const peer of known) {
+      if (hasBegun(await this.#sessions(peer), sealed)) return peer
+    }
     const { offer } = await this.#offer(sealed)
     return peerIdOf(offer.first)
   }

@@ -33,8 +33,12 @@ export interface Sealer {
   ): Promise<{ sealed: Uint8Array; step: KeyStep } | null>
   /** @throws CannotOpenError when it is sealed with keys that are not here, or no longer */
   open(peer: PeerIdString, sealed: Uint8Array): Promise<{ content: Uint8Array; step: KeyStep }>
-  /** Who says that they have sealed it, when it begins a session. `open` proves it. @throws CannotOpenError */
-  whose(sealed: Uint8Array): Promise<PeerIdString>
+  /**
+   * Who says that they have sealed it, when it begins a session. `open` proves it.
+   * @param known those with whom it may have begun already
+   * @throws CannotOpenError
+   */
+  whose(sealed: Uint8Array, known: readonly PeerIdString[]): Promise<PeerIdString>
   /** Whether it begins a session, so that it opens without any. */
   begins(sealed: Uint8Array): boolean
   /** What this peer needs to begin a session with me. Durable before it is given. @throws StorageFullError */

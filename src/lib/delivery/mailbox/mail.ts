@@ -109,7 +109,7 @@ export class MailboxMail extends TypedEventEmitter<MailEvents> implements Mail, 
 
   async #take(item: Uint8Array, from: PeerIdString | null): Promise<ItemTaken> {
     const { delivery } = this.#init
-    const sender = from ?? (await delivery.senderOf(item))
+    const sender = from ?? (await delivery.senderOf(item, this.#init.contacts()))
     // Nobody's: there is no key that would open it.
     if (sender === null) return 'unopened'
     const taken = await delivery.receiveItem(sender, item)

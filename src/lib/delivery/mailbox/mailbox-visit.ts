@@ -83,13 +83,15 @@ export class MailboxVisits {
    * @throws NoAnswerError, RefusedError, LyingRelayError, StorageFullError
    */
   async visit(relay: MailboxRelay, everywhere: boolean, signal: AbortSignal): Promise<Visited> {
-    const { identity } = this.#components
+    const { clock, identity } = this.#components
     const nowMs = await this.#init.mailboxes.now(signal)
     const epoch = epochOf(nowMs)
+    // By passes given out while my clock was ahead of the relay's, contacts write to mailboxes of epochs to come.
+    const newest = Math.max(epoch, epochOf(clock.now()))
     const oldest = everywhere ? epochOf(endOfEpoch(epoch) - 1 - ITEM_LIFE_MS) - 1 : epoch
     let taken = 0
     let after = relay
-    for (let each = epoch; each >= oldest; each--) {
+    for (let each = newest; each >= oldest; each--) {
       const canary = relay.canary?.epoch === each ? relay.canary : null
       const owner = identity.contactsMailbox(each)
       const { seen, count } = await this.#empty(owner, each, canary, signal)

@@ -1,0 +1,326 @@
+import type { NodeIdentity } from '#lib/crypto/api.ts'
+import { Delivery } from '#lib/delivery/delivery.ts'
+import { Devices } from '#lib/delivery/devices.ts'
+import { MailboxMail } from '#lib/delivery/mailbox/mail.ts'
+import { RatchetSealer } from '#lib/delivery/ratchet-sealer.ts'
+import { InvalidDataError, StarlingError, StorageFullError } from '#lib/protocol/errors.ts'
+import type { MessageId, PeerIdString } from '#lib/protocol/ids.ts'
+import type { Logger } from '#lib/protocol/seams.ts'
+import { seededRandom } from '../fixtures/seeded-random.ts'
+import { Disk, DiskStore } from './disk.ts'
+import type { World } from './world.ts'
+import { Life } from './life.ts'
+import { MailboxNetwork } from './mailbox-network.ts'
+import type { SimulatedRelay } from './relay.ts'
+
+/** One-time prekeys of a publication: they are most of its cost, and with few of them they run out. */
+const PUBLISHED = 2
+
+const HELLO = new Uint8Array([1])
+
+interface Program {
+  life: Life
+  delivery: Delivery
+  mail: MailboxMail
+  started: Promise<void>
+  /** Ended on purpose, and not there yet. */
+  stopping: boolean
+}
+
+/** What a person wants to say. */
+interface Intent {
+  to: PeerIdString
+  text: string
+  /** On its way to the disk. */
+  trying: boolean
+  acknowledged: boolean
+}
+
+/** A person and their device: the program on it comes and goes, the disk stays. */
+export class Device {
+  readonly name: string
+  readonly identity: NodeIdentity
+  readonly skewMs: number
+  readonly disk: Disk
+  readonly intents: Intent[] = []
+  readonly unreachable = new Set<SimulatedRelay>()
+  readonly #world: World
+  /** Those they have. */
+  readonly friends: PeerIdString[] = []
+  #program: Program | null = null
+
+  constructor(world: World, name: string, identity: NodeIdentity, skewMs: number) {
+    this.#world = world
+    this.name = name
+    this.identity = identity
+    this.skewMs = skewMs
+    this.disk = new Disk(world.faults.random.bytes(16))
+  }
+
+  get peer(): PeerIdString {
+    return this.identity.peer
+  }
+
+  get on(): boolean {
+    return this.#program !== null
+  }
+
+  get awake(): boolean {
+    return this.#program !== null && !this.#program.life.asleep && !this.#program.stopping
+  }
+
+  start(): void {
+    if (this.#program !== null) return
+    const { time, faults, network, oracle, relays } = this.#world
+    const life = new Life(time, this.skewMs)
+    this.#world.note(this, 'starts')
+    const store = new DiskStore(this.disk, life, faults, oracle.watcherOf(this.peer), () => {
+      this.crash(life)
+    })
+    const random = seededRandom(faults.below(2 ** 32))
+    const sealer = new RatchetSealer({
+      identity: this.identity,
+      sessions: store,
+      prekeys: store,
+      keyCommitmentOf: (peer) => this.#world.deviceOf(peer).identity.keyCommitment,
+      clock: life,
+      random,
+    })
+    const logger = this.#logger()
+    const devices = new Devices(
+      { identity: this.identity, store, clock: life },
+      {
+        onReplaced: () => {
+          oracle.fail(`${this.name} was replaced by nobody`)
+        },
+      },
+    )
+    const delivery: Delivery = new Delivery(
+      {
+        identity: this.identity,
+        channels: network.channels(this.peer, life),
+        store,
+        devices,
+        sealer,
+        mail: {
+          post: (peer) => {
+            mail.post(peer)
+          },
+          place: (peer) => mail.place(peer),
+        },
+        clock: life,
+        random,
+        logger,
+      },
+      {
+        protocol: '/simulation/1.0.0',
+        accept: (peer) => this.#has(peer),
+        check: (payload) => {
+          if (payload.byteLength === 0) throw new InvalidDataError('no text')
+        },
+        hello: (peer) => (this.friends.includes(peer) ? HELLO : null),
+        hear: async (peer) => {
+          if (!this.friends.includes(peer)) return false
+          await this.#hear(store, delivery, peer)
+          return true
+        },
+      },
+    )
+    const mail: MailboxMail = new MailboxMail(
+      {
+        identity: this.identity,
+        devices,
+        sealer: { publish: (count) => sealer.publish(Math.min(count, PUBLISHED)) },
+        transport: new MailboxNetwork(
+          { time, faults, life },
+          { relays, source: this.name, reaches: (relay) => !this.unreachable.has(relay) },
+        ),
+        store,
+        marks: store,
+        clock: life,
+        random,
+        logger,
+      },
+      {
+        delivery,
+        relays: () => relays.filter(({ up }) => up).map(({ address }) => address),
+        contacts: () => this.friends,
+        contactable: (peer) => (this.friends.includes(peer) ? this.#world.cardOf(peer) : null),
+      },
+    )
+    const starting = async (): Promise<void> => {
+      await delivery.start()
+      await mail.start()
+      for (const peer of this.friends) {
+        if (!this.disk.heard.has(peer)) await delivery.owe(peer, 'hello')
+      }
+    }
+    const started = starting()
+    this.#program = { life, delivery, mail, started, stopping: false }
+    this.#try('start', async () => {
+      try {
+        await started
+      } catch (error) {
+        // The person closes what did not start.
+        this.crash(life)
+        throw error
+      }
+      this.sendAgain()
+    })
+  }
+
+  /** The person closes the program; whoever opens it again first waits for that. */
+  stop(): void {
+    const program = this.#program
+    if (program === null || program.stopping) return
+    program.life.wake()
+    program.stopping = true
+    this.#world.note(this, 'stops')
+    this.#try('stop', async () => {
+      await program.started
+      await program.mail.stop()
+      await program.delivery.stop()
+      this.#world.note(this, 'stopped')
+      const { pending } = program.life
+      if (pending > 0) this.#world.oracle.fail(`${this.name}: ${pending} timers after the stop`)
+      program.life.end()
+      if (this.#program === program) this.#program = null
+      this.#rest()
+    })
+  }
+
+  crash(life = this.#program?.life): void {
+    if (life === undefined || life.dead) return
+    life.end()
+    this.#world.note(this, 'crashes')
+    this.#world.network.lost(this.peer)
+    if (this.#program?.life === life) this.#program = null
+    this.#rest()
+  }
+
+  sleep(): void {
+    if (this.awake) this.#program!.life.sleep()
+  }
+
+  /** The device is back from its sleep: everything is tried at once. */
+  wake(): void {
+    const program = this.#program
+    if (program === null || program.stopping) return
+    program.life.wake()
+    program.mail.wake()
+    this.#world.network.dialAll()
+  }
+
+  /** The person writes; what fails they send again later. */
+  say(to: PeerIdString, text: string): void {
+    const intent = { to, text, trying: false, acknowledged: false }
+    this.intents.push(intent)
+    this.#send(intent)
+  }
+
+  sendAgain(): void {
+    for (const intent of this.intents) {
+      if (!intent.acknowledged && !intent.trying) this.#send(intent)
+    }
+  }
+
+  /** Reads all there is of a conversation. */
+  read(peer: PeerIdString): void {
+    const program = this.#program
+    if (!this.awake || program === null) return
+    const all = [...this.disk.of(peer).messages.values()].filter(({ mine }) => !mine)
+    const last = all.toSorted((a, b) => a.clock - b.clock).at(-1)
+    if (last === undefined) return
+    this.#world.oracle.isReading(this.peer, peer, last)
+    this.#try('read', () => program.delivery.markRead(peer, last.id))
+  }
+
+  forget(peer: PeerIdString): void {
+    const program = this.#program
+    if (!this.awake || program === null) return
+    // What was being said is said anew afterwards, in the empty conversation.
+    if (this.intents.some(({ to, acknowledged }) => to === peer && !acknowledged)) return
+    this.#world.faults.count('history deleted')
+    this.#try('forget', () => program.delivery.forget(peer))
+  }
+
+  /** The power goes, and what comes back has no keys any more. */
+  loseKeys(): void {
+    this.crash()
+    this.disk.renew(this.#world.faults.random.bytes(16))
+    this.#world.faults.count('keys lost')
+    this.#world.note(this, 'has lost its keys')
+  }
+
+  /** They meet: each hears that the other has them. */
+  meet(peer: PeerIdString): void {
+    const program = this.#program
+    if (program === null || this.disk.heard.has(peer)) return
+    this.disk.heard.add(peer)
+    this.#try('meet', async () => {
+      await program.delivery.owesNot(peer, 'hello')
+      program.delivery.offer(peer)
+    })
+  }
+
+  #has(peer: PeerIdString): boolean {
+    return this.friends.includes(peer) && this.disk.heard.has(peer)
+  }
+
+  async #hear(store: DiskStore, delivery: Delivery, peer: PeerIdString): Promise<void> {
+    if (this.disk.heard.has(peer)) return
+    await store.putHeard(peer)
+    this.#world.faults.count('hello by mailbox')
+    delivery.offer(peer)
+  }
+
+  #send(intent: Intent): void {
+    const program = this.#program
+    if (!this.awake || program === null) return
+    intent.trying = true
+    const { to, text } = intent
+    const attempt = async (): Promise<void> => {
+      const id: MessageId = await program.delivery.send(to, new TextEncoder().encode(text), text)
+      this.#world.oracle.told(this.peer, to, text, id)
+      intent.acknowledged = true
+    }
+    this.#try('send', attempt, () => {
+      intent.trying = false
+    })
+  }
+
+  /** What was begun with the program ended with it. */
+  #rest(): void {
+    for (const intent of this.intents) intent.trying = false
+  }
+
+  #try(what: string, work: () => Promise<void>, done: () => void = () => undefined): void {
+    void work()
+      .catch((error: unknown) => {
+        if (error instanceof StorageFullError) return
+        this.#world.oracle.fail(`${this.name}: ${what} failed: ${describe(error)}`)
+      })
+      .finally(done)
+  }
+
+  #logger(): Logger {
+    const log = (text: string): void => {
+      this.#world.note(this, `  ${text}`)
+      if (/TypeError|RangeError|ReferenceError/.test(text)) this.#world.oracle.fail(text)
+    }
+    return {
+      debug: log,
+      info: log,
+      warn: log,
+      error: (text, cause) => {
+        log(`${text}: ${String(cause)}`)
+        if (cause instanceof StarlingError) return
+        this.#world.oracle.fail(`${this.name}: ${text}: ${describe(cause)}`)
+      },
+    }
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? String(error)) : String(error)
+}

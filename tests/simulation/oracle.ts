@@ -1,0 +1,248 @@
+import type { Chains, Delivered, Outgoing } from '#lib/delivery/chain.ts'
+import { QUORUM } from '#lib/delivery/mailbox/deposits.ts'
+import { markOf } from '#lib/delivery/seams.ts'
+import type { ChainId, MessageId, PeerIdString } from '#lib/protocol/ids.ts'
+import type { DiskWatcher } from './disk.ts'
+import type { SimulatedRelay } from './relay.ts'
+
+interface Sent {
+  from: PeerIdString
+  to: PeerIdString
+  text: string
+  clock: number
+  chain: ChainId
+  /** Ids of the conversation that were on its writer's screen. */
+  seen: readonly MessageId[]
+}
+
+/** What one person has of one conversation, as the oracle saw it become durable. */
+interface View {
+  has: Map<MessageId, Delivered>
+  ever: Set<MessageId>
+  /** Highest number of each chain of theirs that was on the screen. */
+  read: Map<ChainId, number>
+  /** Relays the other side is written to at, as told last and before that; 0 while nothing was told. */
+  places: [number, number]
+}
+
+/**
+ * Knows all that is durable anywhere, and holds everything anybody is told against it (promises: delivery). What it finds
+ * is told once, where it became so.
+ */
+export class Oracle {
+  readonly violations: string[] = []
+  readonly #relays: readonly SimulatedRelay[]
+  readonly #onEvent: (line: string) => void
+  readonly #sent = new Map<MessageId, Sent>()
+  readonly #views = new Map<string, View>()
+  /** Chains whose writer deleted the history: what was missing of them stays so. */
+  readonly #ended = new Set<ChainId>()
+  /** Texts whose `send` has resolved: id by conversation and text. */
+  readonly acknowledged = new Map<string, MessageId>()
+  /** Deleted by its writer before it came. */
+  readonly #withdrawn = new Set<MessageId>()
+  /** Messages of one side by number, for its states. */
+  readonly #chains = new Map<ChainId, MessageId[]>()
+
+  constructor(relays: readonly SimulatedRelay[], onEvent: (line: string) => void) {
+    this.#relays = relays
+    this.#onEvent = onEvent
+  }
+
+  fail(what: string): void {
+    this.violations.push(what)
+    this.#onEvent(`VIOLATION ${what}`)
+  }
+
+  /** `send` has resolved. */
+  told(from: PeerIdString, to: PeerIdString, text: string, id: MessageId): void {
+    const before = this.acknowledged.get(`${from} ${to} ${text}`)
+    if (before !== undefined && before !== id) this.fail(`${text} was sent as two messages`)
+    this.acknowledged.set(`${from} ${to} ${text}`, id)
+    if (!this.#sent.has(id)) this.fail(`${text} was acknowledged before it was durable`)
+  }
+
+  /** What stood on the screen up to this message was read. */
+  isReading(me: PeerIdString, peer: PeerIdString, { chain, sequence }: Delivered): void {
+    const { read } = this.#view(me, peer)
+    read.set(chain, Math.max(read.get(chain) ?? 0, sequence))
+  }
+
+  watcherOf(me: PeerIdString): DiskWatcher {
+    return {
+      sent: (message, chains) => {
+        this.#onSent(me, message, chains)
+      },
+      received: (peer, messages) => {
+        for (const message of messages) this.#onReceived(me, peer, message)
+      },
+      forgotten: (peer, before) => {
+        this.#onForgotten(me, peer, before)
+      },
+      advanced: (peer, before, after, outbox) => {
+        this.#onAdvanced(me, peer, before, after)
+        this.#checkStored(me, peer, before, after, outbox)
+      },
+      placed: (peer, { relays }) => {
+        const view = this.#view(me, peer)
+        view.places = [view.places[1], relays.length]
+      },
+      receipts: (outgoing) => {
+        this.#onReceipts(outgoing)
+      },
+    }
+  }
+
+  #onSent(me: PeerIdString, message: Delivered, chains: Chains): void {
+    const { id, peer, clock, chain, sequence } = message
+    const view = this.#view(me, peer)
+    const text = textOf(message)
+    for (const [other, { from, to, text: said }] of this.#sent) {
+      if (from === me && to === peer && said === text && other !== id) {
+        this.fail(`${text} is two messages`)
+      }
+    }
+    for (const seen of view.has.values()) {
+      if (seen.clock >= clock) this.fail(`${text} stands before what its writer had seen`)
+    }
+    const seen = [...view.has.keys()]
+    this.#sent.set(id, { from: me, to: peer, text, clock, chain, seen })
+    view.has.set(id, message)
+    view.ever.add(id)
+    const numbers = this.#chains.get(chain) ?? []
+    this.#chains.set(chain, numbers)
+    if (numbers.length !== sequence - 1) this.fail(`${text} has a number that is not the next`)
+    if (chains.mine.sequence !== sequence) this.fail(`${text} is not where its chain ends`)
+    numbers.push(id)
+    this.#onEvent(`sent ${text} ${id}`)
+  }
+
+  #onReceived(me: PeerIdString, peer: PeerIdString, message: Delivered): void {
+    const view = this.#view(me, peer)
+    const sent = this.#sent.get(message.id)
+    const text = textOf(message)
+    this.#onEvent(`received ${text} ${message.id}`)
+    if (sent?.from !== peer || sent.to !== me || sent.text !== text) {
+      this.fail(`${text} was never sent so`)
+      return
+    }
+    if (view.ever.has(message.id)) this.fail(`${text} is shown twice`)
+    if (!this.#ended.has(sent.chain)) {
+      const missing = sent.seen.filter((id) => !view.ever.has(id))
+      const unexcused = missing.filter((id) => !this.#ended.has(this.#sent.get(id)!.chain))
+      if (unexcused.length > 0) this.fail(`${text} is shown before its cause`)
+    }
+    if (message.clock !== sent.clock) this.fail(`${text} is shown in another place`)
+    view.has.set(message.id, message)
+    view.ever.add(message.id)
+  }
+
+  #onForgotten(me: PeerIdString, peer: PeerIdString, before: Chains | null): void {
+    const view = this.#view(me, peer)
+    const theirs = this.#view(peer, me)
+    for (const [id, { mine }] of view.has) {
+      if (mine && !theirs.ever.has(id)) this.#withdrawn.add(id)
+    }
+    view.has.clear()
+    if (before !== null) this.#ended.add(before.mine.chain)
+    this.#onEvent('forgot')
+  }
+
+  #onAdvanced(me: PeerIdString, peer: PeerIdString, before: Chains | null, after: Chains): void {
+    const { mine } = after
+    if (before?.mine.chain !== mine.chain) return
+    const theirs = this.#view(peer, me)
+    const numbers = this.#chains.get(mine.chain) ?? []
+    for (const id of numbers.slice(before.mine.received, mine.received)) {
+      this.#onEvent(`delivered ${this.#sent.get(id)!.text}`)
+      if (!theirs.ever.has(id)) this.fail(`${this.#sent.get(id)!.text} is called delivered`)
+    }
+    if (mine.read > before.mine.read) {
+      this.#onEvent(`read up to ${mine.read}`)
+      const read = theirs.read.get(mine.chain) ?? 0
+      if (mine.read > read) this.fail(`number ${mine.read} is called read, ${read} is`)
+    }
+    for (const state of ['stored', 'received', 'read'] as const) {
+      if (mine[state] < before.mine[state]) this.fail(`${state} goes back`)
+      if (mine[state] > mine.sequence) this.fail(`${state} beyond what was sent`)
+    }
+  }
+
+  #onReceipts({ sealed, receipts }: Outgoing): void {
+    if (sealed === null) return
+    const mark = markOf(sealed)
+    for (const { relay } of receipts) {
+      const keeper = this.#relays.find(({ address }) => address === relay)
+      if (keeper === undefined) this.fail(`a receipt of no relay: ${relay}`)
+      else if (keeper.vice === 'none' && !keeper.store.kept.has(mark)) {
+        this.fail(`${relay} has no item it gave a receipt for`)
+      }
+    }
+  }
+
+  /** What is called stored now has the receipts for it: of two stores where the reader has told of two. */
+  #checkStored(
+    me: PeerIdString,
+    peer: PeerIdString,
+    before: Chains | null,
+    { mine }: Chains,
+    outbox: readonly Outgoing[],
+  ): void {
+    if (before?.mine.chain !== mine.chain) return
+    const { places } = this.#view(me, peer)
+    const wanted = Math.min(
+      QUORUM,
+      ...places.map((count) => (count === 0 ? this.#relays.length : count)),
+    )
+    for (const { chain, sequence, receipts } of outbox) {
+      const isNow = sequence > before.mine.stored && sequence <= mine.stored
+      if (chain !== mine.chain || !isNow || sequence <= mine.received) continue
+      const stores = new Set(receipts.map(({ store }) => store)).size
+      this.#onEvent(`stored ${sequence} at ${stores}`)
+      if (stores < wanted)
+        this.fail(`number ${sequence} is called stored at ${stores} of ${wanted}`)
+    }
+  }
+
+  /** Once everything is over: both have all, in the same order. */
+  checkConverged(a: PeerIdString, b: PeerIdString): void {
+    const [atA, atB] = [this.#view(a, b), this.#view(b, a)]
+    for (const [id, { from, to, text }] of this.#sent) {
+      const ours = (from === a && to === b) || (from === b && to === a)
+      if (!ours || this.#withdrawn.has(id)) continue
+      const reader = to === a ? atA : atB
+      if (!reader.ever.has(id)) this.fail(`${text} is lost`)
+    }
+    const shared = (view: View, other: View): string[] =>
+      [...view.has.values()]
+        .filter(({ id }) => other.has.has(id))
+        .toSorted((x, y) => x.clock - y.clock || (x.id < y.id ? -1 : 1))
+        .map(({ id }) => id)
+    if (shared(atA, atB).join() !== shared(atB, atA).join()) this.fail('two orders')
+  }
+
+  /** Everything that was received is still there, and nothing else. */
+  checkDisk(
+    me: PeerIdString,
+    peer: PeerIdString,
+    messages: ReadonlyMap<MessageId, Delivered>,
+  ): void {
+    const { has } = this.#view(me, peer)
+    if (messages.size !== has.size) this.fail('a disk has others than it was given')
+    const texts = [...messages.values()].map((message) => `${message.mine} ${textOf(message)}`)
+    if (new Set(texts).size !== texts.length) this.fail('a text is shown twice')
+  }
+
+  #view(me: PeerIdString, peer: PeerIdString): View {
+    const key = `${me} ${peer}`
+    const view: View = this.#views.get(key) ?? {
+      ...{ has: new Map(), ever: new Set(), read: new Map(), places: [0, 0] },
+    }
+    this.#views.set(key, view)
+    return view
+  }
+}
+
+export function textOf({ payload }: Pick<Delivered, 'payload'>): string {
+  return new TextDecoder().decode(payload)
+}

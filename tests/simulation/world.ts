@@ -1,0 +1,358 @@
+import type { Contactable } from '#lib/delivery/mailbox/deposits.ts'
+import type { PeerIdString } from '#lib/protocol/ids.ts'
+import { seededRandom } from '../fixtures/seeded-random.ts'
+import { Device } from './device.ts'
+import { DirectNetwork } from './direct-network.ts'
+import { Faults } from './faults.ts'
+import { Oracle } from './oracle.ts'
+import { NAMES, PEOPLE, RELAY_SIGNERS } from './people.ts'
+import { planOf, type Plan } from './plan.ts'
+import { SimulatedRelay } from './relay.ts'
+import { Trace } from './trace.ts'
+import { VirtualTime } from './virtual-time.ts'
+
+const SECOND_MS = 1_000
+const MINUTE_MS = 60_000
+
+/** How soon all must have come right once everything is over (promises: numbers). */
+const CONVERGENCE_MS = MINUTE_MS
+
+/** How long mailboxes alone may take: some visits at every relay, and words that keys are lost. */
+const MAILBOXES_MS = 20 * MINUTE_MS
+
+export interface Outcome {
+  seed: number
+  /** SHA-256 of all that happened. */
+  hash: string
+  violations: string[]
+  acknowledged: number
+  /** How often each fault occurred. */
+  faults: Record<string, number>
+}
+
+/** People, their devices, relays and all between them, for one seed. */
+export class World {
+  readonly time = new VirtualTime(Date.UTC(2026, 0, 1))
+  readonly faults: Faults
+  readonly plan: Plan
+  readonly trace: Trace
+  readonly oracle: Oracle
+  readonly network: DirectNetwork
+  readonly relays: readonly SimulatedRelay[]
+  readonly devices: readonly Device[]
+  readonly #seed: number
+  #said = 0
+
+  constructor(seed: number, show: ((line: string) => void) | null) {
+    const random = seededRandom(seed)
+    this.#seed = seed
+    this.plan = planOf(random)
+    this.trace = new Trace(show)
+    this.faults = new Faults(random, this.plan.rates)
+    this.network = new DirectNetwork(this.time, this.faults, (a, b) => {
+      this.#meet(a, b)
+    })
+    this.relays = this.plan.vices.map(
+      (vice, at) =>
+        new SimulatedRelay(
+          at + 1,
+          RELAY_SIGNERS[at]!,
+          vice,
+          this.plan.relaySkewsMs[at]!,
+          this.time,
+          this.faults,
+          (what, refusal) => {
+            this.trace.add(this.time.nowMs, what)
+            // Requests are well-formed, and a relay can keep what there is room for.
+            if (['mailbox-malformed', 'mailbox-failed'].includes(refusal)) this.oracle.fail(what)
+          },
+        ),
+    )
+    this.oracle = new Oracle(this.relays, (line) => {
+      this.trace.add(this.time.nowMs, line)
+    })
+    this.devices = this.plan.deviceSkewsMs.map(
+      (skewMs, at) => new Device(this, NAMES[at]!, PEOPLE[at]!, skewMs),
+    )
+    for (const [at, [one, other]] of this.plan.pairs.entries()) {
+      const [a, b] = [this.devices[one]!, this.devices[other]!]
+      a.friends.push(b.peer)
+      b.friends.push(a.peer)
+      if (this.plan.met[at] !== true) {
+        this.network.cut(a.peer, b.peer)
+        continue
+      }
+      a.disk.heard.add(b.peer)
+      b.disk.heard.add(a.peer)
+    }
+  }
+
+  deviceOf(peer: PeerIdString): Device {
+    return this.devices.find((device) => device.peer === peer)!
+  }
+
+  /** What others have of this one. */
+  cardOf(peer: PeerIdString): Contactable {
+    const { keyCommitment } = this.deviceOf(peer).identity
+    return { relays: this.relays.slice(0, 3).map(({ address }) => address), keyCommitment }
+  }
+
+  note(device: Device, what: string): void {
+    this.trace.add(this.time.nowMs, `${device.name} ${what}`)
+  }
+
+  async run(): Promise<Outcome> {
+    const onRejection = (error: unknown): void => {
+      this.oracle.fail(`unhandled: ${error instanceof Error ? error.stack : String(error)}`)
+    }
+    process.on('unhandledRejection', onRejection)
+    try {
+      for (const device of this.devices) device.start()
+      await this.time.pass(5 * SECOND_MS)
+      while (this.#said < this.plan.messages && this.oracle.violations.length === 0) {
+        await this.#step()
+      }
+      await this.#heal()
+    } finally {
+      process.off('unhandledRejection', onRejection)
+    }
+    return {
+      seed: this.#seed,
+      hash: this.trace.digest(),
+      violations: this.oracle.violations,
+      acknowledged: this.oracle.acknowledged.size,
+      faults: Object.fromEntries(this.faults.counts),
+    }
+  }
+
+  async #step(): Promise<void> {
+    const { faults, plan } = this
+    const { events } = plan
+    const device = faults.oneOf(this.devices)
+    const friend = faults.oneOf(device.friends)
+    const relay = faults.oneOf(this.relays)
+    const steps: [number, () => Promise<void> | void][] = [
+      [
+        6,
+        () => {
+          this.#burst(device, friend)
+        },
+      ],
+      [6, () => this.time.pass(faults.between(0, 4 * SECOND_MS))],
+      [0.5, () => this.time.pass(faults.between(0, 3 * MINUTE_MS))],
+      [
+        2,
+        () => {
+          device.read(friend)
+        },
+      ],
+      [
+        events.restart,
+        () => {
+          this.#restart(device)
+        },
+      ],
+      [
+        events.crash,
+        () => {
+          this.#powerCut(device)
+        },
+      ],
+      [
+        events.sleep,
+        () => {
+          this.#sleep(device)
+        },
+      ],
+      [
+        events.cut,
+        () => {
+          this.#cut(device, friend)
+        },
+      ],
+      [
+        events.relayDown,
+        () => {
+          this.#relayDown(relay)
+        },
+      ],
+      [
+        events.unreachable,
+        () => {
+          this.#unreachable(device, relay)
+        },
+      ],
+      [
+        events.narrow,
+        () => {
+          this.#narrow(relay)
+        },
+      ],
+      [
+        events.loseKeys,
+        () => {
+          device.loseKeys()
+        },
+      ],
+      [
+        events.forget,
+        () => {
+          device.forget(friend)
+        },
+      ],
+      [events.longSleep, () => this.#longSleep()],
+    ]
+    let at = faults.random.fraction() * steps.reduce((sum, [weight]) => sum + weight, 0)
+    for (const [weight, step] of steps) {
+      at -= weight
+      if (at >= 0) continue
+      await step()
+      break
+    }
+    for (const each of this.devices) if (!each.on && faults.oneIn(10)) each.start()
+    await this.time.pass(faults.oneIn(3) ? faults.between(0, 300) : 0)
+  }
+
+  #burst(device: Device, friend: PeerIdString): void {
+    const count = this.faults.oneIn(8) ? 12 : 1 + this.faults.below(3)
+    for (let each = 0; each < count; each += 1) {
+      device.say(friend, `${device.name} ${(this.#said += 1)}`)
+    }
+    if (!device.on && this.faults.oneIn(2)) device.start()
+  }
+
+  #restart(device: Device): void {
+    if (device.on) device.stop()
+    else device.start()
+    this.faults.count('restart')
+  }
+
+  #powerCut(device: Device): void {
+    this.faults.count('power cut')
+    device.crash()
+  }
+
+  #sleep(device: Device): void {
+    if (device.awake) {
+      this.faults.count('sleep')
+      device.sleep()
+    } else {
+      device.wake()
+    }
+  }
+
+  #cut(device: Device, friend: PeerIdString): void {
+    if (this.network.isCut(device.peer, friend)) this.network.join(device.peer, friend)
+    else if (this.faults.oneIn(4)) this.network.renew(device.peer, friend)
+    else {
+      this.faults.count('partition')
+      this.network.cut(device.peer, friend)
+    }
+  }
+
+  #relayDown(relay: SimulatedRelay): void {
+    relay.up = !relay.up
+    if (!relay.up) this.faults.count('relay down')
+  }
+
+  #unreachable(device: Device, relay: SimulatedRelay): void {
+    if (device.unreachable.delete(relay)) return
+    device.unreachable.add(relay)
+    this.faults.count('relay out of reach')
+  }
+
+  #narrow(relay: SimulatedRelay): void {
+    const isNarrow = this.faults.oneIn(2)
+    relay.store.narrow(isNarrow)
+    if (isNarrow) this.faults.count('relay full')
+  }
+
+  /** Everybody's device sleeps or is off for long. */
+  async #longSleep(): Promise<void> {
+    const ms = this.faults.random.fraction() * this.plan.longestSleepMs
+    this.faults.count(ms > 30 * 24 * 60 * MINUTE_MS ? 'sleep beyond 30 days' : 'long sleep')
+    for (const device of this.devices) {
+      if (this.faults.oneIn(2)) device.sleep()
+      else device.stop()
+    }
+    await this.time.pass(SECOND_MS)
+    for (const device of this.devices) device.sleep()
+    await this.time.pass(ms)
+    for (const device of this.devices) if (this.faults.oneIn(2)) device.wake()
+  }
+
+  /** Every fault is over, and everybody online. */
+  async #heal(): Promise<void> {
+    const { network, devices, faults, oracle, plan, relays } = this
+    this.trace.add(this.time.nowMs, 'healed')
+    faults.heal()
+    for (const relay of relays) {
+      relay.up = true
+      relay.store.heal()
+    }
+    for (const device of devices) device.unreachable.clear()
+    const wakeAll = async (): Promise<void> => {
+      for (const device of devices) {
+        device.start()
+        device.wake()
+        device.sendAgain()
+      }
+      await this.time.pass(0)
+    }
+    if (plan.mailboxesAlone) {
+      for (const [a, b] of this.#pairs()) network.cut(a.peer, b.peer)
+      await this.time.pass(MINUTE_MS)
+      for (let waited = 0; waited < MAILBOXES_MS; waited += MINUTE_MS) {
+        await wakeAll()
+        await this.time.pass(MINUTE_MS)
+      }
+      if (plan.vices.every((vice) => vice === 'none')) this.#checkConverged(' by mailboxes')
+    }
+    for (const [a, b] of this.#pairs()) network.join(a.peer, b.peer)
+    // What is on its way out comes to its end.
+    await this.time.pass(5 * SECOND_MS)
+    await wakeAll()
+    await this.time.pass(CONVERGENCE_MS)
+    this.#checkConverged('')
+    for (const device of devices) device.stop()
+    await this.time.pass(0)
+    for (const device of devices) if (device.on) oracle.fail(`${device.name} does not stop`)
+  }
+
+  #checkConverged(how: string): void {
+    const before = this.oracle.violations.length
+    for (const [a, b] of this.#pairs()) {
+      this.oracle.checkConverged(a.peer, b.peer)
+      for (const [one, other] of [
+        [a, b],
+        [b, a],
+      ] as const) {
+        const { chains, early, messages } = one.disk.of(other.peer)
+        this.oracle.checkDisk(one.peer, other.peer, messages)
+        if (chains !== null && chains.mine.received !== chains.mine.sequence) {
+          this.oracle.fail(
+            `${one.name} knows of ${chains.mine.received} of ${chains.mine.sequence} that ${other.name} has them`,
+          )
+        }
+        if (early.some(({ chain }) => chain === chains?.theirs?.chain)) {
+          this.oracle.fail(`${one.name} waits for what does not come of ${other.name}`)
+        }
+      }
+    }
+    for (const { name, intents } of this.devices) {
+      const waiting = intents.filter(({ acknowledged }) => !acknowledged)
+      if (waiting.length > 0) this.oracle.fail(`${name} could not send ${waiting.length}`)
+    }
+    const found = this.oracle.violations.splice(before)
+    this.oracle.violations.push(...found.map((violation) => `${violation}${how}`))
+  }
+
+  #pairs(): [Device, Device][] {
+    return this.plan.pairs.map(([a, b]) => [this.devices[a]!, this.devices[b]!])
+  }
+
+  #meet(a: PeerIdString, b: PeerIdString): void {
+    this.deviceOf(a).meet(b)
+    this.deviceOf(b).meet(a)
+  }
+}
