@@ -12,6 +12,7 @@ import type { Channels, Network, RelayStatus } from '../../p2p/api.ts'
 import type { Clock, Loggers, Random } from '../../protocol/seams.ts'
 import { CHAT_PROTOCOL, payloadCodec } from './protocol.ts'
 import { ChatJournal } from './journal.ts'
+import { SearchIndex } from './search-index.ts'
 import { ChatService, type ContactsOfChat, type ReadReceipts } from './service.ts'
 import { DexieChatStore } from './store.ts'
 
@@ -110,6 +111,7 @@ export function chat({
       settings,
       store,
       journal,
+      search: new SearchIndex({ db, clock, logger: loggers('search') }),
       clock,
       random,
       logger: loggers('chat'),

@@ -36,6 +36,7 @@ import type { ChatJournal } from './journal.ts'
 import { fold } from '../../protocol/fold.ts'
 import { isMuted, MuteEnds } from './mutes.ts'
 import { payloadCodec, type Payload } from './protocol.ts'
+import type { SearchIndex } from './search-index.ts'
 import type { ChatStore, Flags, StoredConversation } from './store.ts'
 import { Typing } from './typing.ts'
 
@@ -74,6 +75,7 @@ export interface ChatComponents {
   settings: ReadReceipts
   store: ChatStore
   journal: ChatJournal
+  search: SearchIndex
   clock: Clock
   random: Random
   logger: Logger
@@ -120,6 +122,7 @@ export class ChatService implements ChatApi, Startable {
     const { signal } = this.#life
     this.#following = Promise.all([this.#followContacts(signal), this.#followSettings(signal)])
     this.#expiry.start()
+    this.#components.search.start()
     const { delivery, mail, network } = this.#components
     network.addEventListener('changed', this.#onNetwork)
     network.addEventListener('woken', this.#onWoken)
@@ -133,6 +136,7 @@ export class ChatService implements ChatApi, Startable {
     this.#life = null
     await this.#following
     await this.#expiry.stop()
+    this.#components.search.stop()
     this.#muteEnds.stop()
     const { delivery, mail, network } = this.#components
     network.removeEventListener('changed', this.#onNetwork)
@@ -369,11 +373,7 @@ export class ChatService implements ChatApi, Startable {
     const wanted = fold(query.slice(0, MAX_INTENT_CHARS).trim())
     if (wanted === '') return []
     options?.signal?.throwIfAborted()
-    const rows = await this.#components.store.search(
-      (text) => fold(text).includes(wanted),
-      MAX_HITS,
-      options,
-    )
+    const rows = await this.#components.search.search(wanted, MAX_HITS, options)
     return rows.map(({ conversation, id, mine, text, sentAtMs }) => ({
       conversation,
       message: id,

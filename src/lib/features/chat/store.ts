@@ -10,7 +10,6 @@ import type {
 import { orStorageFull } from '../../db/storage-full.ts'
 import { decodeEnvelope, saidIn } from '../../delivery/envelope.ts'
 import type { ChainId, MessageId, PeerIdString } from '../../protocol/ids.ts'
-import type { AbortOptions } from '../../rpc/api.ts'
 import {
   DISAPPEAR_AFTER_MS,
   type DeliveryState,
@@ -24,9 +23,6 @@ import {
 } from './api.ts'
 import { payloadCodec } from './protocol.ts'
 import { emptyConversation, lastOf, textRow, timelineOf, upsert } from './rows.ts'
-
-/** Messages looked through at a time by a search; other work gets its turn in between. */
-const SEARCH_BATCH = 500
 
 /** A conversation as it is stored, and how far its last message has come. */
 export interface StoredConversation extends Omit<ConversationRow, 'disappearing'> {
@@ -61,12 +57,6 @@ export interface ChatStore {
   message(conversation: PeerIdString, id: MessageId): Promise<MessageRow | null>
   /** How long what is said there lasts. */
   disappearing(conversation: PeerIdString): Promise<Disappearing>
-  /** Newest first. */
-  search(
-    matches: (text: string) => boolean,
-    limit: number,
-    options?: AbortOptions,
-  ): Promise<MessageRow[]>
   /** Changes flags of a conversation, which need not have a row yet. */
   update(conversation: PeerIdString, changes: Partial<Flags>): Promise<void>
   /** Forgets a conversation without messages. */
@@ -206,28 +196,6 @@ export class DexieChatStore implements ChatStore {
       )
       .first()
     return first?.id ?? null
-  }
-
-  async search(
-    matches: (text: string) => boolean,
-    limit: number,
-    options?: AbortOptions,
-  ): Promise<MessageRow[]> {
-    const found: MessageRow[] = []
-    let before: readonly unknown[] = [Dexie.maxKey, Dexie.maxKey]
-    for (;;) {
-      const batch = await this.#db.messages
-        .where('[sentAtMs+id]')
-        .between([Dexie.minKey, Dexie.minKey], before, true, false)
-        .reverse()
-        .limit(SEARCH_BATCH)
-        .toArray()
-      options?.signal?.throwIfAborted()
-      found.push(...batch.filter(({ text }) => matches(text)))
-      const last = batch.at(-1)
-      if (found.length >= limit || last === undefined) return found.slice(0, limit)
-      before = [last.sentAtMs, last.id]
-    }
   }
 
   update(conversation: PeerIdString, changes: Partial<Flags>): Promise<void> {
