@@ -193,6 +193,12 @@ export class Person {
     return this.message(text).locator('[data-state]')
   }
 
+  /** Of the first message with this text; one that answers it has it too. */
+  async chooseForMessage(text: string, item: string): Promise<void> {
+    await this.message(text).first().locator('.bubble').click({ button: 'right' })
+    await this.page.getByRole('menuitem', { name: item, exact: true }).click()
+  }
+
   async chooseInChatMenu(item: string): Promise<void> {
     await this.page.getByRole('button', { name: 'Chat menu' }).click()
     await this.page.getByRole('menuitem', { name: item }).click()
