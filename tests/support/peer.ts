@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -18,6 +18,7 @@ type Spoken<Each> = Each extends Command
 export class PeerProcess implements AsyncDisposable {
   readonly #dataFolder: string
   readonly #args: readonly string[]
+  readonly #env: NodeJS.ProcessEnv
   #process: ChildProcess | null = null
   #events: Event[] = []
   /** Called when something came, or the process has ended. */
@@ -25,15 +26,23 @@ export class PeerProcess implements AsyncDisposable {
   #commands = 0
   #errors = ''
 
-  private constructor(dataFolder: string, args: readonly string[]) {
+  private constructor(dataFolder: string, args: readonly string[], env: NodeJS.ProcessEnv) {
     this.#dataFolder = dataFolder
     this.#args = args
+    this.#env = env
   }
 
-  /** Resolves once it is ready. @param args further flags */
-  static async start(relay: Relay, name: string, ...args: string[]): Promise<PeerProcess> {
+  /** Resolves once it is ready. @param rest further flags, and further environment */
+  static async start(
+    relay: Relay,
+    name: string,
+    ...rest: (string | { env: NodeJS.ProcessEnv })[]
+  ): Promise<PeerProcess> {
     const dataFolder = await mkdtemp(join(tmpdir(), 'starling-peer-'))
-    const peer = new PeerProcess(dataFolder, ['--relay', relay.origin, '--name', name, ...args])
+    const flags = rest.filter((each) => typeof each === 'string')
+    const env = rest.find((each) => typeof each !== 'string')?.env ?? {}
+    const args = ['--relay', relay.origin, '--name', name, ...flags]
+    const peer = new PeerProcess(dataFolder, args, env)
     await peer.up()
     return peer
   }
@@ -62,8 +71,7 @@ export class PeerProcess implements AsyncDisposable {
   /** Starts it, again with the same data. */
   async up(): Promise<void> {
     this.#events = []
-    const command = ['peer-node/src/main.ts', '--data', this.#dataFolder, ...this.#args]
-    const child = spawn(process.execPath, command, { stdio: ['pipe', 'pipe', 'pipe'] })
+    const child = this.#spawn(this.#env)
     this.#process = child
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#errors += text
@@ -136,6 +144,18 @@ export class PeerProcess implements AsyncDisposable {
     return this.#end(signal)
   }
 
+  /** What one says that starts with the same data and cannot. */
+  async tryAgain(env: NodeJS.ProcessEnv): Promise<string> {
+    const child = this.#spawn(env)
+    let said = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text
+    })
+    await once(child, 'close')
+    if (child.exitCode !== 1) throw new Error(`it ended with ${String(child.exitCode)}: ${said}`)
+    return said
+  }
+
   /** Resolves with its exit code when it has ended by itself. */
   async ended(): Promise<number | null> {
     const child = this.#running()
@@ -147,6 +167,11 @@ export class PeerProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#end('SIGKILL')
     await rm(this.#dataFolder, { recursive: true, force: true })
+  }
+
+  #spawn(env: NodeJS.ProcessEnv): ChildProcessWithoutNullStreams {
+    const command = ['peer-node/src/main.ts', '--data', this.#dataFolder, ...this.#args]
+    return spawn(process.execPath, command, { env: { ...process.env, ...env } })
   }
 
   #wake(): void {

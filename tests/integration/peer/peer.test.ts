@@ -1,3 +1,5 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { PeerProcess } from '../../support/peer.ts'
 import { Relay } from '../../support/relay.ts'
@@ -53,5 +55,74 @@ describe('peers without a browser', () => {
     expect(ben.events('message').map(({ text }) => text)).toEqual(
       Array.from({ length: 16 }, (_, at) => `number ${at}`),
     )
+  })
+
+  test('find what was written to them while they slept, and read it while its writer does', async () => {
+    await using relay = await Relay.start('--no-app')
+    await using anna = await PeerProcess.start(relay, 'Anna')
+    await using ben = await PeerProcess.start(relay, 'Ben')
+    await meet(anna, ben)
+    // So that each knows where the other's mailboxes are.
+    const first = await anna.send(ben, 'are you there?')
+    await anna.event('state', (event) => event.id === first && event.state === 'delivered')
+    expect(await ben.stop()).toBe(0)
+
+    const id = await anna.send(ben, 'until tomorrow')
+    await anna.event('state', (event) => event.id === id && event.state === 'stored')
+    expect(await anna.stop('SIGINT')).toBe(0)
+
+    await ben.up()
+    await ben.event('message', (event) => event.id === id)
+  })
+
+  test('answer each message once, killed between answer and mark or not', async () => {
+    await using relay = await Relay.start('--no-app')
+    await using echo = await PeerProcess.start(relay, 'Echo', '--echo', '--accept-all')
+    await using anna = await PeerProcess.start(relay, 'Anna', '--add', echo.card)
+    await anna.event('contact', ({ peer, state }) => peer === echo.id && state === 'mutual')
+    await anna.send(echo, 'one')
+    await echo.event('message')
+    await echo.kill()
+    await echo.up()
+    await anna.send(echo, 'two')
+    await anna.event('message', ({ text }) => text === 'two')
+    expect(anna.events('message').map(({ text }) => text)).toEqual(['one', 'two'])
+  })
+
+  test('answer what is no command with an error, and go on', async () => {
+    await using relay = await Relay.start('--no-app')
+    await using anna = await PeerProcess.start(relay, 'Anna')
+    anna.write('{"type":"send"')
+    await anna.event('error', ({ name }) => name === 'InvalidDataError')
+    anna.write(`{"type":"quit","text":"${'x'.repeat(200_000)}"}`)
+    await anna.event('error', ({ message }) => message.startsWith('a line of more than'))
+    expect(await anna.ask({ type: 'send', to: anna.id, text: '' })).toMatchObject({
+      type: 'error',
+      name: 'EmptyTextError',
+    })
+    expect(await anna.ask({ type: 'add', code: anna.card })).toMatchObject({ name: 'OwnCodeError' })
+    expect(await anna.ask({ type: 'quit' })).toMatchObject({ type: 'done' })
+    expect(await anna.ended()).toBe(0)
+  })
+
+  test('open their folder with its passphrase alone, one at a time, and leave nothing to read', async () => {
+    await using relay = await Relay.start('--no-app')
+    const env = { STARLING_PASSPHRASE: 'correct horse battery' }
+    await using anna = await PeerProcess.start(relay, 'Annabella', { env })
+    await anna.send(anna, 'a note nobody else reads')
+    expect(await anna.tryAgain(env)).toContain('in use by another peer')
+    await anna.kill()
+
+    for (const file of await readdir(anna.dataFolder)) {
+      const bytes = await readFile(join(anna.dataFolder, file))
+      expect(bytes.includes('a note nobody else reads') || bytes.includes('Annabella')).toBe(false)
+    }
+    expect(await anna.tryAgain({})).toContain('STARLING_PASSPHRASE is needed')
+    expect(await anna.tryAgain({ STARLING_PASSPHRASE: 'wrong horse battery' })).toContain(
+      'STARLING_PASSPHRASE is not the passphrase',
+    )
+    const { id } = anna
+    await anna.up()
+    expect(anna.id).toBe(id)
   })
 })
