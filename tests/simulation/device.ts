@@ -115,6 +115,7 @@ export class Device {
       {
         protocol: '/simulation/1.0.0',
         accept: (peer) => this.#has(peer),
+        has: (peer) => this.friends.includes(peer),
         check: (payload) => {
           if (payload.byteLength === 0) throw new InvalidDataError('no text')
         },

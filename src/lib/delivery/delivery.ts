@@ -261,10 +261,7 @@ export class Delivery implements Startable, Intake {
    * Who says that they have sealed an item that begins a session; null when it begins none, or none with me.
    * @param known those with whom it may have begun already
    */
-  async senderOf(
-    sealed: Uint8Array,
-    known: readonly PeerIdString[],
-  ): Promise<PeerIdString | null> {
+  async senderOf(sealed: Uint8Array, known: readonly PeerIdString[]): Promise<PeerIdString | null> {
     const { logger, sealer } = this.#components
     try {
       return sealer.begins(sealed) ? await sealer.whose(sealed, known) : null

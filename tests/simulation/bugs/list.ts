@@ -1,0 +1,276 @@
+import type { Bug } from '../hooks.ts'
+
+const DELIVERY = 'src/lib/delivery/delivery.ts'
+const SESSION = 'src/lib/delivery/session.ts'
+const CHAIN = 'src/lib/delivery/chain.ts'
+const SEALER = 'src/lib/delivery/ratchet-sealer.ts'
+const DEPOSITS = 'src/lib/delivery/mailbox/deposits.ts'
+const VISIT = 'src/lib/delivery/mailbox/mailbox-visit.ts'
+const OWN = 'src/lib/delivery/mailbox/own-mailboxes.ts'
+const MAIL = 'src/lib/delivery/mailbox/mail.ts'
+const RATCHET = 'src/lib/crypto/ratchet/ratchet.ts'
+const SESSIONS = 'src/lib/crypto/sessions.ts'
+const RELAY = 'relay-node/src/mailbox/mailboxes.ts'
+
+/** Mistakes somebody could make. A change of the sources that moves one of them has to move it here too. */
+export const BUGS: readonly Bug[] = [
+  {
+    name: 'a message is told as held before it is stored',
+    file: DELIVERY,
+    find: 'await this.#take(chains, envelope, content.envelope, opened.step)\n      return',
+    replace:
+      'if (sequence === known + 1) void store.putChains({ ...chains, theirs: { ...chains.theirs!, sequence } })\n      else await this.#take(chains, envelope, content.envelope, opened.step)\n      return',
+  },
+  {
+    name: 'the same intent is sent again as another message',
+    file: DELIVERY,
+    find: 'if (sent !== null) return sent',
+    replace: 'if (sent === null && false) return sent!',
+  },
+  {
+    name: 'what was said is forgotten by the clock',
+    file: DELIVERY,
+    find: 'clock: chains.clock + 1,',
+    replace: 'clock: (chains.mine.sequence || 0) + 1,',
+  },
+  {
+    name: 'conversations take no turns when they take in',
+    file: DELIVERY,
+    find: 'const { store } = this.#components\n    return this.#turns.run(peer, async () => {\n      // A channel is still read',
+    replace:
+      'const { store } = this.#components\n    return Promise.resolve().then(async () => {\n      // A channel is still read',
+  },
+  {
+    name: 'sending takes no turn',
+    file: DELIVERY,
+    find: 'const { clock, identity, mail, store } = this.#components\n    return this.#turns.run(peer, async () => {',
+    replace:
+      'const { clock, identity, mail, store } = this.#components\n    return Promise.resolve().then(async () => {',
+  },
+  {
+    name: 'what is here already is not known again',
+    file: DELIVERY,
+    find: "if (sequence <= known) return { type: 'held' }",
+    replace: '',
+  },
+  {
+    name: 'a chain that has ended begins again',
+    file: DELIVERY,
+    find: "if (before.past.includes(chain)) return { type: 'ended' }",
+    replace: '',
+  },
+  {
+    name: 'what came early is not shown when the gap closes',
+    file: DELIVERY,
+    find: 'if (early.sequence > (chains.theirs?.sequence ?? 0) + 1) break\n      gone.push(early)',
+    replace: 'gone.push(early)\n      continue',
+  },
+  {
+    name: 'what came early is shown at once',
+    file: DELIVERY,
+    find: 'if (sequence === (chains.theirs?.sequence ?? 0) + 1) {\n',
+    replace:
+      'if (sequence > (chains.theirs?.sequence ?? 0)) {\n      chains = { ...chains, theirs: { ...chains.theirs!, sequence: sequence - 1, head: envelope.previous } }\n',
+  },
+  {
+    name: 'stored is counted at one store',
+    file: DELIVERY,
+    find: 'storesOf(receipts) < wanted) break',
+    replace: 'storesOf(receipts) < 1) break',
+  },
+  {
+    name: 'stored skips what is not',
+    file: DELIVERY,
+    find: 'if (row.sequence !== stored + 1 || storesOf(receipts) < wanted) break\n        stored = row.sequence',
+    replace: 'if (storesOf(receipts) >= wanted) stored = row.sequence',
+  },
+  {
+    name: 'what was read counts as received by whoever asks',
+    file: DELIVERY,
+    find: 'const received = Math.max(mine.received, numbers.received ?? 0, read)',
+    replace: 'const received = numbers.received === undefined ? read : mine.sequence',
+  },
+  {
+    name: 'numbers of another chain are believed',
+    file: SESSION,
+    find: 'if (same) await this.#heardNumbers(yours.chain, yours)',
+    replace: 'if (yours !== null) await this.#heardNumbers(mine.chain, yours)',
+  },
+  {
+    name: 'read is told as received is',
+    file: SESSION,
+    find: "await this.#send({ type: 'read', chain: theirs.chain, read: theirs.read })",
+    replace: "await this.#send({ type: 'read', chain: theirs.chain, read: theirs.sequence })",
+  },
+  {
+    name: 'what is not answered is not said again',
+    file: SESSION,
+    find: 'if (this.#received !== null) this.#sent = this.#received\n      this.wake()',
+    replace: 'this.wake()',
+  },
+  {
+    name: 'a gap is not asked for',
+    file: SESSION,
+    find: 'this.#sent = Math.min(this.#sent, frame.first - 1)',
+    replace: 'this.#sent = Math.max(this.#sent, frame.last)',
+  },
+  {
+    name: 'a hello begins after what was sent, not after what is held',
+    file: SESSION,
+    find: 'this.#sent = this.#received\n    this.#progress()',
+    replace: 'this.#sent = mine.sequence\n    this.#progress()',
+  },
+  {
+    name: 'a new chain counts from one',
+    file: CHAIN,
+    find: 'return { ...chains, mine: freshMine(random), ended: [] }',
+    replace: 'return { ...chains, clock: 0, mine: freshMine(random), ended: [] }',
+  },
+  {
+    name: 'ended chains are not remembered',
+    file: CHAIN,
+    find: 'const past = chains.theirs === null ? chains.past : [...chains.past, chains.theirs.chain]',
+    replace: 'const past = chains.past',
+  },
+  {
+    name: 'the clock does not count what came',
+    file: CHAIN,
+    find: 'clock: Math.max(chains.clock, clock),',
+    replace: 'clock: chains.clock,',
+  },
+  {
+    name: 'sealing keeps the keys it used',
+    file: RATCHET,
+    find: 'sending: { ...sending, key: chain, next: sending.next + 1 }',
+    replace: 'sending: { ...sending, next: sending.next + 1 }',
+  },
+  {
+    name: 'keys of what has not come are thrown away',
+    file: RATCHET,
+    find: 'const skipped = bounded([...state.skipped.filter((each) => each !== known), chain])',
+    replace: 'const skipped = state.skipped',
+  },
+  {
+    name: 'the ratchet turns without keeping the keys of the chain before',
+    file: RATCHET,
+    find: 'next = skip(next, previous)\n',
+    replace: '',
+  },
+  {
+    name: 'a message before the last is one that came before',
+    file: RATCHET,
+    find: 'const late = openSkipped(state, header, ciphertext, bound)',
+    replace: 'const late = openSkipped({ ...state, skipped: [] }, header, ciphertext, bound)',
+  },
+  {
+    name: 'one session alone is remembered',
+    file: SESSIONS,
+    find: 'return [session, ...others].slice(0, MAX_SESSIONS)',
+    replace: 'return [session].slice(0, MAX_SESSIONS + others.length)',
+  },
+  {
+    name: 'a session begins and is not the one to seal in',
+    file: SESSIONS,
+    find: 'return { sessions: used(others, after), plaintext: unpad(plaintext) }',
+    replace:
+      'return { sessions: [...others, after], plaintext: unpad(plaintext).subarray(0, others.length > 3 ? 0 : undefined) }',
+  },
+  {
+    name: 'what begins a session comes from whoever has the prekey still',
+    file: SEALER,
+    find: 'if (hasBegun(await this.#sessions(peer), sealed)) return peer',
+    replace: 'if (hasBegun([], sealed)) return peer',
+  },
+  {
+    name: 'the used one-time prekey is not spent, another is',
+    file: SEALER,
+    find: 'return { content: plaintext, step: stepOf(sessions, oneTime, mark) }',
+    replace: 'return { content: plaintext, step: stepOf(sessions, (oneTime ?? 0) + 1, mark) }',
+  },
+  {
+    name: 'opened items are not marked',
+    file: SEALER,
+    find: 'return { content: opened.plaintext, step: stepOf(opened.sessions, null, mark) }',
+    replace: 'return { content: opened.plaintext, step: stepOf(opened.sessions, null, null) }',
+  },
+  {
+    name: 'items are removed before they are taken',
+    file: VISIT,
+    find: "if (outcome === 'later') this.#left.add(markOf(item))\n        else gone.push(number)",
+    replace: 'gone.push(number)',
+  },
+  {
+    name: 'an item that finds no room is refused for good',
+    file: VISIT,
+    find: 'if (error instanceof StorageFullError || !(error instanceof StarlingError)) throw error',
+    replace: 'if (!(error instanceof StarlingError)) throw error',
+  },
+  {
+    name: 'only the mailbox of this epoch is visited',
+    file: VISIT,
+    find: 'const newest = Math.max(epoch, epochOf(clock.now()))',
+    replace: 'const newest = epoch',
+  },
+  {
+    name: 'visits end with the first that fails',
+    file: OWN,
+    find: 'nextMs = visitor.backoff.next()',
+    replace: 'return',
+  },
+  {
+    name: 'mailboxes are visited on after the stop',
+    file: OWN,
+    find: 'for (const { cancel } of this.#visitors.values()) cancel?.()\n',
+    replace: '',
+  },
+  {
+    name: 'what waits is put at relays on after the stop',
+    file: DEPOSITS,
+    find: 'for (const { cancel } of this.#addressees.values()) cancel?.()\n',
+    replace: '',
+  },
+  {
+    name: 'the same messages are put again and again',
+    file: DEPOSITS,
+    find: 'for (const each of await delivery.lacking(peer, BATCH, relays)) {',
+    replace: 'for (const each of (await delivery.lacking(peer, BATCH)).slice(0, 8)) {',
+  },
+  {
+    name: 'a receipt of another item is kept',
+    file: DEPOSITS,
+    find: 'const receipt = { relay: target.address, store: toBase64url(store), atMs: storedAtMs }',
+    replace:
+      'const receipt = { relay: target.address, store: toBase64url(store), atMs: storedAtMs }\n      for (const each of parcels) await each.kept(receipt, wanted)',
+  },
+  {
+    name: 'nothing is put where a channel is that brings nothing',
+    file: DEPOSITS,
+    find: 'if (patienceMs > 0) return patienceMs',
+    replace: 'if (patienceMs > -Infinity) return null',
+  },
+  {
+    name: 'a failed put is not tried again',
+    file: DEPOSITS,
+    find: 'if (failed.length === 0) return null',
+    replace: 'if (failed.length < Infinity) return null',
+  },
+  {
+    name: 'nobody is told that their keys are lost',
+    file: MAIL,
+    find: "if (taken === 'unopened' && from !== null) await this.#tellLost(from)",
+    replace: '',
+  },
+  {
+    name: 'a relay gives the receipt and keeps nothing',
+    file: RELAY,
+    find: 'const kept = await this.#store.put({ mailbox, sender, id, bytes, storedAtMs, expiresAtMs })',
+    replace: 'const kept = { storedAtMs, expiresAtMs, sender }',
+  },
+  {
+    name: 'a relay removes all of a page',
+    file: RELAY,
+    find: 'await this.#store.remove(mailbox, operation.numbers, this.#clock.now())',
+    replace:
+      'await this.#store.remove(mailbox, operation.numbers.flatMap((number) => [number, number + 1, number + 2]), this.#clock.now())',
+  },
+]
