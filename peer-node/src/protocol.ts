@@ -15,6 +15,7 @@
  */
 import * as v from 'valibot'
 import { MAX_TEXT_BYTES, type DeliveryState } from '#lib/features/chat/api.ts'
+import { MAX_CODE_CHARS } from '#lib/features/contacts/code.ts'
 import type { ContactState, Path } from '#lib/features/contacts/api.ts'
 import { check } from '#lib/protocol/check.ts'
 import { InvalidDataError } from '#lib/protocol/errors.ts'
@@ -23,9 +24,8 @@ import { isPeerId, parseMessageId, type MessageId, type PeerIdString } from '#li
 /** Longest command in bytes: JSON writes a character of one byte in up to six. */
 export const MAX_LINE_BYTES = 6 * MAX_TEXT_BYTES + 4 * 1024
 
-/** Longest `intent`, `ref` and code, in UTF-16 units: a link has at most some 500. */
+/** Longest `intent` and `ref`, in UTF-16 units: as in chat. */
 const MAX_WORD_CHARS = 200
-const MAX_CODE_CHARS = 2_000
 
 const peer = v.custom<PeerIdString>(isPeerId, 'not a peer id')
 const messageId = v.custom<MessageId>(isMessageId, 'not a message id')
