@@ -109,6 +109,19 @@ await check('build', ['vite', 'build'])
 await check('size of the bundles', ['size-limit'])
 await vitest('unit')
 await vitest('integration')
+await check('simulation', [
+  'node',
+  'tests/simulation/main.ts',
+  '--seeds',
+  inCi ? '500' : '40',
+])
+// In CI every third of the planted bugs.
+await check('planted bugs are found', [
+  'node',
+  'tests/simulation/bugs.ts',
+  '--every',
+  inCi ? '3' : '14',
+])
 await inDatabase()
 await playwright()
 await betweenBrowsers()
