@@ -10,7 +10,7 @@ export default [
   {
     name: 'node: the worker',
     path: nodeScripts('dist'),
-    limit: '320 kB',
+    limit: '360 kB',
     gzip: true,
   },
 ]

@@ -9,6 +9,8 @@ export interface AppContext {
   /** Who I am; read in a template it follows a change of name. */
   readonly me: Profile
   /** What the address says, such as `id` of `#/chat/:id`; read in a template it follows the address. */
+  /** Path of the address, `/contacts`. */
+  readonly pathname: string
   readonly params: Readonly<Partial<Record<'id' | 'card', string>>>
   /** The card of an invitation taken up on the first screen, until its person is added. */
   accepted: string | null

@@ -1,6 +1,6 @@
 import { Dexie, type EntityTable, type Table } from 'dexie'
 import type { ChainId, MessageId, PeerIdString } from '../protocol/ids.ts'
-import type { Place } from '../delivery/place.ts'
+import type { Place } from '../protocol/place.ts'
 import type { RowCipher } from './row-cipher.ts'
 import { sealedTables } from './sealed-tables.ts'
 
@@ -226,7 +226,7 @@ export interface OpenedRow {
   atMs: number
 }
 
-/** Where a peer can be written to while it sleeps. See delivery/place.ts. */
+/** Where a peer can be written to while it sleeps. See protocol/place.ts. */
 export interface PlaceRow {
   peer: PeerIdString
   place: Place

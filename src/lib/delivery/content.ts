@@ -15,7 +15,7 @@ import { codec } from '../protocol/codec.ts'
 import { InvalidDataError } from '../protocol/errors.ts'
 import { bytesSchema } from '../protocol/schemas.ts'
 import { chainSchema, numberSchema } from './frames.ts'
-import { MAX_PLACE_BYTES, placeSchema } from './place.ts'
+import { MAX_PLACE_BYTES, placeSchema } from '../protocol/place.ts'
 
 /** Longest hello in bytes. */
 export const MAX_HELLO_BYTES = 1_024

@@ -30,7 +30,7 @@ import {
 } from './envelope.ts'
 import { NotAcceptedError } from './errors.ts'
 import { MAX_FRAME_BYTES } from './frames.ts'
-import type { Place } from './place.ts'
+import type { Place } from '../protocol/place.ts'
 import { markOf, type KeyStep, type Mail, type Sealer } from './seams.ts'
 import { Session, type Incoming, type Intake, type Taken } from './session.ts'
 import type { DeliveryStore } from './store.ts'

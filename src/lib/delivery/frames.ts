@@ -13,7 +13,7 @@
  *     keys     what you need to begin a session with me; `anew` when I cannot open what you have sealed: then seal
  *              all that I do not hold once more
  *     device   which installation speaks, or that yours is not the newest (devices.ts)
- *     place    where I can be written to while I sleep (place.ts)
+ *     place    where I can be written to while I sleep (protocol/place.ts)
  *
  * Numbers are states that only grow, so a lost, doubled or late frame does no harm (docs/adr/0003). On hello, each
  * side sends what the other does not hold, at most `WINDOW` messages ahead of the last ack.
@@ -25,7 +25,7 @@ import { bytesSchema } from '../protocol/schemas.ts'
 import { MAX_ENVELOPE_BYTES } from './envelope.ts'
 import { MAX_ANNOUNCEMENT_BYTES } from './devices.ts'
 import { MAX_KEYS_BYTES } from './keys.ts'
-import { placeSchema } from './place.ts'
+import { placeSchema } from '../protocol/place.ts'
 
 /** What a sealer may add to the longest envelope, in bytes: its padding, and the head that begins a session. */
 export const MAX_SEAL_OVERHEAD_BYTES = 5 * 1024

@@ -1,7 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { toBase64url } from '../protocol/base64url.ts'
 import type { PeerIdString } from '../protocol/ids.ts'
-import type { Place } from './place.ts'
+import type { Place } from '../protocol/place.ts'
 
 /** What sealing or opening changed of the keys; to be stored with the message. Secret. */
 export interface KeyStep {

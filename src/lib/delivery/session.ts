@@ -5,7 +5,7 @@ import type { ChainId, PeerIdString } from '../protocol/ids.ts'
 import type { Clock, Logger, Random } from '../protocol/seams.ts'
 import type { Chains, Outgoing } from './chain.ts'
 import { frameCodec, type Frame } from './frames.ts'
-import type { Place } from './place.ts'
+import type { Place } from '../protocol/place.ts'
 import type { DeliveryStore } from './store.ts'
 
 /** Messages sent beyond the last acknowledged: 1 MiB of the longest, a quarter of what a reader may leave unread. */

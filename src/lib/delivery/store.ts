@@ -6,7 +6,7 @@ import type { ChainId, MessageId, PeerIdString } from '../protocol/ids.ts'
 import type { Clock } from '../protocol/seams.ts'
 import type { Chains, Delivered, Early, Outgoing, Owed } from './chain.ts'
 import { eraseReceived } from './outbox.ts'
-import type { Place } from './place.ts'
+import type { Place } from '../protocol/place.ts'
 import { spendPrekey } from './prekey-store.ts'
 import type { KeyStep } from './seams.ts'
 

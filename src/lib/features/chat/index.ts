@@ -32,9 +32,7 @@ export interface ChatSliceComponents {
 }
 
 /** Chat. Needs the identity, so it is made once there is one; started after contacts. */
-export function chat({
-  onReplaced,
-}: DevicesInit): (components: ChatSliceComponents) => ChatService {
+export function chat(init: DevicesInit): (components: ChatSliceComponents) => ChatService {
   return (components) => {
     const { db, identity, channels, contacts, network, mailboxes, settings } = components
     const { clock, random, loggers } = components
@@ -49,10 +47,7 @@ export function chat({
       clock,
       random,
     })
-    const devices = new Devices(
-      { identity, store: new DexieDeviceStore(db), clock },
-      { onReplaced },
-    )
+    const devices = new Devices({ identity, store: new DexieDeviceStore(db), clock }, init)
     const delivery: Delivery = new Delivery(
       {
         identity,

@@ -11,8 +11,7 @@ let installed = $state(false)
 
 /** Keeps the browser's offer, which comes once and early. Called when the page starts. */
 export function listenForInstall(): void {
-  installed =
-    matchMedia('(display-mode: standalone)').matches || isHomeScreenApp()
+  installed = matchMedia('(display-mode: standalone)').matches || isHomeScreenApp()
   addEventListener('beforeinstallprompt', (event) => {
     event.preventDefault()
     offer = event as BeforeInstallPromptEvent

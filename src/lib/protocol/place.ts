@@ -1,8 +1,8 @@
 /** Where somebody sleeping can be written to: relays, and passes for a mailbox of each coming epoch. */
 import * as v from 'valibot'
-import { PUBLIC_KEY_BYTES } from '../protocol/ids.ts'
-import { passBytesSchema } from '../protocol/mailbox.ts'
-import { bytesSchema, MAX_ADDRESS_CHARS } from '../protocol/schemas.ts'
+import { PUBLIC_KEY_BYTES } from './ids.ts'
+import { passBytesSchema } from './mailbox.ts'
+import { bytesSchema, MAX_ADDRESS_CHARS } from './schemas.ts'
 
 /** Relays that keep one's mailboxes: two may go before a message is lost with the third. */
 export const PLACE_RELAYS = 3
