@@ -109,12 +109,7 @@ await check('build', ['vite', 'build'])
 await check('size of the bundles', ['size-limit'])
 await vitest('unit')
 await vitest('integration')
-await check('simulation', [
-  'node',
-  'tests/simulation/main.ts',
-  '--seeds',
-  inCi ? '500' : '40',
-])
+await check('simulation', ['node', 'tests/simulation/main.ts', '--seeds', inCi ? '500' : '40'])
 // In CI every third of the planted bugs.
 await check('planted bugs are found', [
   'node',

@@ -126,7 +126,7 @@ export class DirectNetwork {
   }
 }
 
-/** A channel whose frames take time; with faults, some are lost, come twice, late or out of order. */
+/** A channel whose frames take time; with faults, some are lost, come twice or late. */
 class SimulatedChannel implements Channel {
   readonly peer: PeerIdString
   readonly path = 'direct'
@@ -138,7 +138,7 @@ class SimulatedChannel implements Channel {
   #other: SimulatedChannel | null = null
   #vanished = false
   #wake: (() => void) | null = null
-  /** Frames in order arrive no sooner than the one before. */
+  /** When the frame before arrives. */
   #lastAtMs = 0
 
   static pair(
@@ -177,15 +177,13 @@ class SimulatedChannel implements Channel {
     if (this.#vanished || this.#faults.happens('frameLost')) return
     for (let copies = this.#faults.happens('frameDoubled') ? 2 : 1; copies > 0; copies -= 1) {
       const other = this.#other!
-      let delayMs = this.#faults.between(5, 120)
-      if (this.#faults.happens('frameLate')) delayMs += this.#faults.between(100, 15_000)
-      else if (this.#faults.happens('frameByADay'))
-        delayMs += this.#faults.random.fraction() * DAY_MS
-      else {
-        const nowMs = this.#life.now()
-        this.#lastAtMs = Math.max(this.#lastAtMs, nowMs + delayMs)
-        delayMs = this.#lastAtMs - nowMs
-      }
+      let arrivesAtMs = this.#life.now() + this.#faults.between(5, 120)
+      if (this.#faults.happens('frameLate')) arrivesAtMs += this.#faults.between(100, 15_000)
+      if (this.#faults.happens('frameByADay'))
+        arrivesAtMs += this.#faults.random.fraction() * DAY_MS
+      // A channel keeps the order of frames: one that is late holds up those behind it.
+      this.#lastAtMs = Math.max(this.#lastAtMs, arrivesAtMs)
+      const delayMs = this.#lastAtMs - this.#life.now()
       const copy = frame.slice()
       other.#life.hears(delayMs, () => {
         other.#arrive(copy)
