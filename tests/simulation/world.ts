@@ -310,7 +310,11 @@ export class World {
       const told = (faults.counts.get('keys lost') ?? 0) < 2
       if (told && plan.vices.every((vice) => vice === 'none')) this.#checkConverged(' by mailboxes')
     }
-    for (const [a, b] of this.#pairs()) network.join(a.peer, b.peer)
+    for (const [a, b] of this.#pairs()) {
+      // Frames that are a day late hold a channel up until another takes its place.
+      network.renew(a.peer, b.peer)
+      network.join(a.peer, b.peer)
+    }
     // What is on its way out comes to its end.
     await this.time.pass(5 * SECOND_MS)
     await wakeAll()
