@@ -99,9 +99,9 @@ async function inDatabase(): Promise<void> {
   else await vitest('database')
 }
 
-async function kill(flags: string[]): Promise<void> {
-  const title = ['kill, 50 rounds', ...flags].join(' ')
-  await check(title, ['node', 'tests/kill/main.ts', '--rounds', '50', ...flags])
+async function kill(rounds: number, flags: string[] = []): Promise<void> {
+  const title = [`kill, ${rounds} rounds`, ...flags].join(' ')
+  await check(title, ['node', 'tests/kill/main.ts', '--rounds', String(rounds), ...flags])
 }
 
 console.log(`Node ${process.version}, ${await ensureChromium()}`)
@@ -109,21 +109,14 @@ await check('build', ['vite', 'build'])
 await check('size of the bundles', ['size-limit'])
 await vitest('unit')
 await vitest('integration')
-await check('simulation', ['node', 'tests/simulation/main.ts', '--seeds', inCi ? '500' : '40'])
-// In CI every third of the planted bugs.
-await check('planted bugs are found', [
-  'node',
-  'tests/simulation/bugs.ts',
-  '--every',
-  inCi ? '3' : '14',
-])
+await check('simulation', ['node', 'tests/simulation/main.ts', '--seeds', inCi ? '120' : '40'])
 await inDatabase()
 await playwright()
 await betweenBrowsers()
 await check('bench, one round', ['node', 'tests/bench/main.ts', '--json', '--smoke'])
 if (inCi) {
-  await kill([])
-  if (findPostgres() !== null) await kill(['--postgres'])
+  await kill(50)
+  if (findPostgres() !== null) await kill(10, ['--postgres'])
   await check(`soak, ${soakMinutes} minutes`, [
     'node',
     'tests/soak/main.ts',
