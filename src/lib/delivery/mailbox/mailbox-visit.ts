@@ -84,6 +84,8 @@ export class MailboxVisits {
    */
   async visit(relay: MailboxRelay, everywhere: boolean, signal: AbortSignal): Promise<Visited> {
     const { clock, identity } = this.#components
+    // What was for later may have become acceptable.
+    if (everywhere) this.#left.clear()
     const nowMs = await this.#init.mailboxes.now(signal)
     const epoch = epochOf(nowMs)
     // By passes given out while my clock was ahead of the relay's, contacts write to mailboxes of epochs to come.

@@ -270,7 +270,7 @@ export class OwnMailboxes {
       if (caught || nowMs > visitor.failingSinceMs + UNREACHABLE_MS) {
         await this.#retire(visitor, caught)
       }
-      if (!(error instanceof StarlingError)) throw error
+      if (!(error instanceof StarlingError)) logger.error('a visit at mailboxes', error)
       nextMs = visitor.backoff.next()
     } finally {
       visitor.busy = false
@@ -290,7 +290,12 @@ export class OwnMailboxes {
     const { clock, logger, store } = this.#components
     visitor.relay = { ...visitor.relay, retiredAtMs: clock.now(), caught }
     logger.warn(`${visitor.relay.address} keeps no mailboxes of mine any more`)
-    await store.put(visitor.relay)
+    try {
+      await store.put(visitor.relay)
+    } catch (error) {
+      // It is found out again after a restart; until then it holds all the same.
+      logger.warn(`not written down: ${String(error)}`)
+    }
     this.#init.onMoved()
     this.relaysChanged()
   }
