@@ -83,7 +83,8 @@ test('what the browser says to notifications is said', async ({ person }) => {
   // A private window refuses without asking.
   await anna.page.getByRole('radio', { name: 'Who wrote' }).check({ force: true })
   await expect(anna.page.getByText('The browser blocks notifications of this page.')).toBeVisible()
-  await expect(anna.page.getByRole('radio', { name: 'Off' })).toBeChecked()
+  const notifications = anna.page.getByRole('region', { name: 'Notifications' })
+  await expect(notifications.getByRole('radio', { name: 'Off' })).toBeChecked()
 })
 
 /** Allows notifications, and chooses what they show. */
