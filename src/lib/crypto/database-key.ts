@@ -25,8 +25,8 @@ const sealedSchema = {
 
 export const deviceSealSchema = v.strictObject({
   type: v.literal('device'),
-  /** Of this browser, not extractable. */
-  deviceKey: v.instance(CryptoKey),
+  /** Of this browser, not extractable; as bytes where the browser cannot keep a key (`sealForDevice`). */
+  deviceKey: v.union([v.instance(CryptoKey), bytesSchema(KEY_BYTES, KEY_BYTES)]),
   ...sealedSchema,
 })
 
@@ -46,14 +46,24 @@ export function createDatabaseKey(random: Random): Uint8Array<ArrayBuffer> {
   return random.bytes(KEY_BYTES)
 }
 
-/** Seals it with a new key of this browser. */
+/**
+ * Seals it with a new key of this browser.
+ * @param readable as bytes: a SharedWorker of WebKit cannot put a key into a database (DataCloneError)
+ */
 export async function sealForDevice(
   databaseKey: Uint8Array<ArrayBuffer>,
   random: Random,
+  readable = false,
 ): Promise<DeviceSeal> {
-  const algorithm = { name: 'AES-GCM', length: 8 * KEY_BYTES }
-  const deviceKey = await crypto.subtle.generateKey(algorithm, false, ['encrypt', 'decrypt'])
-  return { type: 'device', deviceKey, ...(await seal(databaseKey, deviceKey, random)) }
+  const bytes = random.bytes(KEY_BYTES)
+  const key = await deviceKeyOf(bytes)
+  const deviceKey = readable ? bytes : key
+  return { type: 'device', deviceKey, ...(await seal(databaseKey, key, random)) }
+}
+
+async function deviceKeyOf(bytes: Uint8Array): Promise<CryptoKey> {
+  const usages: KeyUsage[] = ['encrypt', 'decrypt']
+  return crypto.subtle.importKey('raw', Uint8Array.from(bytes), 'AES-GCM', false, usages)
 }
 
 export async function sealWithPassphrase(
@@ -68,11 +78,11 @@ export async function sealWithPassphrase(
 }
 
 /** @throws OperationError when it was sealed with another key, or changed */
-export function openOnDevice({
+export async function openOnDevice({
   deviceKey,
   ...sealed
 }: DeviceSeal): Promise<Uint8Array<ArrayBuffer>> {
-  return open(sealed, deviceKey)
+  return open(sealed, deviceKey instanceof CryptoKey ? deviceKey : await deviceKeyOf(deviceKey))
 }
 
 /** Null when it is another passphrase. */

@@ -120,8 +120,7 @@ export class VaultService implements VaultApi, Startable {
 
   async removePassphrase(current: string): Promise<void> {
     const databaseKey = await this.#keyBy(current)
-    const seal = await sealForDevice(databaseKey, this.#components.random)
-    await this.#save({ seal, lockAfterMinutes: null })
+    await this.#saveForDevice(databaseKey)
   }
 
   async setLockAfter(minutes: LockAfterMinutes): Promise<void> {
@@ -161,11 +160,23 @@ export class VaultService implements VaultApi, Startable {
 
   /** A browser without a keyring: a new key, open for whoever has the device. */
   async #begin(): Promise<void> {
-    const { random } = this.#components
-    const databaseKey = createDatabaseKey(random)
-    this.#keyring = { seal: await sealForDevice(databaseKey, random), lockAfterMinutes: null }
-    await this.#components.store.save(this.#keyring)
+    const databaseKey = createDatabaseKey(this.#components.random)
+    await this.#saveForDevice(databaseKey)
     this.#open(databaseKey)
+  }
+
+  async #saveForDevice(databaseKey: Uint8Array<ArrayBuffer>): Promise<void> {
+    const { random } = this.#components
+    const save = async (readable: boolean): Promise<void> => {
+      const seal = await sealForDevice(databaseKey, random, readable)
+      await this.#save({ seal, lockAfterMinutes: null })
+    }
+    try {
+      await save(false)
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'DataCloneError') throw error
+      await save(true)
+    }
   }
 
   #open(databaseKey: Uint8Array<ArrayBuffer>): void {
