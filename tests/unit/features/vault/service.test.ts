@@ -7,7 +7,12 @@ import {
   WrongPassphraseError,
 } from '#lib/features/vault/errors.ts'
 import { VaultService } from '#lib/features/vault/service.ts'
-import { DexieKeyringStore, KEYRING_PREFIX } from '#lib/features/vault/store.ts'
+import {
+  DexieKeyringStore,
+  KEYRING_PREFIX,
+  type Keyring,
+  type KeyringStore,
+} from '#lib/features/vault/store.ts'
 import { systemRandom } from '#lib/protocol/seams.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import '../../../fixtures/memory-database.ts'
@@ -29,11 +34,11 @@ beforeEach(async () => {
 })
 
 /** A host that begins: what it finds is what those before it left. */
-async function begin() {
+async function begin(store: KeyringStore = new DexieKeyringStore()) {
   const clock = new ManualClock()
   const events: string[] = []
   const vault = new VaultService({
-    store: new DexieKeyringStore(),
+    store,
     stretch,
     clock,
     random: systemRandom,
@@ -54,6 +59,21 @@ async function begin() {
 
 /** The key as it is now: it is overwritten when the host ends. */
 const keyOf = async (vault: VaultService) => Uint8Array.from(await vault.opened)
+
+test('where no database takes a key of Web Crypto, bytes are kept in its place', async () => {
+  class BytesOnly extends DexieKeyringStore {
+    override save(keyring: Keyring): Promise<void> {
+      if (keyring.seal.type === 'device' && keyring.seal.deviceKey instanceof CryptoKey) {
+        return Promise.reject(new DOMException('cannot be cloned', 'DataCloneError'))
+      }
+      return super.save(keyring)
+    }
+  }
+  const first = await begin(new BytesOnly())
+  const key = await keyOf(first.vault)
+  first.vault.stop()
+  expect(await keyOf((await begin(new BytesOnly())).vault)).toEqual(key)
+})
 
 test('it opens by itself, with the same key at every start', async () => {
   const first = await begin()
