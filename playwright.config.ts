@@ -23,9 +23,15 @@ export default defineConfig<HostOption>({
       ...(executablePath === null ? {} : { executablePath }),
     },
   },
-  // Where the node lives must make no difference to anyone: the same tests, once for each place.
+  // Where the node lives must make no difference to anyone: what could show where it lives runs once for each
+  // place; what only a screen and the slices do is the same code in both.
   projects: [
     { name: 'shared-worker', use: { host: 'shared' } },
-    { name: 'elected-tab', use: { host: 'elected' } },
+    {
+      name: 'elected-tab',
+      use: { host: 'elected' },
+      testMatch:
+        /(app|mailbox|meeting|network|notifications|relay|tabs|vault|vault-on-disk)\.spec\.ts$/,
+    },
   ],
 })

@@ -88,6 +88,7 @@ test('a chosen theme is there from the first frame', async ({ person }) => {
   await anna.goTo('Settings')
 
   await anna.page.getByText('Dark', { exact: true }).click()
+  await expect(anna.page.locator('html')).toHaveAttribute('data-theme', 'dark')
   await anna.reload()
 
   await expect(anna.page.locator('html')).toHaveAttribute('data-theme', 'dark')
