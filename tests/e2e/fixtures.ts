@@ -1,6 +1,6 @@
 import { test as base, type BrowserContextOptions } from '@playwright/test'
-import type { Front } from '../support/front.ts'
-import { Relay } from '../support/relay.ts'
+import { Front } from '../support/front.ts'
+import { freePort, Relay } from '../support/relay.ts'
 import { Person } from '../support/person.ts'
 import { recordPeerConnections, removeSharedWorker } from '../support/page-scripts.ts'
 
@@ -22,6 +22,8 @@ interface Fixtures {
   stranger: (options?: PersonOptions) => Promise<Person>
   /** A relay of this test alone, to be killed and started again. */
   ownRelay: Relay
+  /** A proxy before a relay of its own, which tells nobody another address. */
+  front: Front
 }
 
 export interface PersonOptions extends BrowserContextOptions {
@@ -47,6 +49,14 @@ export const test = base.extend<Fixtures & HostOption, WorkerFixtures>({
   ownRelay: async ({ browserName: _ }, use) => {
     await using relay = await Relay.start()
     await use(relay)
+  },
+
+  front: async ({ browserName: _ }, use) => {
+    await using both = new AsyncDisposableStack()
+    const port = await freePort()
+    const front = both.use(await Front.before({ port }))
+    both.use(await Relay.startAt(port, '--public-url', front.origin))
+    await use(front)
   },
 
   stranger: async ({ browser, host, relay: shared }, use) => {

@@ -1,5 +1,5 @@
-import type { Relay } from '../support/relay.ts'
-import { expect, test } from './fixtures.ts'
+import { Relay } from '../support/relay.ts'
+import { expect, test, type Person } from './fixtures.ts'
 
 test('written to somebody asleep, read while the writer sleeps, and the writer learns of it', async ({
   ownRelay: relay,
@@ -31,6 +31,79 @@ test('written to somebody asleep, read while the writer sleeps, and the writer l
   await expect(boris.message('and you')).toBeVisible()
   await expect(boris.state('until tomorrow')).toHaveAttribute('data-state', /delivered|read/)
 })
+
+test('with one of three relays dead, what is written to a sleeper is stored at the other two', async ({
+  ownRelay: first,
+  person,
+}) => {
+  await using second = await Relay.start()
+  await using third = await Relay.start()
+  const anna = await person('Anna', { relay: first })
+  const boris = await person('Boris', { relay: first })
+  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
+  await keepMailboxesAt(anna, [second, third])
+  await tellWhere(anna, boris)
+  await anna.leave()
+
+  await third.kill()
+  await boris.openChat('Anna')
+  await boris.write('one of them is dead')
+  await expect(boris.state('one of them is dead')).toHaveAttribute('data-state', 'stored')
+  await boris.chooseForMessage('one of them is dead', 'Message info')
+  await expect(boris.page.getByRole('dialog')).toContainText('At 2 relays:')
+  await boris.leave()
+
+  await first.kill()
+  await first.up()
+  await anna.comeBack()
+  await anna.openChat('Boris')
+  await expect(anna.message('one of them is dead')).toHaveCount(1)
+})
+
+test('a relay that changes what it keeps is caught, and nothing is lost by it', async ({
+  ownRelay: first,
+  front: liar,
+  person,
+}) => {
+  await using second = await Relay.start()
+  const anna = await person('Anna', { relay: first })
+  const boris = await person('Boris', { relay: first })
+  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
+  await keepMailboxesAt(anna, [second, liar])
+  await tellWhere(anna, boris)
+  await anna.leave()
+
+  await boris.openChat('Anna')
+  await boris.write('told by all three')
+  await boris.chooseForMessage('told by all three', 'Message info')
+  await expect(boris.page.getByRole('dialog')).toContainText('At 3 relays:')
+  await boris.leave()
+
+  liar.lie()
+  await anna.comeBack()
+  await anna.openChat('Boris')
+  await expect(anna.message('told by all three')).toHaveCount(1)
+  await anna.goTo('Network')
+  await expect(anna.relayRow(liar)).toContainText('It lost or changed what it was to keep')
+  await expect(anna.relayRow(second)).toContainText('keeps what comes while you sleep')
+})
+
+/** Has mailboxes at these relays too. */
+async function keepMailboxesAt(person: Person, relays: { port: number; origin: string }[]) {
+  await person.goTo('Network')
+  for (const relay of relays) {
+    await person.addRelay(relay.origin)
+    await expect(person.relayRow(relay)).toContainText('keeps what comes while you sleep')
+  }
+}
+
+/** What is written on a channel comes after what was told on it before. */
+async function tellWhere(one: Person, other: Person): Promise<void> {
+  await one.openChat('Boris')
+  await one.write('there is more than one way to me')
+  await other.openChat('Anna')
+  await expect(other.message('there is more than one way to me')).toBeVisible()
+}
 
 /** How many items lie in the mailboxes of a relay. */
 async function itemsAt(relay: Relay): Promise<number> {

@@ -8,26 +8,31 @@ import {
 } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { text } from 'node:stream/consumers'
+import { buffer, text } from 'node:stream/consumers'
 import { buildId } from '../../scripts/build-id.ts'
-import type { Relay } from './relay.ts'
 
 const REWRITTEN = /^(?:text\/html|text\/javascript|application\/javascript|text\/css)/
 
+/** Where a relay gives what lies in a mailbox. */
+const FETCHED = '/api/mailbox/fetch'
+
 /**
  * A proxy before a relay that can deploy: from then on the page it serves is of another build, under other
- * addresses, as a real release would be. The relay behind it stays the same.
+ * addresses, as a real release would be. It can also lie. The relay behind it stays the same.
  */
 export class Front implements AsyncDisposable {
+  readonly port: number
   readonly origin: string
   readonly #server: Server
-  readonly #relay: Relay
+  readonly #relay: { port: number }
   readonly #sockets = new Set<Duplex>()
   #deployed = false
+  #lying = false
 
-  private constructor(server: Server, relay: Relay, port: number) {
+  private constructor(server: Server, relay: { port: number }, port: number) {
     this.#server = server
     this.#relay = relay
+    this.port = port
     this.origin = `http://localhost:${port}`
     server.on('request', (asked: IncomingMessage, answer: ServerResponse) => {
       this.#forward(asked, answer)
@@ -37,7 +42,8 @@ export class Front implements AsyncDisposable {
     })
   }
 
-  static async before(relay: Relay): Promise<Front> {
+  /** @param relay which need not run yet */
+  static async before(relay: { port: number }): Promise<Front> {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
     const address = server.address()
@@ -47,6 +53,11 @@ export class Front implements AsyncDisposable {
 
   deploy(): void {
     this.#deployed = true
+  }
+
+  /** From now on what is fetched from mailboxes is not what was put there. */
+  lie(): void {
+    this.#lying = true
   }
 
   /** Cuts every open WebSocket, as a network that fails would. */
@@ -70,15 +81,24 @@ export class Front implements AsyncDisposable {
     const upstream = request(
       { port: this.#relay.port, host: '127.0.0.1', method: asked.method, path, headers },
       (response) => {
-        void this.#answer(response, answer)
+        void this.#answer(path, response, answer)
       },
     )
     upstream.once('error', () => answer.destroy())
     asked.pipe(upstream)
   }
 
-  async #answer(response: IncomingMessage, answer: ServerResponse): Promise<void> {
+  async #answer(path: string, response: IncomingMessage, answer: ServerResponse): Promise<void> {
     const status = response.statusCode ?? 502
+    if (this.#lying && path === FETCHED) {
+      const body = await buffer(response)
+      // The last byte is one of the last item; the browser's question before has no body.
+      const last = body.at(-1)
+      if (last !== undefined) body.writeUInt8(last ^ 1, body.length - 1)
+      answer.writeHead(status, response.headers)
+      answer.end(body)
+      return
+    }
     if (!this.#deployed || !REWRITTEN.test(response.headers['content-type'] ?? '')) {
       answer.writeHead(status, response.headers)
       response.pipe(answer)

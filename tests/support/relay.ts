@@ -27,8 +27,12 @@ export class Relay implements AsyncDisposable {
 
   /** @param args further flags for the relay */
   static async start(...args: string[]): Promise<Relay> {
+    return await Relay.startAt(await freePort(), ...args)
+  }
+
+  static async startAt(port: number, ...args: string[]): Promise<Relay> {
     const dataFolder = await mkdtemp(join(tmpdir(), 'starling-relay-'))
-    const relay = new Relay(await freePort(), dataFolder, args)
+    const relay = new Relay(port, dataFolder, args)
     await relay.up()
     return relay
   }
