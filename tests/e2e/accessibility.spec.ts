@@ -39,6 +39,59 @@ for (const colorScheme of ['light', 'dark'] as const) {
   })
 }
 
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`nor has what is opened now and then (${colorScheme})`, async ({ person }) => {
+    test.slow()
+    const anna = await person('Anna', { colorScheme, reducedMotion: 'reduce' })
+    const boris = await person('Boris')
+    await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
+    const { page } = anna
+    const button = (name: string) => page.getByRole('button', { name, exact: true })
+
+    await anna.openChat('Boris')
+    await anna.write('the old bridge')
+    await anna.chooseForMessage('the old bridge', 'Reply')
+    await anna.write('at ten')
+    await anna.message('at ten').locator('.bubble').click({ button: 'right' })
+    await expectNoFaults(anna, 'menu of a message')
+    for (const item of ['Message info', 'Forward…', 'Delete…']) {
+      await page.keyboard.press('Escape')
+      await anna.chooseForMessage('at ten', item)
+      await expect(page.getByRole('dialog')).toBeVisible()
+      await expectNoFaults(anna, item)
+    }
+    await page.keyboard.press('Escape')
+    for (const item of ['Disappearing messages…', 'Mute…']) {
+      await anna.chooseInChatMenu(item)
+      await expectNoFaults(anna, item)
+      await page.keyboard.press('Escape')
+    }
+    await anna.openSafetyWords('Boris')
+    await expectNoFaults(anna, 'safety words')
+
+    await anna.goTo('Settings')
+    await button('Show the words…').click()
+    await button('Show the words').click()
+    await expectNoFaults(anna, 'recovery words')
+    await button('I have them').click()
+    await expectNoFaults(anna, 'recovery words to be written')
+    await page.keyboard.press('Escape')
+    await button('Make a backup…').click()
+    await page.getByText('A password', { exact: true }).click()
+    await expectNoFaults(anna, 'backup')
+    await page.keyboard.press('Escape')
+    await button('Set a passphrase…').click()
+    await expectNoFaults(anna, 'passphrase to be set')
+    await page.keyboard.press('Escape')
+    await anna.setPassphrase('correct horse battery')
+    await expectNoFaults(anna, 'settings with a passphrase')
+    await anna.lock()
+    await anna.unlock('not that')
+    await expect(page.getByText('That is not the passphrase.')).toBeVisible()
+    await expectNoFaults(anna, 'lock screen')
+  })
+}
+
 test('a name, a chat and a message by keyboard alone', async ({ stranger }) => {
   const anna = await stranger()
   const { keyboard } = anna.page

@@ -61,7 +61,7 @@ test('a backup brings everything back in another browser, and the conversation g
   await expect(anna.message('Said after the backup')).toBeVisible()
   await anna.write('Only Boris has this')
   await expect(boris.message('Only Boris has this')).toBeVisible()
-  await anna.context.close()
+  await anna.leave()
 
   const again = await stranger()
   const { page } = again
@@ -89,6 +89,13 @@ test('a backup brings everything back in another browser, and the conversation g
   await expect(boris.message('Before the backup')).toHaveCount(1)
   await again.goTo('Settings')
   await expect(page.getByText('Anna').first()).toBeVisible()
+
+  anna.page = await anna.context.newPage()
+  await anna.page.goto(anna.origin)
+  await expect(
+    anna.page.getByRole('heading', { name: 'You have moved to another device' }),
+  ).toBeVisible()
+  await expect(anna.navigation).toBeHidden()
 })
 
 test('what Safari keeps is taken along into the app on the Home Screen', async ({ stranger }) => {
