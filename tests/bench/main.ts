@@ -11,6 +11,7 @@ import { gzipSync } from 'node:zlib'
 import { Relay } from '../support/relay.ts'
 import { median } from '../support/trend.ts'
 import { firstScripts, nodeScripts } from './bundle.ts'
+import { historyRows } from './history.ts'
 import { mailboxPuts, type PutRates } from './mailbox-puts.ts'
 import { compared, row, type Round, type Row } from './measure.ts'
 import { Pair } from './pair.ts'
@@ -113,6 +114,10 @@ const benches: { rows: string[]; run: (wants: (row: string) => boolean) => Promi
       const ratio = median(rates.map(({ puts, syncs }) => puts / syncs))
       return [{ ...each, against: 'syncs of the disk', ratio }]
     },
+  },
+  {
+    rows: ['history.page-50', 'search', 'unlock'],
+    run: () => historyRows(values.smoke ? 1_000 : 100_000, values.smoke ? 2 : 20),
   },
   {
     rows: ['bundle.node-gzip', 'bundle.page-gzip'],

@@ -30,9 +30,8 @@ export class Pair implements AsyncDisposable {
   }
 
   static async meet(relay: Relay): Promise<Pair> {
-    await build({ configFile: join(PAGE, 'vite.config.ts'), logLevel: 'error' })
     await using stack = new AsyncDisposableStack()
-    const origin = await serve(stack)
+    const origin = await serveBenchPage(stack)
     const pages: Page[] = []
     for (let who = 0; who < 2; who++) {
       const browser = await launchChromium()
@@ -114,7 +113,9 @@ export class Pair implements AsyncDisposable {
 }
 
 /** Serves the bench's page on localhost, where it has everything a secure page has. */
-async function serve(stack: AsyncDisposableStack): Promise<string> {
+/** Builds the bench's page and serves it until `stack` ends. Gives its address. */
+export async function serveBenchPage(stack: AsyncDisposableStack): Promise<string> {
+  await build({ configFile: join(PAGE, 'vite.config.ts'), logLevel: 'error' })
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname
     const file = join(BUILT, path === '/' ? 'index.html' : path)

@@ -5,6 +5,10 @@ export type ToWorker =
   | { type: 'meet'; peer: string; relay: string }
   | { type: 'echo'; rounds: number; bytes: number }
   | { type: 'bulk'; bytes: number }
+  | { type: 'fill'; messages: number }
+  | { type: 'page'; rounds: number }
+  | { type: 'search'; rounds: number }
+  | { type: 'unlock'; rounds: number }
 
 export type ToTab =
   | { type: 'rtc'; message: unknown }

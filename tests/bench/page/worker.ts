@@ -10,6 +10,7 @@ import { DexieRelayStore } from '../../../src/lib/p2p/relay-book/store.ts'
 import { RtcBridge, type RtcTab } from '../../../src/lib/p2p/rtc/rtc-bridge.ts'
 import { parsePeerId } from '../../../src/lib/protocol/ids.ts'
 import { systemClock, systemRandom } from '../../../src/lib/protocol/seams.ts'
+import { history, unlock } from './history.ts'
 import { timeEach } from './time-each.ts'
 import { BULK, CHUNK_BYTES, ECHO, LAST, type ToTab, type ToWorker } from './messages.ts'
 
@@ -67,6 +68,14 @@ async function run(order: Exclude<ToWorker, { type: 'rtc' }>): Promise<unknown> 
       return null
     case 'echo':
       return echo(order.rounds, order.bytes)
+    case 'fill':
+      return history.fill(order.messages)
+    case 'page':
+      return history.page(order.rounds)
+    case 'search':
+      return history.search(order.rounds)
+    case 'unlock':
+      return unlock(order.rounds)
     case 'bulk':
       return bulk(order.bytes)
   }

@@ -1,0 +1,39 @@
+import { launchChromium } from '../support/chromium.ts'
+import { median } from '../support/trend.ts'
+import type {} from './page/main.ts'
+import { row, type Row } from './measure.ts'
+import { serveBenchPage } from './pair.ts'
+
+/** What a person waits for in a history of so many messages, encrypted as in use. */
+export async function historyRows(messages: number, rounds: number): Promise<Row[]> {
+  await using stack = new AsyncDisposableStack()
+  const origin = await serveBenchPage(stack)
+  const browser = await launchChromium()
+  stack.defer(() => browser.close())
+  const page = await browser.newPage()
+  await page.goto(origin)
+  await page.evaluate((messages) => window.bench.ask({ type: 'fill', messages }), messages)
+  const times = (type: 'page' | 'search'): Promise<number[]> =>
+    page.evaluate(([type, rounds]) => window.bench.ask({ type, rounds }), [
+      type,
+      rounds,
+    ] as const) as Promise<number[]>
+  const unlocks = (await page.evaluate(
+    (rounds) => window.bench.ask({ type: 'unlock', rounds }),
+    rounds,
+  )) as { allMs: number; stretchMs: number }[]
+  const unlock = row(
+    'unlock',
+    'ms',
+    unlocks.map(({ allMs }) => allMs),
+  )
+  return [
+    row('history.page-50', 'ms', await times('page')),
+    row('search', 'ms', await times('search')),
+    {
+      ...unlock,
+      against: 'Argon2id alone',
+      ratio: median(unlocks.map(({ allMs, stretchMs }) => allMs / stretchMs)),
+    },
+  ]
+}
