@@ -11,12 +11,13 @@ import { gzipSync } from 'node:zlib'
 import { Relay } from '../support/relay.ts'
 import { median } from '../support/trend.ts'
 import { firstScripts, nodeScripts } from './bundle.ts'
-import { historyRows } from './history.ts'
+import { historyRows, ratchetRows } from './browser-rows.ts'
 import { mailboxPuts, type PutRates } from './mailbox-puts.ts'
 import { compared, row, type Round, type Row } from './measure.ts'
 import { Pair } from './pair.ts'
 import { Friends, Reserved } from './recovery.ts'
 import { idleConnectionBytes } from './relay.ts'
+import { Sleeper } from './sleeper.ts'
 import { start, type Start } from './start.ts'
 
 const { values } = parseArgs({
@@ -72,11 +73,12 @@ const benches: { rows: string[]; run: (wants: (row: string) => boolean) => Promi
     },
   },
   {
-    rows: ['message.rtt', 'stream.bulk'],
+    rows: ['message.rtt', 'message.rtt-sealed', 'message.rtt-turn', 'stream.bulk'],
     async run(wants) {
       await using relay = await Relay.start()
       await using pair = await Pair.meet(relay)
       const against = 'raw data channel'
+      const plain = 'without encryption'
       // One before those that count: code is compiled, congestion windows have grown.
       const rounds = async (once: () => Promise<Round>): Promise<Round[]> => {
         await once()
@@ -86,10 +88,33 @@ const benches: { rows: string[]; run: (wants: (row: string) => boolean) => Promi
         ...(wants('message.rtt')
           ? compared('message.rtt', 'ms', against, await rounds(() => pair.roundTrip()))
           : []),
+        ...(wants('message.rtt-sealed')
+          ? compared(
+              'message.rtt-sealed',
+              'ms',
+              plain,
+              await rounds(() => pair.sealedRoundTrip('there')),
+            )
+          : []),
+        ...(wants('message.rtt-turn')
+          ? compared(
+              'message.rtt-turn',
+              'ms',
+              plain,
+              await rounds(() => pair.sealedRoundTrip('both')),
+            )
+          : []),
         ...(wants('stream.bulk')
           ? compared('stream.bulk', 'MB/s', against, await rounds(() => pair.bulk()))
           : []),
       ]
+    },
+  },
+  {
+    rows: ['message.stored'],
+    async run() {
+      await using sleeper = await Sleeper.of()
+      return [row('message.stored', 'ms', await repeat(() => sleeper.write()))]
     },
   },
   {
@@ -114,6 +139,10 @@ const benches: { rows: string[]; run: (wants: (row: string) => boolean) => Promi
       const ratio = median(rates.map(({ puts, syncs }) => puts / syncs))
       return [{ ...each, against: 'syncs of the disk', ratio }]
     },
+  },
+  {
+    rows: ['ratchet.encrypt', 'ratchet.decrypt'],
+    run: () => ratchetRows(values.smoke ? 100 : 10_000),
   },
   {
     rows: ['history.page-50', 'search', 'unlock'],

@@ -7,6 +7,7 @@ import { build } from 'vite'
 import { launchChromium } from '../support/chromium.ts'
 import type { Relay } from '../support/relay.ts'
 import type {} from './page/main.ts'
+import type { Sealed } from './page/messages.ts'
 import { median } from '../support/trend.ts'
 import type { Round } from './measure.ts'
 
@@ -65,10 +66,7 @@ export class Pair implements AsyncDisposable {
   /** Median milliseconds of a round trip, in each arm. */
   roundTrip(): Promise<Round> {
     return this.#interleave(
-      async () => {
-        const order = { type: 'echo', rounds: ECHOES, bytes: MESSAGE_BYTES } as const
-        return median((await this.#page.evaluate((it) => window.bench.ask(it), order)) as number[])
-      },
+      () => this.#echo('nothing'),
       async () =>
         median(
           await this.#page.evaluate(([rounds, bytes]) => window.bench.raw.echo(rounds, bytes), [
@@ -76,6 +74,14 @@ export class Pair implements AsyncDisposable {
             MESSAGE_BYTES,
           ] as const),
         ),
+    )
+  }
+
+  /** Median milliseconds of a round trip with so much of it sealed, beside one in which nothing is. */
+  sealedRoundTrip(sealed: Sealed): Promise<Round> {
+    return this.#interleave(
+      () => this.#echo(sealed),
+      () => this.#echo('nothing'),
     )
   }
 
@@ -96,6 +102,11 @@ export class Pair implements AsyncDisposable {
     return this.#stack.disposeAsync()
   }
 
+  async #echo(sealed: Sealed): Promise<number> {
+    const order = { type: 'echo', rounds: ECHOES, bytes: MESSAGE_BYTES, sealed } as const
+    return median((await this.#page.evaluate((it) => window.bench.ask(it), order)) as number[])
+  }
+
   #turn = 0
 
   /** The arms one after the other, each round beginning with another, so that none is always the warm one. */
@@ -112,8 +123,7 @@ export class Pair implements AsyncDisposable {
   }
 }
 
-/** Serves the bench's page on localhost, where it has everything a secure page has. */
-/** Builds the bench's page and serves it until `stack` ends. Gives its address. */
+/** Builds the bench's page and serves it on localhost, where it is a secure page, until `stack` ends. Gives its address. */
 export async function serveBenchPage(stack: AsyncDisposableStack): Promise<string> {
   await build({ configFile: join(PAGE, 'vite.config.ts'), logLevel: 'error' })
   const server = createServer((request, response) => {

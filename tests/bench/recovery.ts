@@ -82,7 +82,11 @@ export class Reserved implements AsyncDisposable {
 }
 
 /** Someone new, in a browser of their own that ends with the stack. */
-async function arrive(stack: AsyncDisposableStack, relay: Relay, name: string): Promise<Person> {
+export async function arrive(
+  stack: AsyncDisposableStack,
+  relay: Relay,
+  name: string,
+): Promise<Person> {
   const browser = await launchChromium()
   stack.defer(() => browser.close())
   const context = await browser.newContext({ locale: 'en-GB' })

@@ -3,7 +3,8 @@ export type ToWorker =
   | { type: 'rtc'; message: unknown }
   | { type: 'start'; relay: string }
   | { type: 'meet'; peer: string; relay: string }
-  | { type: 'echo'; rounds: number; bytes: number }
+  | { type: 'echo'; rounds: number; bytes: number; sealed: Sealed }
+  | { type: 'ratchet'; messages: number }
   | { type: 'bulk'; bytes: number }
   | { type: 'fill'; messages: number }
   | { type: 'page'; rounds: number }
@@ -15,10 +16,17 @@ export type ToTab =
   | { type: 'answer'; value: unknown }
   | { type: 'failure'; text: string }
 
+/** What of an echo is sealed end to end: nothing, the way there, or both, which turns the ratchet each time. */
+export type Sealed = 'nothing' | 'there' | 'both'
+
 /** First byte of a frame: send it back, count it, or count it and say when all are there. */
 export const ECHO = 1
 export const BULK = 2
 export const LAST = 3
+
+/** Open it and send it back: in clear, or sealed. */
+export const OPEN = 4
+export const ANSWER = 5
 
 /** Bytes of a frame, and of a raw channel's message, when much is sent. */
 export const CHUNK_BYTES = 16 * 1024

@@ -11,8 +11,19 @@ import { RtcBridge, type RtcTab } from '../../../src/lib/p2p/rtc/rtc-bridge.ts'
 import { parsePeerId } from '../../../src/lib/protocol/ids.ts'
 import { systemClock, systemRandom } from '../../../src/lib/protocol/seams.ts'
 import { history, unlock } from './history.ts'
+import { ratchet, RatchetEnd } from './ratchet.ts'
 import { timeEach } from './time-each.ts'
-import { BULK, CHUNK_BYTES, ECHO, LAST, type ToTab, type ToWorker } from './messages.ts'
+import {
+  ANSWER,
+  BULK,
+  CHUNK_BYTES,
+  ECHO,
+  LAST,
+  OPEN,
+  type Sealed,
+  type ToTab,
+  type ToWorker,
+} from './messages.ts'
 
 declare const self: SharedWorkerGlobalScope
 
@@ -27,6 +38,10 @@ bridge.install(globalThis)
 let node: P2P | null = null
 let direct = Promise.withResolvers<Channel>()
 let answered = Promise.withResolvers<Uint8Array>()
+
+/** Of the worker that asks for echoes, and of the one that gives them. */
+const asking = new RatchetEnd('first')
+const answering = new RatchetEnd('second')
 
 self.onconnect = ({ ports }) => {
   const port = ports[0]!
@@ -67,7 +82,9 @@ async function run(order: Exclude<ToWorker, { type: 'rtc' }>): Promise<unknown> 
       await Promise.race([direct.promise, late()])
       return null
     case 'echo':
-      return echo(order.rounds, order.bytes)
+      return echo(order.rounds, order.bytes, order.sealed)
+    case 'ratchet':
+      return ratchet(order.messages)
     case 'fill':
       return history.fill(order.messages)
     case 'page':
@@ -129,22 +146,33 @@ async function start(relay: string): Promise<string> {
 async function serve(channel: Channel): Promise<void> {
   if (channel.path === 'direct') direct.resolve(channel)
   for await (const frame of channel.frames()) {
-    if (frame[0] === ECHO) await channel.send(Uint8Array.of(0, ...frame.subarray(1)))
-    else if (frame[0] === LAST) await channel.send(Uint8Array.of(0))
+    if (frame[0] === ECHO) await channel.send(framed(0, frame.subarray(1)))
+    else if (frame[0] === OPEN) await channel.send(framed(0, answering.open(frame.subarray(1))))
+    else if (frame[0] === ANSWER) {
+      await channel.send(framed(0, answering.seal(answering.open(frame.subarray(1)))))
+    } else if (frame[0] === LAST) await channel.send(Uint8Array.of(0))
     else if (frame[0] !== BULK) answered.resolve(frame)
   }
   if (channel.path === 'direct') direct = Promise.withResolvers()
 }
 
+function framed(kind: number, body: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(1 + body.byteLength)
+  frame[0] = kind
+  frame.set(body, 1)
+  return frame
+}
+
 /** Milliseconds of each round trip. */
-async function echo(rounds: number, bytes: number): Promise<number[]> {
+async function echo(rounds: number, bytes: number, sealed: Sealed): Promise<number[]> {
   const channel = await direct.promise
-  const frame = new Uint8Array(bytes)
-  frame[0] = ECHO
+  const plain = new Uint8Array(bytes)
+  const kind = { nothing: ECHO, there: OPEN, both: ANSWER }[sealed]
   return timeEach(rounds, async () => {
     answered = Promise.withResolvers()
-    await channel.send(frame)
-    await answered.promise
+    await channel.send(framed(kind, sealed === 'nothing' ? plain : asking.seal(plain)))
+    const answer = await answered.promise
+    if (sealed === 'both') asking.open(answer.subarray(1))
   })
 }
 

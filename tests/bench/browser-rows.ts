@@ -1,3 +1,4 @@
+import type { Page } from 'playwright'
 import { launchChromium } from '../support/chromium.ts'
 import { median } from '../support/trend.ts'
 import type {} from './page/main.ts'
@@ -7,11 +8,7 @@ import { serveBenchPage } from './pair.ts'
 /** What a person waits for in a history of so many messages, encrypted as in use. */
 export async function historyRows(messages: number, rounds: number): Promise<Row[]> {
   await using stack = new AsyncDisposableStack()
-  const origin = await serveBenchPage(stack)
-  const browser = await launchChromium()
-  stack.defer(() => browser.close())
-  const page = await browser.newPage()
-  await page.goto(origin)
+  const page = await openBenchPage(stack)
   await page.evaluate((messages) => window.bench.ask({ type: 'fill', messages }), messages)
   const times = (type: 'page' | 'search'): Promise<number[]> =>
     page.evaluate(([type, rounds]) => window.bench.ask({ type, rounds }), [
@@ -36,4 +33,28 @@ export async function historyRows(messages: number, rounds: number): Promise<Row
       ratio: median(unlocks.map(({ allMs, stretchMs }) => allMs / stretchMs)),
     },
   ]
+}
+
+/** Messages a browser seals and opens in a second, of one side one after the other. */
+export async function ratchetRows(messages: number): Promise<Row[]> {
+  await using stack = new AsyncDisposableStack()
+  const page = await openBenchPage(stack)
+  const { sealMs, openMs } = (await page.evaluate(
+    (messages) => window.bench.ask({ type: 'ratchet', messages }),
+    messages,
+  )) as { sealMs: number[]; openMs: number[] }
+  const rate = (ms: number): number => 1_000 / ms
+  return [
+    row('ratchet.encrypt', 'per s', sealMs.map(rate)),
+    row('ratchet.decrypt', 'per s', openMs.map(rate)),
+  ]
+}
+
+async function openBenchPage(stack: AsyncDisposableStack): Promise<Page> {
+  const origin = await serveBenchPage(stack)
+  const browser = await launchChromium()
+  stack.defer(() => browser.close())
+  const page = await browser.newPage()
+  await page.goto(origin)
+  return page
 }
