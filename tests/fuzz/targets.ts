@@ -1,0 +1,19 @@
+import type { Target } from './target.ts'
+import { cryptoTargets } from './targets/crypto.ts'
+import { deliveryTargets } from './targets/delivery.ts'
+import { featureTargets } from './targets/features.ts'
+import { portTargets } from './targets/ports.ts'
+import { protocolTargets } from './targets/protocol.ts'
+import { relayTargets } from './targets/relay.ts'
+
+/** Everything that reads what it was not given by this process itself. */
+export async function allTargets(): Promise<Target[]> {
+  return [
+    ...(await protocolTargets()),
+    ...(await cryptoTargets()),
+    ...(await deliveryTargets()),
+    ...(await featureTargets()),
+    ...portTargets(),
+    ...(await relayTargets()),
+  ]
+}
