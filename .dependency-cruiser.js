@@ -102,11 +102,15 @@ export default {
       '^src/lib/rpc/api\\.ts$',
       ...tabSide,
     ]),
-    only('workers-show-nothing', { path: '^src/workers/' }, [
+    only('workers-show-nothing', { path: '^src/workers/', pathNot: '/push\\.ts$' }, [
       '^src/workers/',
       '^src/lib/(delivery|p2p|crypto|db|rpc|protocol)/',
       '^src/lib/client/contract\\.ts$',
       `^${slice}/[^/]+\\.ts$`,
+    ]),
+    only('but-that-something-came', { path: '^src/workers/push\\.ts$' }, [
+      '^src/lib/i18n/',
+      '^src/lib/features/notifications/ui/push-messages\\.ts$',
     ]),
     only('relay', { path: '^relay-node/' }, [
       '^relay-node/',

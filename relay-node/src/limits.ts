@@ -199,6 +199,12 @@ export const MAILBOX_KEEP_MS = 30 * 24 * 60 * 60_000
 /** From one wake-up to the next while the owner of a mailbox does not look: a phone that sleeps deeply takes longer. */
 export const WAKE_PAUSE_MS = 60_000
 
+/**
+ * What comes so soon after the owner of a mailbox looked, in ms, wakes at the end of this, unless they look again: nobody
+ * is woken by what they put there themselves.
+ */
+export const LOOKED_PAUSE_MS = 5_000
+
 /** Mailboxes that were woken for and not looked at: 300 bytes each. Others are not woken for. */
 export const MAX_WOKEN_MAILBOXES = 100_000
 

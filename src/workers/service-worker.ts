@@ -5,6 +5,7 @@ import {
   precacheAndRoute,
 } from 'workbox-precaching'
 import { openOnClick } from './notification-click.ts'
+import { showWhenPushed } from './push.ts'
 
 declare const self: ServiceWorkerGlobalScope
 
@@ -15,6 +16,7 @@ declare const self: ServiceWorkerGlobalScope
 precacheAndRoute(self.__WB_MANIFEST)
 cleanupOutdatedCaches()
 openOnClick()
+showWhenPushed()
 
 const shell = createHandlerBoundToURL('/index.html')
 

@@ -11,7 +11,7 @@ import { chat } from '../lib/features/chat/index.ts'
 import type { ChatService } from '../lib/features/chat/service.ts'
 import { contacts, invitations } from '../lib/features/contacts/index.ts'
 import { network } from '../lib/features/network/index.ts'
-import { notifications } from '../lib/features/notifications/index.ts'
+import { notifications, wakeUps } from '../lib/features/notifications/index.ts'
 import { profile } from '../lib/features/profile/index.ts'
 import { settings } from '../lib/features/settings/index.ts'
 import { vault } from '../lib/features/vault/index.ts'
@@ -168,6 +168,7 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       chat: conversations,
       network: view,
       notifications: notices,
+      wakeUps: wakeUps()({ mailboxes: conversations.mailboxes, clock }),
     }
   })
 
@@ -215,6 +216,7 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       chat: social.then((each) => each.chat),
       network: social.then((each) => each.network),
       notifications: social.then((each) => each.notifications),
+      wakeUps: social.then((each) => each.wakeUps),
       settings: local.then((each) => each.settings),
       backup: local.then((each) => each.backup),
     },

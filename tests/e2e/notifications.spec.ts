@@ -83,7 +83,7 @@ test('what the browser says to notifications is said', async ({ person }) => {
   // A private window refuses without asking.
   await anna.page.getByRole('radio', { name: 'Who wrote' }).check({ force: true })
   await expect(anna.page.getByText('The browser blocks notifications of this page.')).toBeVisible()
-  const notifications = anna.page.getByRole('region', { name: 'Notifications' })
+  const notifications = anna.page.getByRole('group', { name: 'What notifications show' })
   await expect(notifications.getByRole('radio', { name: 'Off' })).toBeChecked()
 })
 

@@ -18,6 +18,8 @@ const PUBLISHED = 2
 
 const HELLO = new Uint8Array([1])
 
+const NEVER_WOKEN = { get: () => Promise.resolve(undefined), put: () => Promise.resolve() }
+
 interface Program {
   life: Life
   delivery: Delivery
@@ -137,6 +139,7 @@ export class Device {
           { relays, source: this.name, reaches: (relay) => !this.unreachable.has(relay) },
         ),
         store,
+        wakeUps: NEVER_WOKEN,
         marks: store,
         clock: life,
         random,

@@ -204,7 +204,7 @@ export class Mailboxes implements Startable {
     }
     const expiresAtMs = this.#clock.now() + MAILBOX_KEEP_MS
     await this.#store.wakeAt(mailbox, { second, endpoint, expiresAtMs })
-    this.#wakeUps?.looked(mailbox)
+    this.#wakeUps?.asked(mailbox)
     return NOTHING
   }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '#lib/protocol/seams.ts'
 import { AtOnce } from '../at-once.ts'
 import {
+  LOOKED_PAUSE_MS,
   MAX_PUSHES_AT_ONCE,
   MAX_PUSHES_PER_MINUTE,
   MAX_WOKEN_MAILBOXES,
@@ -20,7 +21,7 @@ export interface WakeUpsComponents {
   onPush: (outcome: PushOutcome) => void
 }
 
-/** A mailbox whose owner was woken, and has not looked. */
+/** A mailbox whose owner was woken and has not looked, or has only just looked. */
 interface Pause {
   /** Whether something came since. */
   again: boolean
@@ -28,8 +29,8 @@ interface Pause {
 }
 
 /**
- * Wakes owners who asked for it when something comes: at once, then at most once in `WAKE_PAUSE_MS` until they list.
- * What comes in a pause wakes at its end, so that nobody sleeps over the last message.
+ * Wakes owners who asked for it when something comes: at once, then at most once in `WAKE_PAUSE_MS` until they list, and
+ * not for `LOOKED_PAUSE_MS` after that. What comes in a pause wakes at its end, so that nobody sleeps over the last message.
  */
 export class WakeUps {
   readonly #store: MailboxStore
@@ -81,21 +82,35 @@ export class WakeUps {
     const key = keyOf(mailbox)
     this.#pauses.get(key)?.cancel()
     this.#pauses.delete(key)
+    this.#pause(mailbox, LOOKED_PAUSE_MS)
+  }
+
+  /** They said anew where to wake them: what they slept over at the address before does not keep them asleep. */
+  asked(mailbox: MailboxId): void {
+    const key = keyOf(mailbox)
+    this.#pauses.get(key)?.cancel()
+    this.#pauses.delete(key)
   }
 
   #wake(mailbox: MailboxId): void {
-    if (this.#stopped.signal.aborted || this.#pauses.size >= MAX_WOKEN_MAILBOXES) return
+    if (!this.#pause(mailbox, WAKE_PAUSE_MS)) return
+    const sending = this.#send(mailbox).finally(() => this.#sending.delete(sending))
+    this.#sending.add(sending)
+  }
+
+  /** @returns whether there was room for one more */
+  #pause(mailbox: MailboxId, pauseMs: number): boolean {
+    if (this.#stopped.signal.aborted || this.#pauses.size >= MAX_WOKEN_MAILBOXES) return false
     const key = keyOf(mailbox)
     const pause: Pause = {
       again: false,
-      cancel: this.#clock.after(WAKE_PAUSE_MS, () => {
+      cancel: this.#clock.after(pauseMs, () => {
         this.#pauses.delete(key)
         if (pause.again) this.#wake(mailbox)
       }),
     }
     this.#pauses.set(key, pause)
-    const sending = this.#send(mailbox).finally(() => this.#sending.delete(sending))
-    this.#sending.add(sending)
+    return true
   }
 
   async #send(mailbox: MailboxId): Promise<void> {

@@ -2,7 +2,7 @@ import type { BackupApi } from '../features/backup/api.ts'
 import type { ChatApi } from '../features/chat/api.ts'
 import type { ContactsApi, InvitationsApi } from '../features/contacts/api.ts'
 import type { NetworkApi } from '../features/network/api.ts'
-import type { NotificationsApi } from '../features/notifications/api.ts'
+import type { NotificationsApi, WakeUpsApi } from '../features/notifications/api.ts'
 import type { ProfileApi } from '../features/profile/api.ts'
 import type { SettingsApi } from '../features/settings/api.ts'
 import type { VaultApi } from '../features/vault/api.ts'
@@ -17,6 +17,7 @@ export interface NodeApi {
   chat: ChatApi
   network: NetworkApi
   notifications: NotificationsApi
+  wakeUps: WakeUpsApi
   settings: SettingsApi
   backup: BackupApi
 }
@@ -89,6 +90,7 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     rest: 'call',
   },
   notifications: { notices: 'stream' },
+  wakeUps: { watchWakeUps: 'watch', wakeAt: 'call', letSleep: 'call', woken: 'call' },
   settings: {
     watchSettings: 'watch',
     setLanguage: 'call',

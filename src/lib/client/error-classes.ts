@@ -24,6 +24,7 @@ import {
   UnknownContactError,
 } from '../features/contacts/errors.ts'
 import { AlreadyKnownError, InvalidAddressError } from '../features/network/errors.ts'
+import { UnusableSubscriptionError } from '../features/notifications/errors.ts'
 import { AlreadyCreatedError, InvalidNameError } from '../features/profile/errors.ts'
 import { UnknownChoiceError } from '../features/settings/errors.ts'
 import {
@@ -73,6 +74,7 @@ export const nodeErrors = new ErrorClasses([
   UnknownContactError,
   UnknownConversationError,
   UnknownMethodError,
+  UnusableSubscriptionError,
   WrongBackupKeyError,
   WrongPassphraseError,
 ])

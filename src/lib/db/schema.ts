@@ -252,6 +252,23 @@ export interface MailboxRelayRow {
   canary: { mark: string; epoch: number; atMs: number } | null
 }
 
+/** Where relays wake this browser when something comes: see delivery/mailbox/wake-ups.ts. */
+export interface WakeUpsRow {
+  key: OnlyKey
+  /** A push subscription, and the key of relays (RFC 8292, base64url) that it is for; null when nobody is to wake it. */
+  address: { endpoint: string; key: string } | null
+  /** What each relay was told last: for the mailboxes of an epoch and the next. `atMs` by its clock. */
+  told: {
+    relay: string
+    /** Null: to wake no longer. */
+    endpoint: string | null
+    /** The first epoch it was told any for. */
+    since: number
+    epoch: number
+    atMs: number
+  }[]
+}
+
 /** When all of my chain up to a number was first known to have come so far. */
 export interface ProgressRow {
   peer: PeerIdString
@@ -346,6 +363,7 @@ export class StarlingDatabase extends Dexie {
   declare readonly devices: EntityTable<DevicesRow, 'peer'>
   declare readonly places: EntityTable<PlaceRow, 'peer'>
   declare readonly mailboxRelays: EntityTable<MailboxRelayRow, 'address'>
+  declare readonly wakeUps: EntityTable<WakeUpsRow, 'key'>
   declare readonly relays: EntityTable<RelayRow, 'address'>
   declare readonly peerRecords: EntityTable<PeerRecordRow, 'peer'>
   declare readonly settings: EntityTable<SettingsRow, 'key'>
@@ -379,5 +397,6 @@ export class StarlingDatabase extends Dexie {
       peerRecords: 'peer',
       settings: 'key',
     })
+    this.version(2).stores({ wakeUps: 'key' })
   }
 }

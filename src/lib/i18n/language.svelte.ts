@@ -1,5 +1,6 @@
 /** The language the interface speaks. Messages read it when they are called, so a change shows at once. */
 import { locales, overwriteGetLocale, type Locale } from './generated/runtime.js'
+import { keepLanguage } from './kept-language.ts'
 
 /** Where the choice is kept for the first paint, beside the settings in the database. */
 export const LANGUAGE_KEY = 'starling.language'
@@ -19,6 +20,7 @@ export function language(): Locale {
 export function speak(choice: Locale | null): void {
   current = choice ?? browserLanguage(navigator.languages)
   document.documentElement.lang = current
+  void keepLanguage(current)
   if (choice === null) localStorage.removeItem(LANGUAGE_KEY)
   else localStorage.setItem(LANGUAGE_KEY, choice)
 }

@@ -8,8 +8,9 @@ import type { Place } from '../../protocol/place.ts'
 import type { Mail, Sealer } from '../seams.ts'
 import { Deposits, type Contactable } from './deposits.ts'
 import { OwnMailboxes } from './own-mailboxes.ts'
-import type { MailboxRelay, MailboxRelayStore } from './store.ts'
+import type { MailboxRelay, MailboxRelayStore, WakeUpsStore } from './store.ts'
 import type { MailboxTransport } from './transport.ts'
+import type { WakeAddress, WakeUps } from './wake-ups.ts'
 
 /** A peer whose items do not open is told so this often, ms: each time a session is begun. */
 const LOST_PAUSE_MS = 60 * 60 * 1000
@@ -22,6 +23,7 @@ export interface MailboxMailComponents {
   sealer: Pick<Sealer, 'publish'>
   transport: MailboxTransport
   store: MailboxRelayStore
+  wakeUps: WakeUpsStore
   marks: { forgetOpened(beforeMs: number): Promise<void> }
   devices: Pick<Devices, 'announcement' | 'hearOwn'>
   clock: Clock
@@ -94,6 +96,21 @@ export class MailboxMail extends TypedEventEmitter<MailEvents> implements Mail, 
   /** The relays that keep my mailboxes, and did. */
   relays(): MailboxRelay[] {
     return this.#own.relays()
+  }
+
+  /** How being woken stands. */
+  get wakeUps(): Pick<WakeUps, 'state' | 'addEventListener' | 'removeEventListener'> {
+    return this.#own.wakeUps
+  }
+
+  /** Where relays are to wake this browser; null: nowhere any more. @throws StorageFullError */
+  wakeAt(address: WakeAddress | null): Promise<void> {
+    return this.#own.wakeAt(address)
+  }
+
+  /** Looks for what came, and resolves when every relay was visited or did not answer. */
+  visit(): Promise<void> {
+    return this.#own.visit()
   }
 
   /** My relays have changed. */

@@ -45,6 +45,8 @@ export interface VisitInit {
   /** Who of those I know is called so on their passes of this epoch. */
   senders(epoch: number): Promise<ReadonlyMap<string, PeerIdString>>
   devices: Pick<Devices, 'announcement' | 'hearOwn'>
+  /** Whether what comes here wakes this browser. */
+  wakes(): boolean
   /** @param from whose pass it was put with; null when it was put with work */
   take(item: Uint8Array, from: PeerIdString | null): Promise<ItemTaken>
 }
@@ -111,9 +113,14 @@ export class MailboxVisits {
       taken += count
       if (each === epoch) after = await this.#publish(after, epoch, owner, oneTimeLeft, signal)
     }
+    const before = after
     if (after.announced !== epoch) after = await this.#announce(after, epoch, signal)
     if (after.canary === null && this.#components.random.fraction() * VISITS_PER_CANARY < 1) {
       after = await this.#putCanary(after, epoch, signal)
+    }
+    // Who has just looked is not woken by what came before: nor am I by what is my own.
+    if (after !== before && this.#init.wakes()) {
+      await this.#init.mailboxes.list(identity.contactsMailbox(epoch), 0, signal)
     }
     return { relay: after, taken }
   }

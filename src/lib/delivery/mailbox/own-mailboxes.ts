@@ -11,8 +11,9 @@ import { PLACE_PASSES, PLACE_RELAYS, type Place } from '../../protocol/place.ts'
 import { LyingRelayError } from './errors.ts'
 import { MailboxVisits, type VisitComponents, type VisitInit } from './mailbox-visit.ts'
 import { RelayMailboxes } from './relay-mailboxes.ts'
-import type { MailboxRelay, MailboxRelayStore } from './store.ts'
+import type { MailboxRelay, MailboxRelayStore, WakeUpsStore } from './store.ts'
 import type { MailboxTransport } from './transport.ts'
+import { WakeUps, type WakeAddress, type WakingRelay } from './wake-ups.ts'
 
 /** Between two visits at a relay, ms: a time in between by chance, so that visits of one person at two relays differ. */
 export const VISIT_AFTER_MS = { least: 60_000, most: 180_000 }
@@ -31,9 +32,13 @@ const DISGRACE_MS = 90 * 24 * 60 * 60 * 1000
 
 const RETRY = { firstMs: 1_000, maxMs: 5 * 60_000 }
 
+/** A relay that could not be told yet where to wake is visited again after this, ms. */
+const TELL_AFTER_MS = 1_000
+
 export interface OwnMailboxesComponents extends VisitComponents {
   transport: MailboxTransport
   store: MailboxRelayStore
+  wakeUps: WakeUpsStore
   devices: VisitInit['devices']
   /** Relays of mine that answer, as they are named in cards; the best first. */
   relays(): string[]
@@ -56,6 +61,8 @@ interface Visitor {
   busy: boolean
   /** Wanted once more while it is under way. */
   again: boolean
+  /** Told once the next visit is over. */
+  waiting: (() => void)[]
   lastEverywhereAtMs: number
   /** Of the visits that failed without one that did not between them, the first; null when the last did not. */
   failingSinceMs: number | null
@@ -67,6 +74,7 @@ interface Visitor {
  * days, is replaced, and still visited until nothing of use can lie there.
  */
 export class OwnMailboxes {
+  readonly wakeUps: WakeUps
   readonly #components: OwnMailboxesComponents
   readonly #init: OwnMailboxesInit
   readonly #visitors = new Map<string, Visitor>()
@@ -77,11 +85,17 @@ export class OwnMailboxes {
   constructor(components: OwnMailboxesComponents, init: OwnMailboxesInit) {
     this.#components = components
     this.#init = init
+    const { identity, logger, wakeUps: store } = components
+    this.wakeUps = new WakeUps(
+      { identity, store, logger },
+      { relays: () => [...this.#visitors.values()].map((visitor) => this.#waking(visitor)) },
+    )
   }
 
   async start(): Promise<void> {
     if (this.#life !== null) return
     this.#life = new AbortController()
+    await this.wakeUps.start()
     for (const relay of await this.#components.store.all()) this.#remember(relay)
     for (const visitor of this.#visitors.values()) this.#plan(visitor, 0)
     this.relaysChanged()
@@ -92,6 +106,7 @@ export class OwnMailboxes {
     this.#life = null
     for (const { cancel } of this.#visitors.values()) cancel?.()
     await Promise.all(this.#working)
+    for (const visitor of this.#visitors.values()) tellWaiting(visitor.waiting)
     this.#visitors.clear()
   }
 
@@ -128,6 +143,22 @@ export class OwnMailboxes {
       this.#plan(visitor, 0)
     }
     this.relaysChanged()
+  }
+
+  /** Visits all at once, and resolves when each was visited or did not answer. */
+  async visit(): Promise<void> {
+    if (this.#life === null) return
+    const visited = [...this.#visitors.values()].map(
+      ({ waiting }) => new Promise<void>((resolve) => waiting.push(resolve)),
+    )
+    this.wake()
+    await Promise.all(visited)
+  }
+
+  /** Where relays are to wake this browser; null: nowhere any more. @throws StorageFullError */
+  async wakeAt(address: WakeAddress | null): Promise<void> {
+    await this.wakeUps.wakeAt(address)
+    for (const visitor of this.#visitors.values()) this.#plan(visitor, 0)
   }
 
   /** `relays` may give others now. */
@@ -190,6 +221,11 @@ export class OwnMailboxes {
       .slice(0, PLACE_RELAYS)
   }
 
+  #waking(visitor: Visitor): WakingRelay {
+    const { mailboxes, relay } = visitor
+    return { address: relay.address, mailboxes, active: this.#active().includes(visitor) }
+  }
+
   #mayReturn({ retiredAtMs, caught }: MailboxRelay): boolean {
     if (retiredAtMs === null) return false
     return !caught || this.#components.clock.now() > retiredAtMs + DISGRACE_MS
@@ -207,6 +243,7 @@ export class OwnMailboxes {
       mailboxes,
       senders: (epoch) => Promise.resolve(this.#senders(epoch)),
       devices: this.#components.devices,
+      wakes: () => this.wakeUps.wakesFor(relay.address),
       take: (item, from) => this.#init.take(item, from),
     })
     const visitor: Visitor = {
@@ -217,6 +254,7 @@ export class OwnMailboxes {
       cancel: null,
       busy: false,
       again: false,
+      waiting: [],
       lastEverywhereAtMs: -Infinity,
       failingSinceMs: null,
     }
@@ -250,6 +288,8 @@ export class OwnMailboxes {
     const nowMs = clock.now()
     const everywhere = Math.abs(nowMs - visitor.lastEverywhereAtMs) >= EVERYWHERE_AFTER_MS
     visitor.busy = true
+    const waiting = visitor.waiting.splice(0)
+    const { wakeKey } = visitor.mailboxes
     let nextMs: number
     try {
       const { relay } = await visitor.visits.visit(visitor.relay, everywhere, signal)
@@ -261,6 +301,8 @@ export class OwnMailboxes {
       visitor.backoff.reset()
       const { least, most } = VISIT_AFTER_MS
       nextMs = least + random.fraction() * (most - least)
+      if (visitor.mailboxes.wakeKey !== wakeKey) this.wakeUps.heard()
+      if (!(await this.wakeUps.tell(this.#waking(visitor), signal))) nextMs = TELL_AFTER_MS
     } catch (error) {
       if (signal.aborted || !this.#isPresent(visitor)) return
       logger.info(`no visit at ${visitor.relay.address}: ${String(error)}`)
@@ -274,6 +316,7 @@ export class OwnMailboxes {
       nextMs = visitor.backoff.next()
     } finally {
       visitor.busy = false
+      tellWaiting(waiting)
     }
     const { retiredAtMs } = visitor.relay
     if (retiredAtMs !== null && nowMs > retiredAtMs + RETIREMENT_MS && !visitor.relay.caught) {
@@ -312,4 +355,8 @@ export class OwnMailboxes {
       })
     this.#working.add(working)
   }
+}
+
+function tellWaiting(waiting: readonly (() => void)[]): void {
+  for (const tell of waiting) tell()
 }

@@ -72,6 +72,11 @@ export class RelayMailboxes {
     return info
   }
 
+  /** Key for wake-ups, as the relay said last; null: it sends none; undefined while it was not asked. */
+  get wakeKey(): Uint8Array | null | undefined {
+    return this.#info?.info.wakeKey
+  }
+
   /** The relay's clock now, ms. */
   async now(signal: AbortSignal): Promise<number> {
     const { second } = await this.info(signal)

@@ -1,4 +1,4 @@
-import type { MailboxRelayRow, StarlingDatabase } from '../../db/schema.ts'
+import type { MailboxRelayRow, StarlingDatabase, WakeUpsRow } from '../../db/schema.ts'
 import { orStorageFull } from '../../db/storage-full.ts'
 
 export type MailboxRelay = MailboxRelayRow
@@ -27,5 +27,27 @@ export class DexieMailboxRelayStore implements MailboxRelayStore {
 
   delete(address: string): Promise<void> {
     return this.#db.mailboxRelays.delete(address)
+  }
+}
+
+/** Where relays wake this browser, and what they were told. Writes @throws StorageFullError. */
+export interface WakeUpsStore {
+  get(): Promise<WakeUpsRow | undefined>
+  put(row: WakeUpsRow): Promise<void>
+}
+
+export class DexieWakeUpsStore implements WakeUpsStore {
+  readonly #db: Pick<StarlingDatabase, 'wakeUps'>
+
+  constructor(db: Pick<StarlingDatabase, 'wakeUps'>) {
+    this.#db = db
+  }
+
+  get(): Promise<WakeUpsRow | undefined> {
+    return this.#db.wakeUps.get('me')
+  }
+
+  async put(row: WakeUpsRow): Promise<void> {
+    await orStorageFull(this.#db.wakeUps.put(row))
   }
 }

@@ -24,7 +24,7 @@ type TableName = {
  * device alone.
  */
 export type LeftOut =
-  'sessions' | 'prekeys' | 'opened' | 'owed' | 'devices' | 'peerRecords' | 'safekeeping'
+  'sessions' | 'prekeys' | 'opened' | 'owed' | 'devices' | 'wakeUps' | 'peerRecords' | 'safekeeping'
 
 export type BackedUp = Exclude<TableName, LeftOut>
 

@@ -5,7 +5,7 @@ import { Devices, DexieDeviceStore, type DevicesInit } from '../../delivery/devi
 import { DexiePrekeyStore } from '../../delivery/prekey-store.ts'
 import { RatchetSealer } from '../../delivery/ratchet-sealer.ts'
 import { MailboxMail } from '../../delivery/mailbox/mail.ts'
-import { DexieMailboxRelayStore } from '../../delivery/mailbox/store.ts'
+import { DexieMailboxRelayStore, DexieWakeUpsStore } from '../../delivery/mailbox/store.ts'
 import type { MailboxTransport } from '../../delivery/mailbox/transport.ts'
 import { DexieDeliveryStore } from '../../delivery/store.ts'
 import type { Channels, Network, RelayStatus } from '../../p2p/api.ts'
@@ -84,6 +84,7 @@ export function chat(init: DevicesInit): (components: ChatSliceComponents) => Ch
         sealer,
         transport: mailboxes,
         store: new DexieMailboxRelayStore(db),
+        wakeUps: new DexieWakeUpsStore(db),
         marks: deliveryStore,
         devices,
         clock,

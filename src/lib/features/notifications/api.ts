@@ -23,6 +23,38 @@ export interface Notices {
   open: About[]
 }
 
+/** A push subscription of this browser. */
+export interface WakeAddress {
+  /** Of the browser's push service (RFC 8030). */
+  endpoint: string
+  /** What it is for: the public key of a relay (RFC 8292), base64url. */
+  key: string
+}
+
+/** How it stands with being woken by a relay while Starling is closed. */
+export interface WakeUps {
+  /** What relays are to know; null: the person does not want it. */
+  address: WakeAddress | null
+  /** What a subscription is to be for now; null while no relay of mine is known to wake. */
+  key: string | null
+  /** Whether all relays of mine have said by now whether they wake. */
+  asked: boolean
+  /** The relay that wakes, once it knows where; null before. */
+  relay: string | null
+  /** The relay does not take the address. */
+  refused: boolean
+}
+
+export interface WakeUpsApi {
+  watchWakeUps(options?: AbortOptions): AsyncIterable<WakeUps>
+  /** The browser has subscribed: relays are to know. */
+  wakeAt(address: WakeAddress, options?: AbortOptions): Promise<void>
+  /** Nobody is to wake this browser any more. */
+  letSleep(options?: AbortOptions): Promise<void>
+  /** A push came: looks for what it is about, and answers once every relay was visited or did not answer. */
+  woken(options?: AbortOptions): Promise<void>
+}
+
 export interface NotificationsApi {
   /**
    * What this tab has to show, of those that ask the one that was used last: each notice is told once, to one tab.

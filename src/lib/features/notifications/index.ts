@@ -1,5 +1,6 @@
 import type { Loggers } from '../../protocol/seams.ts'
 import { NotificationsService, type NotificationsComponents } from './service.ts'
+import { WakeUpsService, type WakeUpsComponents } from './wake-ups.ts'
 
 export interface NotificationsSliceComponents extends Omit<NotificationsComponents, 'logger'> {
   loggers: Loggers
@@ -11,4 +12,9 @@ export function notifications(): (
 ) => NotificationsService {
   return ({ loggers, ...rest }) =>
     new NotificationsService({ ...rest, logger: loggers('notifications') })
+}
+
+/** Being woken while the app is closed. */
+export function wakeUps(): (components: WakeUpsComponents) => WakeUpsService {
+  return (components) => new WakeUpsService(components)
 }

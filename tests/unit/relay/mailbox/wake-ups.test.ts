@@ -1,33 +1,19 @@
 import { beforeEach, expect, test } from 'vitest'
 import {
+  LOOKED_PAUSE_MS,
   MAX_PUSHES_AT_ONCE,
   MAX_PUSHES_PER_MINUTE,
   MAX_WOKEN_MAILBOXES,
   WAKE_PAUSE_MS,
 } from '#relay/limits.ts'
-import type { Push, PushOutcome } from '#relay/mailbox/push.ts'
+import type { PushOutcome } from '#relay/mailbox/push.ts'
 import { WakeUps } from '#relay/mailbox/wake-ups.ts'
+import { FakePush } from '../../../fixtures/fake-push.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { MemoryMailboxStore } from '../../../fixtures/memory-mailbox-store.ts'
 import { CountingRefusals } from '../counting-refusals.ts'
 
 const QUOTAS = { mailbox: 1e6, sender: 1e6, strangers: 1e6, relay: 1e6 }
-
-/** A push service that is asked and answers as told. */
-class FakePush implements Push {
-  readonly publicKey = new Uint8Array(65)
-  readonly sent: string[] = []
-  answer: () => Promise<PushOutcome> = () => Promise.resolve('sent')
-
-  takes(endpoint: string): boolean {
-    return endpoint.startsWith('https:')
-  }
-
-  send(endpoint: string): Promise<PushOutcome> {
-    this.sent.push(endpoint)
-    return this.answer()
-  }
-}
 
 let clock: ManualClock
 let store: MemoryMailboxStore
@@ -93,12 +79,40 @@ test('an owner who has looked is woken at once again', async () => {
   wakeUps.came(box(1))
   await settled()
   wakeUps.looked(box(1))
-  clock.advance(WAKE_PAUSE_MS)
+  clock.advance(LOOKED_PAUSE_MS)
   await settled()
   expect(push.sent).toHaveLength(1)
   wakeUps.came(box(1))
   await settled()
   expect(push.sent).toHaveLength(2)
+})
+
+test('what comes just after a look wakes a little later, and not who has looked once more', async () => {
+  await ask(box(1))
+  wakeUps.looked(box(1))
+  wakeUps.came(box(1))
+  wakeUps.looked(box(1))
+  clock.advance(LOOKED_PAUSE_MS)
+  await settled()
+  expect(push.sent).toEqual([])
+
+  wakeUps.looked(box(1))
+  wakeUps.came(box(1))
+  clock.advance(LOOKED_PAUSE_MS - 1)
+  await settled()
+  expect(push.sent).toEqual([])
+  clock.advance(1)
+  await settled()
+  expect(push.sent).toHaveLength(1)
+})
+
+test('who asks anew is woken at once', async () => {
+  await ask(box(1))
+  wakeUps.looked(box(1))
+  wakeUps.asked(box(1))
+  wakeUps.came(box(1))
+  await settled()
+  expect(push.sent).toHaveLength(1)
 })
 
 test('wakes nobody who has not asked, has taken it back, or asked for what is not sent to', async () => {
@@ -117,7 +131,7 @@ test('forgets an address where nobody is any more, and not one that was asked fo
   expect(await store.wake(box(1), clock.now())).toMatchObject({ endpoint: null })
   const later = { second: 10, endpoint: 'https://later', expiresAtMs: clock.now() + 86_400_000 }
   await store.wakeAt(box(1), later)
-  wakeUps.looked(box(1))
+  wakeUps.asked(box(1))
   push.answer = async () => {
     await store.wakeAt(box(1), { ...later, second: 20, endpoint: 'https://latest' })
     return 'gone'
@@ -133,7 +147,7 @@ test('goes on when the push service or the store is away', async () => {
   wakeUps.came(box(1))
   await settled()
   store.wake = () => Promise.reject(new Error('away'))
-  wakeUps.looked(box(1))
+  wakeUps.asked(box(1))
   wakeUps.came(box(1))
   await settled()
   expect(outcomes).toEqual(['failed'])

@@ -1,0 +1,85 @@
+import { PUSHED, type AnswerToPush } from '../lib/features/notifications/ui/push-messages.ts'
+import { m } from '../lib/i18n/generated/messages.js'
+import { keptLanguage } from '../lib/i18n/kept-language.ts'
+
+declare const self: ServiceWorkerGlobalScope
+
+/** A page that can answer at all answers within this, ms: one that the browser has frozen does not. */
+export const ANSWER_TIMEOUT_MS = 1_500
+
+/** How long the host may look for what came, ms. */
+export const LOOK_TIMEOUT_MS = 15_000
+
+/** How long a page has to show what the host found, ms, and how often it is looked at whether it did. */
+export const SHOW_TIMEOUT_MS = 2_000
+const SHOW_PACE_MS = 250
+
+/**
+ * A push carries nothing. Where a host runs, it looks for what came and its page shows it; otherwise it is said that
+ * something came. Browsers want to see something for each push, unless a page is in view.
+ */
+export function showWhenPushed(): void {
+  self.addEventListener('push', (event) => {
+    event.waitUntil(onPush())
+  })
+}
+
+async function onPush(): Promise<void> {
+  const pages = await self.clients.matchAll({ type: 'window' })
+  const looked = await someLooked(pages)
+  if (looked && pages.some(({ visibilityState }) => visibilityState === 'visible')) return
+  if (looked && (await isShown())) return
+  const locale = await keptLanguage()
+  await self.registration.showNotification(m.notifications_pushed_title({}, { locale }), {
+    body: m.notifications_pushed({}, { locale }),
+    tag: 'pushed',
+    icon: '/icons/any-192.png',
+    lang: locale,
+    // Gone as soon as a page shows what there is.
+    data: { about: 'pushed', href: '#/' },
+    // A host that looked found nothing that is to be heard.
+    silent: looked,
+  })
+}
+
+/** Whether the host has looked for what came, by any of these pages. */
+async function someLooked(pages: readonly Client[]): Promise<boolean> {
+  const asked = pages.map(async (page) => {
+    if (!(await looks(page))) throw new Error('no host there')
+  })
+  try {
+    await Promise.any(asked)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function looks(page: Client): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const { port1, port2 } = new MessageChannel()
+  const giveUp = (): void => {
+    resolve(false)
+  }
+  let timer = setTimeout(giveUp, ANSWER_TIMEOUT_MS)
+  port1.onmessage = ({ data }: MessageEvent<AnswerToPush>) => {
+    if (data === 'looked') resolve(true)
+    clearTimeout(timer)
+    timer = setTimeout(giveUp, LOOK_TIMEOUT_MS)
+  }
+  page.postMessage(PUSHED, [port2])
+  return promise.finally(() => {
+    clearTimeout(timer)
+    port1.close()
+  })
+}
+
+/** Whether a page shows something now, or in a moment. */
+async function isShown(): Promise<boolean> {
+  for (let waitedMs = 0; ; waitedMs += SHOW_PACE_MS) {
+    const shown = await self.registration.getNotifications()
+    if (shown.length > 0) return true
+    if (waitedMs >= SHOW_TIMEOUT_MS) return false
+    await new Promise((resolve) => setTimeout(resolve, SHOW_PACE_MS))
+  }
+}
