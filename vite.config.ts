@@ -4,6 +4,7 @@ import tailwindcss from '@tailwindcss/vite'
 import { defineConfig } from 'vite'
 import { VitePWA } from 'vite-plugin-pwa'
 import { buildId } from './scripts/build-id.ts'
+import { checksums } from './scripts/checksums.ts'
 import { i18nOptions } from './scripts/i18n.ts'
 import { ownWords } from './scripts/own-words.ts'
 
@@ -42,6 +43,7 @@ export default defineConfig(({ command }) => ({
         sourcemap: true,
       },
     }),
+    checksums(),
   ],
   worker: { format: 'es', rolldownOptions: { output: { codeSplitting: entryApart } } },
   // For `npm run dev`: the worker's packages are found with the page's, not at the first visit.

@@ -12,18 +12,21 @@ export interface CommandOptions {
   /** Print its output as it comes rather than collect it. */
   show?: boolean
   env?: Record<string, string>
+  /** Where it runs; here when left out. */
+  cwd?: string
 }
 
 /** Runs a program of the PATH to its end; with npm that includes node_modules/.bin. It has no input. */
 export function run(
   command: readonly [string, ...string[]],
-  { show = false, env = {} }: CommandOptions = {},
+  { show = false, env = {}, cwd = process.cwd() }: CommandOptions = {},
 ): Promise<Outcome> {
   const [program, ...args] = command
   const startedMs = performance.now()
   const child = spawn(program, args, {
     stdio: show ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
+    cwd,
   })
   let output = ''
   const collect = (chunk: Buffer): void => {

@@ -107,6 +107,7 @@ async function kill(rounds: number, flags: string[] = []): Promise<void> {
 console.log(`Node ${process.version}, ${await ensureChromium()}`)
 await check('build', ['vite', 'build'])
 await check('size of the bundles', ['size-limit'])
+await check('two builds are the same', ['node', 'scripts/reproduce.ts'])
 await vitest('unit')
 await vitest('integration')
 await check('simulation', ['node', 'tests/simulation/main.ts', '--seeds', inCi ? '120' : '40'])

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'vite'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { CHECKSUMS_FILE, checksumsOf } from '../../../scripts/checksums.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
 
@@ -26,6 +27,16 @@ afterAll(() => {
 
 test.each(ONCE)('%s is in the bundle exactly once', (name) => {
   expect([...foldersOf(name)]).toHaveLength(1)
+})
+
+test('every file is in the list of checksums with its own', async () => {
+  const listed = readFileSync(join(dist, CHECKSUMS_FILE), 'utf8')
+  expect(listed).toBe(await checksumsOf(dist))
+  const files = listed.trimEnd().split('\n')
+  const named = files.map((line) => /^[0-9a-f]{64} {2}(\S+)$/.exec(line)?.[1])
+  expect(named).toEqual(expect.arrayContaining(['index.html', 'service-worker.js']))
+  const onDisk = globSync('**/*.*', { cwd: dist }).filter((name) => name !== CHECKSUMS_FILE)
+  expect(named).toHaveLength(onDisk.length)
 })
 
 /** WebKit would run it a second time in the same worker, and with it a second host. */
