@@ -51,7 +51,7 @@ export function followWakeUps(api: WakeUpsApi): void {
     const stopped = new AbortController()
     const follow = async () => {
       for await (const wakeUps of api.watchWakeUps({ signal: stopped.signal })) {
-        await keepTo(api, wakeUps)
+        await keepSubscription(api, wakeUps)
       }
     }
     follow().catch((error: unknown) => {
@@ -75,7 +75,8 @@ export function followWakeUps(api: WakeUpsApi): void {
   })
 }
 
-async function keepTo(api: WakeUpsApi, { address, key }: WakeUps): Promise<void> {
+/** Makes the browser's subscription be what the host wants, and tells the host when it is another. */
+export async function keepSubscription(api: WakeUpsApi, { address, key }: WakeUps): Promise<void> {
   if (address === null) {
     await unsubscribe()
     return
