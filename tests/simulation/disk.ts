@@ -51,13 +51,20 @@ export class Disk {
     return conversation
   }
 
-  /** Another installation goes on from a backup, which leaves keys behind (features/backup/rows.ts). */
+  /**
+   * Another installation goes on from a backup, which leaves keys behind (features/backup/rows.ts), and what was published
+   * with them (features/backup/restoration.ts).
+   */
   renew(id: Uint8Array<ArrayBuffer>): void {
     this.device = { ...this.device, id, generation: this.device.generation + 1 }
     this.prekeys = NO_PREKEYS
     this.opened.clear()
+    for (const [address, relay] of this.mailboxRelays) {
+      this.mailboxRelays.set(address, { ...relay, announced: null, published: null, canary: null })
+    }
     for (const conversation of this.conversations.values()) {
       conversation.sessions = null
+      conversation.announcement = null
       conversation.owed.clear()
     }
   }
