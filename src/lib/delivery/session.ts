@@ -98,6 +98,8 @@ export class Session {
   #announcing: 'mine' | Uint8Array | null = 'mine'
   /** Keys that are to be given: to be written to, or because what they sealed does not open. */
   #giving: 'asked' | 'anew' | null = null
+  /** Keys were given since their last hello: what was sealed before they had these still comes, and opens no more than before. */
+  #gaveAnew = false
   #typing: boolean | null = null
   #given = 0
   #taken = 0
@@ -207,6 +209,7 @@ export class Session {
     const { peer } = channel
     switch (frame.type) {
       case 'hello': {
+        this.#gaveAnew = false
         await intake.theyBegan(peer, frame.mine.chain)
         await this.#heardHello(frame.yours)
         this.#due.ack = true
@@ -216,7 +219,7 @@ export class Session {
       case 'message': {
         const taken = await intake.receive(peer, frame)
         if (taken.type === 'early') this.#want = taken.missing
-        else if (taken.type === 'unopened') this.#give('anew')
+        else if (taken.type === 'unopened') this.#giveAnew()
         else this.#due.ack = true
         break
       }
@@ -266,6 +269,12 @@ export class Session {
 
   #give(why: 'asked' | 'anew'): void {
     if (this.#given < MAX_KEYS && this.#giving !== 'anew') this.#giving = why
+  }
+
+  #giveAnew(): void {
+    if (this.#gaveAnew) return
+    this.#gaveAnew = true
+    this.#give('anew')
   }
 
   async #heardKeys(keys: Uint8Array, anew: boolean): Promise<void> {
