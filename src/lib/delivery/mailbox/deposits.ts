@@ -232,10 +232,12 @@ export class Deposits {
       signal,
     )
     const parcels = await this.#parcels(peer, card, doors, signal)
-    const wanted = wantedOf(addressee.targets)
-    await this.#each(doors, (door) => this.#put(door, parcels, wanted, signal), signal)
-    for (const each of owed) await delivery.settleOwed(each, wanted)
-    if (parcels.length >= BATCH) return 0
+    if (parcels !== null) {
+      const wanted = (): Promise<number> => this.#wanted(peer, addressee.targets)
+      await this.#each(doors, (door) => this.#put(door, parcels, wanted, signal), signal)
+      for (const each of owed) await delivery.settleOwed(each, await wanted())
+      if (parcels.length >= BATCH) return 0
+    }
     const failed = addressee.targets.filter(({ nextAtMs }) => nextAtMs > 0)
     if (failed.length === 0) return null
     return Math.max(0, Math.min(...failed.map(({ nextAtMs }) => nextAtMs)) - clock.now())
@@ -322,26 +324,35 @@ export class Deposits {
   async #put(
     { target, mailbox, pass }: Door,
     parcels: readonly Parcel[],
-    wanted: number,
+    wanted: () => Promise<number>,
     signal: AbortSignal,
   ): Promise<void> {
     for (const parcel of parcels) {
       if (parcel.at.includes(target.address)) continue
       const { store, storedAtMs } = await target.mailboxes.put(mailbox, pass, parcel.sealed, signal)
       const receipt = { relay: target.address, store: toBase64url(store), atMs: storedAtMs }
-      await parcel.kept(receipt, wanted)
+      await parcel.kept(receipt, await wanted())
     }
     target.backoff.reset()
     target.nextAtMs = 0
   }
 
-  /** What waits, sealed, in the order it is to arrive; nothing while there are no keys to seal it with. */
+  /** Different stores that make something stored now: they may have told of more relays since these were targets. */
+  async #wanted(peer: PeerIdString, targets: readonly Target[]): Promise<number> {
+    const place = await this.#init.delivery.placeOf(peer)
+    const isTarget = (address: string): boolean =>
+      targets.some((target) => target.address === address)
+    const others = (place?.relays ?? []).filter(({ address }) => !isTarget(address))
+    return Math.min(QUORUM, wantedOf(targets) + others.length)
+  }
+
+  /** What waits, sealed, in the order it is to arrive; null when no relay has keys to seal it with, and is to be asked again. */
   async #parcels(
     peer: PeerIdString,
     card: CardKeys | null,
     doors: readonly Door[],
     signal: AbortSignal,
-  ): Promise<Parcel[]> {
+  ): Promise<Parcel[] | null> {
     const { delivery } = this.#init
     if (doors.length === 0) return []
     // Without a pass, they see from what begins a session alone whom it is from.
@@ -352,7 +363,7 @@ export class Deposits {
     const parcels = owed.some(({ lost }) => lost) ? null : await seal()
     if (parcels !== null || card === null) return parcels ?? []
     const keys = await this.#keysOf(card, doors, signal)
-    if (keys === null) return []
+    if (keys === null) return null
     await delivery.beginAnew(peer, keys, strange)
     return (await seal()) ?? []
   }

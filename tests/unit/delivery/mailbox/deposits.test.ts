@@ -1,0 +1,105 @@
+import { expect, test } from 'vitest'
+import type { Outgoing } from '#lib/delivery/chain.ts'
+import { Deposits, GRACE_MS, type DepositsInit } from '#lib/delivery/mailbox/deposits.ts'
+import { chainIdOf } from '#lib/protocol/ids.ts'
+import type { MailboxCall } from '#lib/delivery/mailbox/transport.ts'
+import { settled, silentLogger } from '../../../fixtures/fake-network.ts'
+import { ManualClock } from '../../../fixtures/manual-clock.ts'
+import { MemoryRelay, MemoryTransport } from '../../../fixtures/memory-relays.ts'
+import { seededRandom } from '../../../fixtures/seeded-random.ts'
+import { signerOf } from '../../../fixtures/signers.ts'
+
+const PEER = (await signerOf(2)).peer
+const KEY_COMMITMENT = new Uint8Array(32).fill(3)
+
+/** The first byte of what begins a session (crypto/sessions.ts). */
+const OPENING = 2
+
+const clock = new ManualClock()
+const relays = await Promise.all([1, 2].map((number) => MemoryRelay.of(number, clock)))
+
+function message(sealed: Uint8Array | null): Outgoing {
+  return {
+    peer: PEER,
+    chain: chainIdOf(new Uint8Array(16)),
+    sequence: 1,
+    id: 'message' as Outgoing['id'],
+    intent: 'intent',
+    envelope: new Uint8Array([1]),
+    sealed,
+    receipts: [],
+  }
+}
+
+/** One message waits for somebody asleep. */
+function depositsOf(waiting: Outgoing, delivery: Partial<DepositsInit['delivery']>) {
+  const asked: MailboxCall[] = []
+  const transport = new MemoryTransport(relays, 'here')
+  const deposits = new Deposits(
+    {
+      transport: {
+        call: (...request) => {
+          asked.push(request[1])
+          return transport.call(...request)
+        },
+      },
+      clock,
+      random: seededRandom(1),
+      logger: silentLogger,
+    },
+    {
+      delivery: {
+        talksWith: () => false,
+        waiting: () => Promise.resolve([PEER]),
+        lacking: () => Promise.resolve([waiting]),
+        owed: () => Promise.resolve([]),
+        seal: () => Promise.resolve(null),
+        sealOwed: () => Promise.resolve(null),
+        kept: () => Promise.resolve(),
+        keptOwed: () => Promise.resolve(),
+        beginAnew: () => Promise.resolve(),
+        settleOwed: () => Promise.resolve(),
+        placeOf: () => Promise.resolve(null),
+        ...delivery,
+      },
+      contactable: () => ({ relays: [relays[0]!.address], keyCommitment: KEY_COMMITMENT }),
+    },
+  )
+  return { deposits, asked }
+}
+
+test('a relay that has no keys of theirs to seal with is asked again', async () => {
+  const { deposits, asked } = depositsOf(message(null), {})
+  await deposits.start()
+  const takes = (): number => asked.filter((call) => call === 'take').length
+  clock.advance(2 * GRACE_MS)
+  await expect.poll(takes).toBe(1)
+  await settled(20)
+  clock.advance(60_000)
+  await expect.poll(takes).toBe(2)
+  await deposits.stop()
+  expect(clock.pending).toBe(0)
+})
+
+test('of what is put, two relays are to make it stored when they have told of a second meanwhile', async () => {
+  const keys = await Promise.all([101, 102].map((number) => signerOf(number)))
+  const places = relays.map(({ address }, at) => ({ address, key: keys[at]!.publicKey }))
+  const wanted: number[] = []
+  let known = places.slice(0, 1)
+  const { deposits } = depositsOf(message(new Uint8Array(2_000).fill(OPENING)), {
+    placeOf: () => Promise.resolve({ relays: known, passes: [] }),
+    lacking: (_peer, limit) => {
+      // What they told came between choosing relays and putting there.
+      if (limit > 1) known = places
+      return Promise.resolve([message(new Uint8Array(2_000).fill(OPENING))])
+    },
+    kept: (_outgoing, _sealed, _receipt, stores) => {
+      wanted.push(stores)
+      return Promise.resolve()
+    },
+  })
+  await deposits.start()
+  clock.advance(2 * GRACE_MS)
+  await expect.poll(() => wanted).toEqual([2])
+  await deposits.stop()
+})
