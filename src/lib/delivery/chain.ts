@@ -44,9 +44,11 @@ export function forgottenChains(chains: Chains, random: Random): Chains {
   return { ...chains, mine: freshMine(random), ended: [] }
 }
 
-/** They began a chain; the one before it has ended. */
+/** They began a chain; the one before it has ended, unless nothing of it has come: then it may be the later one. */
 export function adoptChain(chains: Chains, chain: ChainId): Chains {
-  const past = chains.theirs === null ? chains.past : [...chains.past, chains.theirs.chain]
+  const { theirs } = chains
+  const came = theirs !== null && theirs.sequence > 0
+  const past = came ? [...chains.past, theirs.chain] : chains.past
   return {
     ...chains,
     theirs: { chain, sequence: 0, head: null, clock: 0, read: 0 },

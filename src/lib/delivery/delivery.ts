@@ -215,8 +215,7 @@ export class Delivery implements Startable, Intake {
       if (!(await this.#init.accept(peer))) throw new NotAcceptedError('no longer accepted')
       const before = await this.#chains(peer)
       if (before.past.includes(chain)) return { type: 'ended' }
-      const chains = before.theirs?.chain === chain ? before : await this.#adopt(before, chain)
-      const known = chains.theirs?.sequence ?? 0
+      const known = before.theirs?.chain === chain ? before.theirs.sequence : 0
       if (sequence <= known) return { type: 'held' }
       const missing = { chain, first: known + 1, last: sequence - 1 }
       if (sequence > known + MAX_EARLY) return { type: 'early', missing }
@@ -230,6 +229,8 @@ export class Delivery implements Startable, Intake {
       if (envelope.chain !== chain || envelope.sequence !== sequence) {
         throw new InvalidDataError('another message than it was said to be')
       }
+      const chains = await this.#turnedTo(before, envelope)
+      if (chains === null) return { type: 'ended' }
       await this.#take(chains, envelope, content.envelope, opened.step)
       return sequence === known + 1 ? { type: 'held' } : { type: 'early', missing }
     })
@@ -332,7 +333,7 @@ export class Delivery implements Startable, Intake {
       const content = encodeContent({ type: 'note', note })
       const sealing = await this.#components.sealer.seal(peer, content)
       if (sealing === null) return null
-      await store.putOwed({ ...owed, lost: false, sealed: sealing.sealed }, sealing.step)
+      await store.putOwed({ ...owed, sealed: sealing.sealed }, sealing.step)
       return sealing.sealed
     })
   }
@@ -470,12 +471,15 @@ export class Delivery implements Startable, Intake {
 
   /** Their side names the chain it writes now. */
   async theyBegan(peer: PeerIdString, chain: ChainId): Promise<void> {
+    const { store } = this.#components
     await this.#turns.run(peer, async () => {
-      // The channel says what a note would.
-      await this.#components.store.settleOwed(peer, 'status')
+      await this.#settleStatus(peer)
       const chains = await this.#chains(peer)
-      if (chains.theirs?.chain === chain || chains.past.includes(chain)) return
-      await this.#adopt(chains, chain)
+      const { theirs, past } = chains
+      if (theirs?.chain === chain || past.includes(chain)) return
+      // The hello may be older than what came through mailboxes: a message tells. What waits for others is told at once.
+      const waits = theirs !== null && (await store.early(peer, theirs.chain)).length > 0
+      if (theirs === null || theirs.sequence === 0 || waits) await this.#adopt(chains, chain)
     })
   }
 
@@ -512,12 +516,8 @@ export class Delivery implements Startable, Intake {
     const { store } = this.#components
     const envelope = decodeEnvelope(bytes)
     const { chain, sequence } = envelope
-    const before = await this.#chains(peer)
-    const other = before.theirs?.chain !== chain
-    // A later chain of theirs begins where all before it have ended.
-    const ended = other && envelope.clock <= (before.theirs?.clock ?? 0)
-    if (ended || before.past.includes(chain)) return 'taken'
-    const chains = other ? await this.#adopt(before, chain) : before
+    const chains = await this.#turnedTo(await this.#chains(peer), envelope)
+    if (chains === null) return 'taken'
     const known = chains.theirs?.sequence ?? 0
     if (sequence > known + MAX_EARLY) return 'later'
     const waiting = await store.early(peer, chain)
@@ -550,6 +550,13 @@ export class Delivery implements Startable, Intake {
     await this.#hold(peer, yours.chain, yours)
     if (want === null) return
     await this.#components.store.dropReceipts(peer, yours.chain, want.first, want.last)
+  }
+
+  /** The channel says what a note would, but that their keys are lost: it says so only when more does not open. */
+  async #settleStatus(peer: PeerIdString): Promise<void> {
+    const { store } = this.#components
+    const status = (await store.owed(peer)).find(({ type }) => type === 'status')
+    if (status?.lost === false) await store.settleOwed(peer, 'status')
   }
 
   /** All that they do not hold: it is sealed in the session this step is of. */
@@ -665,6 +672,20 @@ export class Delivery implements Startable, Intake {
       messages.push(...this.#delivered(peer, id, envelope, early.receivedAtMs))
     }
     await store.putReceived(chains, messages, gone, step)
+  }
+
+  /**
+   * The chains, turned to the one of theirs that this is of; null when that has ended. A later chain begins where all
+   * before it have ended, so its clock is higher than any of theirs.
+   */
+  async #turnedTo(chains: Chains, { chain, clock }: Envelope): Promise<Chains | null> {
+    const { peer, theirs, past } = chains
+    if (theirs?.chain === chain) return chains
+    if (past.includes(chain)) return null
+    const waiting = theirs === null ? [] : await this.#components.store.early(peer, theirs.chain)
+    const clocks = waiting.map(({ envelope }) => decodeEnvelope(envelope).clock)
+    if (clock <= Math.max(theirs?.clock ?? 0, ...clocks)) return null
+    return this.#adopt(chains, chain)
   }
 
   /** Turns to a new chain of theirs. What waited in the old one is taken as it is: its gaps stay for ever. */

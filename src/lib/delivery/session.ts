@@ -93,6 +93,8 @@ export class Session {
   #received: number | null = null
   /** The last number sent of it on this channel. */
   #sent = 0
+  /** The chain they said they write. */
+  #theirs: ChainId | null = null
   #due = { hello: true, ack: false, read: false, ask: false, place: true }
   /** To be shown to them: mine, or a newer one of theirs. */
   #announcing: 'mine' | Uint8Array | null = 'mine'
@@ -211,6 +213,7 @@ export class Session {
       case 'hello': {
         this.#gaveAnew = false
         await intake.theyBegan(peer, frame.mine.chain)
+        this.#theirs = frame.mine.chain
         await this.#heardHello(frame.yours)
         this.#due.ack = true
         this.#due.read = true
@@ -320,7 +323,7 @@ export class Session {
   /** Sends what is most due; false when nothing is. */
   async #writeOne(): Promise<boolean> {
     const { channel, intake, store } = this.#init
-    const { mine, theirs } = await intake.chains(channel.peer)
+    const { mine, theirs, past } = await intake.chains(channel.peer)
     if (this.#due.hello) {
       this.#due.hello = false
       if (this.#chain !== mine.chain) this.#received = null
@@ -335,7 +338,11 @@ export class Session {
     }
     if (this.#due.ack) {
       this.#due.ack = false
-      if (theirs !== null) {
+      const named = this.#theirs
+      if (named !== null && named !== theirs?.chain && !past.includes(named)) {
+        // Nothing of it has come yet.
+        await this.#send({ type: 'ack', chain: named, received: 0 })
+      } else if (theirs !== null) {
         await this.#send({ type: 'ack', chain: theirs.chain, received: theirs.sequence })
       }
       return true

@@ -429,11 +429,34 @@ test('what waits behind a gap is shown when its chain ends', async () => {
   expect(texts(anna)).toEqual(['message 2'])
 })
 
+test('what was left of a deleted history before anything new came does not end what is written now', async () => {
+  const puppet = await Puppet.at()
+  const now = chainIdOf(new Uint8Array(16).fill(8))
+  await puppet.say({ type: 'hello', mine: { chain: now, sequence: 0 }, yours: null })
+  await puppet.say(message(puppet.next(1)))
+  await puppet.say({ type: 'hello', mine: { chain: now, sequence: 1 }, yours: null })
+  await puppet.say(message(puppet.next(1, { chain: now, previous: null, clock: 2 })))
+  expect(texts(anna)).toEqual(['message 1', 'message 1'])
+  expect((await standing(anna)).theirs?.chain).toBe(now)
+})
+
+test('a late hello does not end the chain that has come since', async () => {
+  const puppet = await Puppet.at()
+  await puppet.say(message(puppet.next(1, { clock: 5 })))
+  const before = chainIdOf(new Uint8Array(16).fill(8))
+  await puppet.say({ type: 'hello', mine: { chain: before, sequence: 1 }, yours: null })
+  await puppet.say(message(puppet.next(2, { clock: 6 })))
+  await puppet.say(message(puppet.next(1, { chain: before, previous: null, clock: 1 })))
+  expect(texts(anna)).toEqual(['message 1', 'message 2'])
+  expect((await standing(anna)).theirs).toMatchObject({ chain: puppet.chain, sequence: 2 })
+})
+
 test('as many ended chains as allowed are remembered, and the one that ended first is forgotten', async () => {
   const puppet = await Puppet.at()
+  let clock = 0
   const begin = async (byte: number): Promise<ChainId | undefined> => {
     const chain = chainIdOf(new Uint8Array(16).fill(byte))
-    await puppet.say({ type: 'hello', mine: { chain, sequence: 0 }, yours: null })
+    await puppet.say(message(puppet.next(1, { chain, previous: null, clock: (clock += 1) })))
     return (await standing(anna)).theirs?.chain
   }
   const first = await begin(100)

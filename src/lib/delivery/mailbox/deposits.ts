@@ -360,7 +360,8 @@ export class Deposits {
     const owed = await delivery.owed(peer)
     const relays = doors.map(({ target }) => target.address)
     const seal = (): Promise<Parcel[] | null> => this.#seal(peer, relays, strange)
-    const parcels = owed.some(({ lost }) => lost) ? null : await seal()
+    const mustBegin = owed.some(({ lost, sealed }) => lost && sealed === null)
+    const parcels = mustBegin ? null : await seal()
     if (parcels !== null || card === null) return parcels ?? []
     const keys = await this.#keysOf(card, doors, signal)
     if (keys === null) return null
