@@ -129,8 +129,8 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'ended chains are not remembered',
     file: CHAIN,
-    find: 'const past = chains.theirs === null ? chains.past : [...chains.past, chains.theirs.chain]',
-    replace: 'const past = chains.past',
+    find: '[...chains.past, theirs.chain]',
+    replace: 'chains.past',
   },
   {
     name: 'the clock does not count what came',
