@@ -17,11 +17,8 @@ const MINUTE_MS = 60_000
 /** How soon all must have come right once everything is over (promises: numbers). */
 const CONVERGENCE_MS = MINUTE_MS
 
-/**
- * How long mailboxes alone may take: some visits at every relay; and a word that keys are lost, which is said once an hour
- * (mailbox/mail.ts).
- */
-const MAILBOXES_MS = 80 * MINUTE_MS
+/** How long mailboxes alone may take: some visits at every relay, and words that keys are lost. */
+const MAILBOXES_MS = 20 * MINUTE_MS
 
 export interface Outcome {
   seed: number
@@ -321,7 +318,9 @@ export class World {
       }
       // What a relay lost after its receipt is missed when more comes, and known to those who meet.
       const honest = plan.vices.filter((vice) => vice === 'none').length
-      if (honest >= Math.min(2, plan.vices.length)) {
+      // That keys are lost is told once an hour (mailbox/mail.ts).
+      const told = (faults.counts.get('keys lost') ?? 0) < 2
+      if (told && honest >= Math.min(2, plan.vices.length)) {
         for (const what of this.#lacking(reachable())) oracle.fail(`${what} by mailboxes`)
       }
     }

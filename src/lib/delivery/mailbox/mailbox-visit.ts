@@ -69,6 +69,8 @@ export class MailboxVisits {
   /** Items that stay for now, by mark. */
   readonly #left = new Set<string>()
   readonly #removed = new Set<string>()
+  /** Canaries that were seen, by mark: removed once that is written down, or a relay that did as it was told would be blamed. */
+  readonly #spent = new Set<string>()
 
   constructor(components: VisitComponents, init: VisitInit) {
     this.#components = components
@@ -163,7 +165,8 @@ export class MailboxVisits {
         throw new LyingRelayError('an item that was removed is back')
       }
       if (this.#left.has(mark)) continue
-      if (mark === canary?.mark) gone.push(entry.number)
+      if (mark === canary?.mark) this.#spent.add(mark)
+      else if (this.#spent.delete(mark)) gone.push(entry.number)
       else wanted.push(entry)
     }
     let count = 0
