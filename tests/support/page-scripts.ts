@@ -6,6 +6,8 @@ declare global {
     peerConnections?: RTCPeerConnection[]
     /** Every number this page has put on the app's icon, when it records them. */
     badges?: number[]
+    /** What the Content Security Policy has stopped, when it is watched. */
+    violations?: string[]
   }
 }
 
@@ -66,4 +68,46 @@ export function downloadsOnly(): void {
 /** As on an iPhone: in Safari, or as the app on its Home Screen. */
 export function onIphone(app: boolean): void {
   Object.defineProperty(navigator, 'standalone', { value: app })
+}
+
+/** Remembers whatever the Content Security Policy, Trusted Types included, has to stop. */
+export function watchForCode(): void {
+  const violations: string[] = []
+  window.violations = violations
+  document.addEventListener('securitypolicyviolation', (event) => {
+    const { violatedDirective, sample, blockedURI } = event
+    violations.push(`${violatedDirective}: ${blockedURI} ${sample}`)
+  })
+}
+
+/**
+ * Texts with controls of direction that could turn around words beside them: between such a text and the nearest words
+ * of somebody else there must be a box, or an isolation, of its own (https://www.unicode.org/reports/tr9/).
+ */
+export function findMixedTexts(): string[] {
+  const mixed: string[] = []
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  for (let text = texts.nextNode(); text !== null; text = texts.nextNode()) {
+    if (!/[\u202a-\u202e\u2066-\u2069]/.test(text.textContent ?? '')) continue
+    let element = text.parentElement!
+    for (;;) {
+      const { display, unicodeBidi } = getComputedStyle(element)
+      if (display !== 'inline' || /isolate|plaintext/.test(unicodeBidi)) break
+      element = element.parentElement!
+    }
+    const words = [...element.querySelectorAll('*')].filter(
+      (each) => !/isolate|plaintext/.test(getComputedStyle(each).unicodeBidi),
+    )
+    const others = [element, ...words].flatMap((each) =>
+      [...each.childNodes].filter(
+        (node) =>
+          node.nodeType === Node.TEXT_NODE && node !== text && /\S/.test(node.textContent ?? ''),
+      ),
+    )
+    // Parts of one message stand in one box: only words of the interface are told by another element around them.
+    if (others.some((other) => other.parentElement !== text.parentElement)) {
+      mixed.push(element.outerHTML.slice(0, 200))
+    }
+  }
+  return mixed
 }

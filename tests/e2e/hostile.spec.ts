@@ -1,0 +1,136 @@
+import type { Locator, Page } from 'playwright'
+import { EXECUTED, HOSTILE_TEXTS } from '../fixtures/hostile-texts.ts'
+import { cardSaying, HostilePeer } from '../support/hostile-peer.ts'
+import { findMixedTexts, watchForCode } from '../support/page-scripts.ts'
+import { expect, test, type Person } from './fixtures.ts'
+
+/** Names that a person's own Starling would never give them: within what a card has room for. */
+const NAMES = [
+  `<img src=x onerror=globalThis.${EXECUTED}=1>`,
+  `"><script>globalThis.${EXECUTED}=1</script>`,
+  'Anna\u202e)gnp.exe',
+  '\u2067\u2066Ben\u202a\u202b',
+  'A\u200bn\u2060n\ufeffa',
+  `Z${'\u0301'.repeat(50)}`,
+  `\${globalThis.${EXECUTED}=1}{{7*7}}{@html '<b>'}`,
+  'javascript:alert(1)',
+  'ﷺﷺﷺﷺﷺﷺﷺﷺ',
+  '..\\..\\CON.txt\u0000',
+]
+
+/** Nothing ran, asked, or was even tried: markup is nowhere made of text that would have to be stopped. */
+async function expectNothingRan(person: Person, said: readonly string[]): Promise<void> {
+  for (const page of person.context.pages()) {
+    expect(await page.evaluate((name) => name in globalThis, EXECUTED)).toBe(false)
+    expect(await page.evaluate(() => window.violations)).toEqual([])
+    expect(await page.evaluate(findMixedTexts)).toEqual([])
+  }
+  expect(said).toEqual([])
+}
+
+/** Whatever a page says that it should not: dialogs, errors, windows that open. */
+function listen(page: Page): string[] {
+  const said: string[] = []
+  page.on('dialog', (dialog) => {
+    said.push(`dialog: ${dialog.message()}`)
+    void dialog.dismiss()
+  })
+  page.on('popup', (popup) => said.push(`popup: ${popup.url()}`))
+  page.on('pageerror', (error) => said.push(`error: ${error.message}`))
+  page.on('console', (message) => {
+    if (message.type() === 'error') said.push(`console: ${message.text()}`)
+  })
+  return said
+}
+
+// It scrolls through all of it, on a machine that may be busy.
+test.setTimeout(120_000)
+
+test('hostile names, messages, answers and reactions are only text', async ({
+  person,
+  ownRelay: relay,
+}) => {
+  await using mallory = await HostilePeer.start(relay, 'Mallory')
+  const anna = await person('Anna', { relay })
+  await anna.page.addInitScript(watchForCode)
+  await anna.reload()
+  const said = listen(anna.page)
+
+  await anna.openLink(`${relay.origin}/${await mallory.fragment()}`)
+  await anna.addPreviewed()
+  const peer = await asker(mallory)
+  await mallory.contacts.accept(peer)
+  await anna.openChat('Mallory')
+
+  let before = await mallory.chat.send(peer, 'first', 'first')
+  for (const [index, { text }] of HOSTILE_TEXTS.entries()) {
+    // How long one may be, the unit tests see.
+    const short = text.slice(-300)
+    before = await mallory.chat.send(peer, short, `text ${index}`, { reply: before })
+    await mallory.chat.react(peer, before, '👩‍👩‍👧‍👦')
+  }
+  await mallory.chat.edit(peer, before, `edited \u202e<svg onload=globalThis.${EXECUTED}=1>`)
+  await mallory.chat.send(peer, 'the end', 'end')
+  await expect(anna.chat('Mallory')).toContainText('the end')
+  await turnWheelTo(anna, anna.message('the end'), 900)
+
+  // Up through all of it: only what is near the window is in the page.
+  const links = new Set<string>()
+  for (;;) {
+    await expectNothingRan(anna, said)
+    const found = await anna.page
+      .locator('article a')
+      .evaluateAll((all) =>
+        all.map((link) => [link.getAttribute('href'), link.getAttribute('rel')]),
+      )
+    for (const [href, rel] of found) {
+      links.add(href ?? '')
+      expect(rel).toContain('noopener')
+    }
+    if (await anna.message('first').first().isVisible()) break
+    await turnWheel(anna, -600)
+  }
+  expect(links.size).toBeGreaterThan(2)
+  for (const link of links) expect(link).toMatch(/^(?:https?:\/\/|mailto:|#|\/)/)
+  await anna.goTo('Chats')
+  await expectNothingRan(anna, said)
+})
+
+test('a hostile name is cleaned wherever it is shown', async ({ person, ownRelay: relay }) => {
+  const anna = await person('Anna', { relay })
+  await anna.page.addInitScript(watchForCode)
+  await anna.reload()
+  const said = listen(anna.page)
+  for (const [index, name] of NAMES.entries()) {
+    await anna.openLink(`${relay.origin}/${await cardSaying(20 + index, name)}`)
+    await anna.addPreviewed()
+    await anna.page.getByRole('main').getByRole('heading').first().waitFor()
+    await expectNothingRan(anna, said)
+  }
+  for (const screen of ['Contacts', 'Chats', 'Network'] as const) {
+    await anna.goTo(screen)
+    await expectNothingRan(anna, said)
+    const shown = await anna.page.locator('body').innerText()
+    expect(shown).not.toMatch(/[\u202a-\u202e\u2066-\u2069\u200b\u2060\ufeff]/u)
+  }
+  await anna.goTo('Contacts')
+  await expect(anna.page.getByRole('main')).toContainText('<img src=x onerror=')
+})
+
+async function turnWheelTo(person: Person, place: Locator, pixels: number): Promise<void> {
+  while (!(await place.isVisible())) await turnWheel(person, pixels)
+}
+
+async function turnWheel({ page }: Person, pixels: number): Promise<void> {
+  await page.mouse.move(800, 300)
+  await page.mouse.wheel(0, pixels)
+  await page.evaluate(() => new Promise(requestAnimationFrame))
+}
+
+/** Who has asked to be a contact. */
+async function asker({ contacts }: HostilePeer) {
+  for await (const [request] of contacts.watchRequests()) {
+    if (request !== undefined) return request.peer
+  }
+  throw new Error('the requests ended')
+}
