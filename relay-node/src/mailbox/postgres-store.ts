@@ -5,7 +5,7 @@ import { GroupCommit } from './group-commit.ts'
 import { type Change, Changes } from './postgres/changes.ts'
 import { parameters, storeError } from './postgres/driver.ts'
 import { entryOf, forget, ITEM_COLUMNS, type ItemRow, putItems } from './postgres/items.ts'
-import { openPool, type PoolInit } from './postgres/pool.ts'
+import { connect, type PoolInit } from './postgres/pool.ts'
 import {
   type ConstantName,
   type Entry,
@@ -57,7 +57,7 @@ export class PostgresMailboxStore implements MailboxStore {
     components: { log: Logger },
     init: PostgresMailboxStoreInit,
   ): Promise<PostgresMailboxStore> {
-    return new PostgresMailboxStore(await openPool(components, init), init.quotas)
+    return new PostgresMailboxStore(await connect(components, init), init.quotas)
   }
 
   async constant(name: ConstantName, value: Uint8Array): Promise<Uint8Array> {

@@ -13,7 +13,7 @@ export function parameters(values: readonly unknown[]): unknown[] {
 }
 
 /** Whole numbers of 64 bits become numbers, of which ours are; by themselves they would be texts. */
-export function parsers(): pg.TypeOverrides {
+export function wholeNumbers(): pg.TypeOverrides {
   const types = new pg.TypeOverrides()
   types.setTypeParser(pg.types.builtins.INT8, Number)
   return types

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import type { Logger } from '#lib/protocol/seams.ts'
 import { VolatileStoreError } from '../errors.ts'
-import { codeOf, parsers, storeError } from './driver.ts'
+import { codeOf, wholeNumbers, storeError } from './driver.ts'
 import { SCHEMA, SCHEMA_LOCK } from './schema.ts'
 
 /** Connections of one relay: one that changes, others that read. */
@@ -21,7 +21,7 @@ export interface PoolInit {
 }
 
 /** Connections to a database that has our tables. @throws MailboxStoreError, VolatileStoreError */
-export async function openPool(
+export async function connect(
   { log }: { log: Logger },
   { url, mayForget }: PoolInit,
 ): Promise<pg.Pool> {
@@ -33,7 +33,7 @@ export async function openPool(
     statement_timeout: DATABASE_TIMEOUT_MS,
     // A relay that stands still in a transaction holds up all others.
     idle_in_transaction_session_timeout: DATABASE_TIMEOUT_MS,
-    types: parsers(),
+    types: wholeNumbers(),
   })
   const tell = (error: Error): void => {
     log.warn(`a connection to the database ended: ${error.message}`)
