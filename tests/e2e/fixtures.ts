@@ -1,11 +1,10 @@
-import { test as base, type BrowserContextOptions } from '@playwright/test'
+import { test as base, expect, type BrowserContextOptions } from '@playwright/test'
 import { Front } from '../support/front.ts'
 import { freePort, Relay } from '../support/relay.ts'
 import { Person } from '../support/person.ts'
 import { recordPeerConnections, removeSharedWorker } from '../support/page-scripts.ts'
 
-export { expect } from '@playwright/test'
-export { Person }
+export { expect, Person }
 
 export interface HostOption {
   /** Where the node runs: in a SharedWorker, or in a worker of one tab because there is no SharedWorker. */
@@ -80,3 +79,8 @@ export const test = base.extend<Fixtures & HostOption, WorkerFixtures>({
     })
   },
 })
+
+/** A channel whose other end went without a word is doubted for 15 s before what waits goes to mailboxes. */
+export async function expectStored(person: Person, text: string): Promise<void> {
+  await expect(person.state(text)).toHaveAttribute('data-state', 'stored', { timeout: 45_000 })
+}

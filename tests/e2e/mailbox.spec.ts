@@ -1,10 +1,11 @@
 import { Relay } from '../support/relay.ts'
-import { expect, test, type Person } from './fixtures.ts'
+import { expect, expectStored, test, type Person } from './fixtures.ts'
 
 test('written to somebody asleep, read while the writer sleeps, and the writer learns of it', async ({
   ownRelay: relay,
   person,
 }) => {
+  test.slow()
   const anna = await person('Anna', { relay })
   const boris = await person('Boris', { relay })
   await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
@@ -15,7 +16,7 @@ test('written to somebody asleep, read while the writer sleeps, and the writer l
   const before = await itemsAt(relay)
 
   await boris.write('until tomorrow')
-  await expect(boris.state('until tomorrow')).toHaveAttribute('data-state', 'stored')
+  await expectStored(boris, 'until tomorrow')
   expect(await itemsAt(relay)).toBeGreaterThan(before)
   await boris.leave()
 
@@ -23,7 +24,7 @@ test('written to somebody asleep, read while the writer sleeps, and the writer l
   await anna.openChat('Boris')
   await expect(anna.message('until tomorrow')).toBeVisible()
   await anna.write('and you')
-  await expect(anna.state('and you')).toHaveAttribute('data-state', 'stored')
+  await expectStored(anna, 'and you')
   await anna.leave()
 
   await boris.comeBack()
@@ -36,6 +37,7 @@ test('with one of three relays dead, what is written to a sleeper is stored at t
   ownRelay: first,
   person,
 }) => {
+  test.slow()
   await using second = await Relay.start()
   await using third = await Relay.start()
   const anna = await person('Anna', { relay: first })
@@ -48,7 +50,7 @@ test('with one of three relays dead, what is written to a sleeper is stored at t
   await third.kill()
   await boris.openChat('Anna')
   await boris.write('one of them is dead')
-  await expect(boris.state('one of them is dead')).toHaveAttribute('data-state', 'stored')
+  await expectStored(boris, 'one of them is dead')
   await boris.chooseForMessage('one of them is dead', 'Message info')
   await expect(boris.page.getByRole('dialog')).toContainText('At 2 relays:')
   await boris.leave()
@@ -65,6 +67,7 @@ test('a relay that changes what it keeps is caught, and nothing is lost by it', 
   front: liar,
   person,
 }) => {
+  test.slow()
   await using second = await Relay.start()
   const anna = await person('Anna', { relay: first })
   const boris = await person('Boris', { relay: first })
@@ -75,6 +78,7 @@ test('a relay that changes what it keeps is caught, and nothing is lost by it', 
 
   await boris.openChat('Anna')
   await boris.write('told by all three')
+  await expectStored(boris, 'told by all three')
   await boris.chooseForMessage('told by all three', 'Message info')
   await expect(boris.page.getByRole('dialog')).toContainText('At 3 relays:')
   await boris.leave()

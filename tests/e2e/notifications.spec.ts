@@ -98,6 +98,8 @@ async function allow(person: Person, detail: string): Promise<void> {
   const choice = person.page.getByRole('radio', { name: detail })
   await choice.check({ force: true })
   await expect(choice).toBeChecked()
+  const choices = person.page.getByRole('group', { name: 'What notifications show' })
+  await expect(choices).toHaveAttribute('aria-busy', 'false')
 }
 
 /** Browsers under test always have the focus: the page is told whether the person looks at it. */

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import type { CDPSession } from 'playwright'
 import { Relay } from '../support/relay.ts'
-import { expect, test, type Person } from './fixtures.ts'
+import { expect, expectStored, test, type Person } from './fixtures.ts'
 
 interface Push {
   path: string
@@ -17,6 +17,7 @@ test('a relay wakes by an empty push that names nobody; a host shows what it is 
 }) => {
   await using relay = await Relay.start('--push-anywhere')
   await using service = await pushService()
+  test.slow()
   const anna = await person('Anna', { relay })
   const boris = await person('Boris', { relay })
   await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
@@ -44,7 +45,7 @@ test('a relay wakes by an empty push that names nobody; a host shows what it is 
 
   await anna.leave()
   await boris.write('wake up')
-  await expect(boris.state('wake up')).toHaveAttribute('data-state', 'stored')
+  await expectStored(boris, 'wake up')
   await expect.poll(() => service.pushes.length).toBeGreaterThan(0)
   const [{ path, headers, body }] = service.pushes as [Push]
   expect(path).toBe('/subscription')

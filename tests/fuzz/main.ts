@@ -17,7 +17,7 @@ import type { Failure, Order, Report, Setting } from './worker.ts'
 const PATIENCE_MS = 10_000
 
 /** Heap of a worker, MB: a thread that needs more is ended, which fails its target. */
-const HEAP_MB = 256
+const HEAP_MB = 128
 
 /** All memory of the process beside what it had before, MB: buffers are outside of the heap. */
 const MEMORY_MB = 768
