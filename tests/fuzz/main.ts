@@ -19,8 +19,8 @@ const PATIENCE_MS = 10_000
 /** Heap of a worker, MB: a thread that needs more is ended, which fails its target. */
 const HEAP_MB = 128
 
-/** All memory of the process beside what it had before, MB: buffers are outside of the heap. */
-const MEMORY_MB = 768
+/** All memory of the process beside what it had before, MB: four threads, and as much in buffers outside of their heaps. */
+const MEMORY_MB = 1_024
 
 /** Of the inputs, one in so many meets real public-key cryptography besides. */
 const REAL_ONE_OF = 200
