@@ -54,18 +54,23 @@ export class CodeView {
     }
   }
 
-  /** Adds the person shown. Resolves with their id, or null when that failed: `problem` says why. */
+  /**
+   * Adds the person shown. Resolves with their id, or null when that failed, which `problem` says, or when it is not what is
+   * looked at any more.
+   */
   async add(): Promise<PeerIdString | null> {
     if (this.state !== 'shown') return null
+    const { signal } = this.#abandon
     this.state = 'adding'
     this.problem = null
     try {
-      return await this.#contacts.add(this.#code)
+      const peer = await this.#contacts.add(this.#code)
+      return signal.aborted ? null : peer
     } catch (error) {
-      this.problem = problemOf(error)
+      if (!signal.aborted) this.problem = problemOf(error)
       return null
     } finally {
-      this.state = 'shown'
+      if (!signal.aborted) this.state = 'shown'
     }
   }
 

@@ -43,6 +43,19 @@ describe('a code', () => {
     expect(added).toEqual(['card'])
   })
 
+  test('whose adding ends while another is looked at leads nowhere', async () => {
+    const adding = Promise.withResolvers<PeerIdString>()
+    const { view } = scene({ add: () => adding.promise })
+    await view.read('one')
+    const added = view.add()
+    await view.read('another')
+    adding.resolve(ANNA)
+
+    expect(await added).toBe(null)
+    expect(view.preview?.name).toBe('another')
+    expect(view.state).toBe('shown')
+  })
+
   test.each([
     'MalformedCodeError',
     'ForeignCodeError',
