@@ -104,7 +104,6 @@ test('a hostile name is cleaned wherever it is shown', async ({ person, ownRelay
   for (const [index, name] of NAMES.entries()) {
     await anna.openLink(`${relay.origin}/${await cardSaying(20 + index, name)}`)
     await anna.addPreviewed()
-    await expect(anna.page).toHaveURL(/#\/chat\//)
     await expectNothingRan(anna, said)
   }
   for (const screen of ['Contacts', 'Chats', 'Network'] as const) {

@@ -91,9 +91,10 @@ export class Person {
     await this.page.locator('input[type=file]').setInputFiles(file)
   }
 
-  /** Agrees to the person whose code was read. */
+  /** Agrees to the person whose code was read, which leads to the conversation with them. */
   async addPreviewed(): Promise<void> {
     await this.page.getByRole('button', { name: /^Add/ }).click()
+    await this.page.waitForURL(/#\/chat\//)
   }
 
   async openLink(link: string): Promise<void> {
