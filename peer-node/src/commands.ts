@@ -7,7 +7,7 @@ import type { Conversations } from './conversations.ts'
 import { decodeCommand, refOf, type Command, type Event } from './protocol.ts'
 
 export interface CommandsComponents {
-  chat: Pick<ChatApi, 'send' | 'markRead'>
+  chat: Pick<ChatApi, 'send' | 'edit' | 'deleteForBoth' | 'react' | 'markRead'>
   contacts: Pick<ContactsApi, 'add' | 'accept'>
   conversations: Pick<Conversations, 'follow'>
   tell: (event: Event) => void
@@ -50,6 +50,15 @@ export class Commands {
         const as = reply === undefined ? {} : { reply }
         return { id: await chat.send(to, text, intent, as) }
       }
+      case 'edit':
+        await chat.edit(command.to, command.id, command.text)
+        return { id: command.id }
+      case 'delete':
+        await chat.deleteForBoth(command.to, command.id)
+        return { id: command.id }
+      case 'react':
+        await chat.react(command.to, command.id, command.emoji)
+        return { id: command.id }
       case 'read':
         await chat.markRead(command.from, command.id)
         return {}

@@ -14,7 +14,7 @@
  * not marked as read is told again at the next start, so a program that reads what it has dealt with misses nothing.
  */
 import * as v from 'valibot'
-import { MAX_TEXT_BYTES, type DeliveryState } from '#lib/features/chat/api.ts'
+import { MAX_EMOJI_BYTES, MAX_TEXT_BYTES, type DeliveryState } from '#lib/features/chat/api.ts'
 import { MAX_CODE_CHARS } from '#lib/features/contacts/code.ts'
 import type { ContactState, Path } from '#lib/features/contacts/api.ts'
 import { check } from '#lib/protocol/check.ts'
@@ -41,6 +41,18 @@ const commandSchema = v.variant('type', [
     intent: v.optional(word),
     /** The message it answers. */
     reply: v.optional(messageId),
+    ref,
+  }),
+  /** What a message of mine says from now on, for both. */
+  v.strictObject({ type: v.literal('edit'), to: peer, id: messageId, text: v.string(), ref }),
+  /** Takes a message of mine back, from both. */
+  v.strictObject({ type: v.literal('delete'), to: peer, id: messageId, ref }),
+  /** My one emoji on a message of either side; null takes it away. */
+  v.strictObject({
+    type: v.literal('react'),
+    to: peer,
+    id: messageId,
+    emoji: v.nullable(v.pipe(v.string(), v.maxBytes(MAX_EMOJI_BYTES))),
     ref,
   }),
   /** All messages of theirs up to this one were dealt with. */

@@ -13,6 +13,16 @@ test('a browser talks with a peer that has none', async ({ ownRelay: relay, pers
   await expect(anna.message('is anybody there?')).toHaveCount(2)
   await expect(anna.message('is anybody there?').locator('[data-state=read]')).toBeVisible()
 
+  const { from: to, id } = await echo.event('message')
+  await echo.ask({ type: 'react', to, id, emoji: '👍' })
+  await expect(anna.page.getByRole('button', { name: '👍 from Echo' })).toBeVisible()
+  const said = await echo.ask({ type: 'send', to, text: 'it is noon' })
+  const { id: mine } = said as Extract<typeof said, { type: 'done' }>
+  await echo.ask({ type: 'edit', to, id: mine!, text: 'it is one' })
+  await expect(anna.message('it is one')).toContainText('edited')
+  await echo.ask({ type: 'delete', to, id: mine! })
+  await expect(anna.message('it is one')).toHaveCount(0)
+
   // Away, it finds what was written when it is back.
   await echo.kill()
   await anna.write('and now?')

@@ -100,6 +100,16 @@ describe('peers without a browser', () => {
       type: 'error',
       name: 'EmptyTextError',
     })
+    const note = await anna.send(anna, 'a note')
+    expect(await anna.ask({ type: 'react', to: anna.id, id: note, emoji: 'no' })).toMatchObject({
+      type: 'error',
+      name: 'InvalidDataError',
+    })
+    await anna.ask({ type: 'delete', to: anna.id, id: note })
+    expect(await anna.ask({ type: 'edit', to: anna.id, id: note, text: 'back' })).toMatchObject({
+      type: 'error',
+      name: 'CannotEditError',
+    })
     expect(await anna.ask({ type: 'add', code: anna.card })).toMatchObject({ name: 'OwnCodeError' })
     expect(await anna.ask({ type: 'quit' })).toMatchObject({ type: 'done' })
     expect(await anna.ended()).toBe(0)

@@ -1,14 +1,20 @@
 import { describe, expect, test } from 'vitest'
-import { MAX_TEXT_BYTES } from '#lib/features/chat/api.ts'
+import { MAX_EMOJI_BYTES, MAX_TEXT_BYTES } from '#lib/features/chat/api.ts'
 import { InvalidDataError } from '#lib/protocol/errors.ts'
-import { peerIdOf } from '#lib/protocol/ids.ts'
+import { messageIdOf, peerIdOf } from '#lib/protocol/ids.ts'
 import { decodeCommand, MAX_LINE_BYTES, refOf } from '#peer/protocol.ts'
 
 const peer = peerIdOf(new Uint8Array(32).fill(9))
+const id = messageIdOf(new Uint8Array(32).fill(9))
 
 describe('a command', () => {
-  test('is read from its line', () => {
-    const command = { type: 'send', to: peer, text: 'hello', intent: 'first', ref: '1' }
+  test.each([
+    { type: 'send', to: peer, text: 'hello', intent: 'first', ref: '1' },
+    { type: 'edit', to: peer, id, text: 'hello you', ref: '2' },
+    { type: 'delete', to: peer, id, ref: '3' },
+    { type: 'react', to: peer, id, emoji: 'x'.repeat(MAX_EMOJI_BYTES), ref: '4' },
+    { type: 'react', to: peer, id, emoji: null, ref: '5' },
+  ])('is read from its line: $type', (command) => {
     expect(decodeCommand(JSON.stringify(command))).toEqual(command)
   })
 
@@ -29,6 +35,10 @@ describe('a command', () => {
     [
       'too long an intent',
       JSON.stringify({ type: 'send', to: peer, text: '', intent: 'x'.repeat(201) }),
+    ],
+    [
+      'too long an emoji',
+      JSON.stringify({ type: 'react', to: peer, id, emoji: 'x'.repeat(MAX_EMOJI_BYTES + 1) }),
     ],
   ])('is refused with %s', (_, line) => {
     expect(() => decodeCommand(line)).toThrow(InvalidDataError)
