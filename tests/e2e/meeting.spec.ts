@@ -2,7 +2,7 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import { cardFragment, sealCard } from '../../src/lib/features/contacts/card.ts'
 import { peerIdOf } from '../../src/lib/protocol/ids.ts'
 import { signedBytes } from '../../src/lib/protocol/signed.ts'
-import { expect, test } from './fixtures.ts'
+import { expect, test, type Person } from './fixtures.ts'
 
 test('a link makes two people contacts of each other once one accepts', async ({ person }) => {
   const anna = await person('Anna')
@@ -120,6 +120,22 @@ test('who scans my code asks right there, where a phone shows it', async ({ pers
   await expect(anna.request('Boris')).toBeInViewport()
 })
 
+test('who has gone on before somebody is added is not led to them', async ({ person }) => {
+  const anna = await person('Anna')
+  await anna.openLink(`${anna.origin}/${await cardOf({})}`)
+  await leaveWhileAdding(anna)
+  await expect(anna.contact('Nobody')).toHaveCount(1)
+
+  await anna.openScan()
+  await anna.pasteCode(await cardOf({}))
+  await leaveWhileAdding(anna)
+  await expect(anna.contact('Nobody')).toHaveCount(2)
+
+  // Whatever was under way in the page is over once the page shows what it was asked for later.
+  await anna.goTo('Network')
+  await expect(anna.page).toHaveURL(/#\/network$/)
+})
+
 test.describe('a code that leads nowhere says why', () => {
   const problems = [
     ['malformed', 'hello', 'This is not a Starling code.'],
@@ -167,6 +183,16 @@ test.describe('a code that leads nowhere says why', () => {
     await expect(problem).toBeHidden()
   })
 })
+
+/** Agrees to the person shown, and is back at the list before the answer can be there. */
+async function leaveWhileAdding({ page }: Person): Promise<void> {
+  const add = page.getByRole('button', { name: /^Add/ })
+  await add.evaluate((button: HTMLElement) => {
+    button.click()
+    location.hash = '#/contacts'
+  })
+  await expect(add).toBeHidden()
+}
 
 interface CardFlaw {
   expiresAtMs?: number
