@@ -1,7 +1,7 @@
-import { expect, test, type Person } from './fixtures.ts'
+import { expect, talkingFriends, test } from './fixtures.ts'
 
 test('messages go both ways, straight between the two browsers', async ({ person }) => {
-  const [anna, boris] = await friends(person)
+  const [anna, boris] = await talkingFriends(person)
   await expect(boris.presence('Direct')).toBeVisible()
   const before = await boris.directBytes()
 
@@ -24,7 +24,7 @@ test('messages go both ways, straight between the two browsers', async ({ person
 })
 
 test('a message says how far it has come: delivered, then read', async ({ person }) => {
-  const [anna, boris] = await friends(person)
+  const [anna, boris] = await talkingFriends(person)
   await anna.goTo('Contacts')
 
   await boris.write('See you at six')
@@ -37,7 +37,7 @@ test('a message says how far it has come: delivered, then read', async ({ person
 })
 
 test('a reload keeps who I am, my people, my messages and my draft', async ({ person }) => {
-  const [anna, boris] = await friends(person)
+  const [anna, boris] = await talkingFriends(person)
   await boris.write('before the reload')
   await expect(anna.message('before the reload')).toBeVisible()
   await anna.composer.fill('half a thought')
@@ -52,7 +52,7 @@ test('a reload keeps who I am, my people, my messages and my draft', async ({ pe
 })
 
 test('what is written to someone who is away arrives when they return', async ({ person }) => {
-  const [anna, boris] = await friends(person)
+  const [anna, boris] = await talkingFriends(person)
   await anna.leave()
   await expect(boris.page.getByText(/Anna is offline/)).toBeVisible()
 
@@ -69,7 +69,7 @@ test('what is written to someone who is away arrives when they return', async ({
 })
 
 test('what both wrote while they never met arrives when both are there', async ({ person }) => {
-  const [anna, boris] = await friends(person)
+  const [anna, boris] = await talkingFriends(person)
   await anna.leave()
   await expect(boris.page.getByText(/Anna is offline/)).toBeVisible()
   await boris.write('from Boris')
@@ -87,7 +87,7 @@ test('what both wrote while they never met arrives when both are there', async (
 })
 
 test('someone blocked is not heard, and heard again when unblocked', async ({ person }) => {
-  const [anna, boris] = await friends(person)
+  const [anna, boris] = await talkingFriends(person)
   await boris.write('hello')
   await expect(anna.message('hello')).toBeVisible()
   await anna.chooseInChatMenu('Block…')
@@ -104,7 +104,7 @@ test('someone blocked is not heard, and heard again when unblocked', async ({ pe
 })
 
 test('a contact is deleted with their messages', async ({ person }) => {
-  const [anna, boris] = await friends(person)
+  const [anna, boris] = await talkingFriends(person)
   await boris.write('to be forgotten')
   await expect(anna.message('to be forgotten')).toBeVisible()
 
@@ -158,15 +158,3 @@ test('a link in a message leads out safely, and markup stays text', async ({ per
   await expect(link).toHaveAttribute('href', 'https://example.org/a?b=1')
   await expect(link).toHaveAttribute('rel', /noopener/)
 })
-
-/** Two people who have each other as contacts and the conversation open. */
-async function friends(
-  person: (name: string) => Promise<Person>,
-): Promise<[anna: Person, boris: Person]> {
-  const anna = await person('Anna')
-  const boris = await person('Boris')
-  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
-  await anna.openChat('Boris')
-  await boris.openChat('Anna')
-  return [anna, boris]
-}

@@ -80,6 +80,28 @@ export const test = base.extend<Fixtures & HostOption, WorkerFixtures>({
   },
 })
 
+/** Anna and Boris, who have each other as contacts. */
+export async function friends(
+  person: Fixtures['person'],
+  options?: PersonOptions,
+): Promise<[anna: Person, boris: Person]> {
+  const anna = await person('Anna', options)
+  const boris = await person('Boris', options)
+  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
+  return [anna, boris]
+}
+
+/** The same, each with the conversation open. */
+export async function talkingFriends(
+  person: Fixtures['person'],
+  options?: PersonOptions,
+): Promise<[anna: Person, boris: Person]> {
+  const [anna, boris] = await friends(person, options)
+  await anna.openChat('Boris')
+  await boris.openChat('Anna')
+  return [anna, boris]
+}
+
 /** A channel whose other end went without a word is doubted for 15 s before what waits goes to mailboxes. */
 export async function expectStored(person: Person, text: string): Promise<void> {
   await expect(person.state(text)).toHaveAttribute('data-state', 'stored', { timeout: 45_000 })

@@ -1,14 +1,12 @@
 import { Relay } from '../support/relay.ts'
-import { expect, expectStored, test, type Person } from './fixtures.ts'
+import { expect, expectStored, friends, test, type Person } from './fixtures.ts'
 
 test('written to somebody asleep, read while the writer sleeps, and the writer learns of it', async ({
   ownRelay: relay,
   person,
 }) => {
   test.slow()
-  const anna = await person('Anna', { relay })
-  const boris = await person('Boris', { relay })
-  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
+  const [anna, boris] = await friends(person, { relay })
   await boris.openChat('Anna')
   await boris.write('awake?')
   await expect(boris.state('awake?')).toHaveAttribute('data-state', /delivered|read/)
@@ -40,12 +38,8 @@ test('with one of three relays dead, what is written to a sleeper is stored at t
   test.slow()
   await using second = await Relay.start()
   await using third = await Relay.start()
-  const anna = await person('Anna', { relay: first })
-  const boris = await person('Boris', { relay: first })
-  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
-  await keepMailboxesAt(anna, [second, third])
-  await tellWhere(anna, boris)
-  await anna.leave()
+  const [anna, boris] = await friends(person, { relay: first })
+  await sleepAt([second, third], anna, boris)
 
   await third.kill()
   await boris.openChat('Anna')
@@ -69,12 +63,8 @@ test('a relay that changes what it keeps is caught, and nothing is lost by it', 
 }) => {
   test.slow()
   await using second = await Relay.start()
-  const anna = await person('Anna', { relay: first })
-  const boris = await person('Boris', { relay: first })
-  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
-  await keepMailboxesAt(anna, [second, liar])
-  await tellWhere(anna, boris)
-  await anna.leave()
+  const [anna, boris] = await friends(person, { relay: first })
+  await sleepAt([second, liar], anna, boris)
 
   await boris.openChat('Anna')
   await boris.write('told by all three')
@@ -91,6 +81,17 @@ test('a relay that changes what it keeps is caught, and nothing is lost by it', 
   await expect(anna.relayRow(liar)).toContainText('It lost or changed what it was to keep')
   await expect(anna.relayRow(second)).toContainText('keeps what comes while you sleep')
 })
+
+/** Has mailboxes at these relays too, of which the other is told, and sleeps. */
+async function sleepAt(
+  relays: { port: number; origin: string }[],
+  sleeper: Person,
+  other: Person,
+): Promise<void> {
+  await keepMailboxesAt(sleeper, relays)
+  await tellWhere(sleeper, other)
+  await sleeper.leave()
+}
 
 /** Has mailboxes at these relays too. */
 async function keepMailboxesAt(person: Person, relays: { port: number; origin: string }[]) {

@@ -1,7 +1,7 @@
-import { expect, test, type Person } from './fixtures.ts'
+import { expect, talkingFriends, test } from './fixtures.ts'
 
 test('a message is answered, reacted to, changed, and taken back from both', async ({ person }) => {
-  const [anna, boris] = await friends(person)
+  const [anna, boris] = await talkingFriends(person)
   await boris.write('See you at six')
   await expect(anna.message('See you at six')).toBeVisible()
 
@@ -33,7 +33,7 @@ test('a message is answered, reacted to, changed, and taken back from both', asy
 test('who types is seen typing, a message is brought along, and its times are told', async ({
   person,
 }) => {
-  const [anna, boris] = await friends(person)
+  const [anna, boris] = await talkingFriends(person)
   await boris.write('the address is Elm Street 5')
   await expect(anna.message('Elm Street')).toBeVisible()
 
@@ -59,7 +59,7 @@ test('who types is seen typing, a message is brought along, and its times are to
 test('messages disappear when both know they will, and what was read can stay untold', async ({
   person,
 }) => {
-  const [anna, boris] = await friends(person)
+  const [anna, boris] = await talkingFriends(person)
   await boris.chooseInChatMenu('Disappearing messages…')
   await boris.page.getByRole('button', { name: '1 hour' }).click()
   await expect(boris.page.getByText('You set messages to disappear')).toBeVisible()
@@ -78,15 +78,3 @@ test('messages disappear when both know they will, and what was read can stay un
   await expect(boris.message('got it')).toBeVisible()
   await expect(boris.state('for an hour')).toHaveText('Delivered')
 })
-
-/** Two people who have each other as contacts and the conversation open. */
-async function friends(
-  person: (name: string) => Promise<Person>,
-): Promise<[anna: Person, boris: Person]> {
-  const anna = await person('Anna')
-  const boris = await person('Boris')
-  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
-  await anna.openChat('Boris')
-  await boris.openChat('Anna')
-  return [anna, boris]
-}

@@ -1,10 +1,8 @@
 import { Relay } from '../support/relay.ts'
-import { expect, test } from './fixtures.ts'
+import { expect, friends, test } from './fixtures.ts'
 
 test('a connection tells its path and its transport', async ({ person }) => {
-  const anna = await person('Anna')
-  const boris = await person('Boris')
-  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
+  const [, boris] = await friends(person)
 
   await boris.goTo('Network')
 

@@ -1,4 +1,4 @@
-import { expect, test, type Person } from './fixtures.ts'
+import { expect, friends, test, type Person } from './fixtures.ts'
 
 test('a message is shown beside the app while one looks elsewhere, and goes once it is read', async ({
   person,
@@ -146,13 +146,4 @@ async function click(person: Person): Promise<void> {
     const [notification] = await scope.registration.getNotifications()
     dispatchEvent(new scope.NotificationEvent('notificationclick', { notification: notification! }))
   })
-}
-
-async function friends(
-  person: (name: string) => Promise<Person>,
-): Promise<[anna: Person, boris: Person]> {
-  const anna = await person('Anna')
-  const boris = await person('Boris')
-  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
-  return [anna, boris]
 }

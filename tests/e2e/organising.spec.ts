@@ -1,5 +1,5 @@
 import { recordBadges } from '../support/page-scripts.ts'
-import { expect, test, type Person } from './fixtures.ts'
+import { expect, friends, test } from './fixtures.ts'
 
 test('unread messages are counted until they are on the screen', async ({ person }) => {
   const [anna, boris] = await friends(person)
@@ -179,13 +179,3 @@ test('a contact is deleted and their messages are kept', async ({ person }) => {
   await boris.write('still here')
   await expect(anna.message('still here')).toBeVisible()
 })
-
-/** Two people who have each other as contacts; both look at them. */
-async function friends(
-  person: (name: string) => Promise<Person>,
-): Promise<[anna: Person, boris: Person]> {
-  const anna = await person('Anna')
-  const boris = await person('Boris')
-  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
-  return [anna, boris]
-}

@@ -1,12 +1,10 @@
-import { expect, test } from './fixtures.ts'
+import { expect, friends, talkingFriends, test } from './fixtures.ts'
 
 test('a relay killed and started again is reserved again, and messages go on', async ({
   ownRelay: relay,
   person,
 }) => {
-  const anna = await person('Anna', { relay })
-  const boris = await person('Boris', { relay })
-  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
+  const [anna, boris] = await friends(person, { relay })
   await anna.goTo('Network')
   await expect(anna.relayRow(relay).getByText('Holds your place')).toBeVisible()
 
@@ -30,11 +28,7 @@ test('who is connected directly keeps talking while the relay is down', async ({
   ownRelay: relay,
   person,
 }) => {
-  const anna = await person('Anna', { relay })
-  const boris = await person('Boris', { relay })
-  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
-  await boris.openChat('Anna')
-  await anna.openChat('Boris')
+  const [anna, boris] = await talkingFriends(person, { relay })
   await expect(boris.presence('Direct')).toBeVisible()
   await expect(anna.presence('Direct')).toBeVisible()
 

@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test'
 import { Front } from '../support/front.ts'
-import { expect, test } from './fixtures.ts'
+import { expect, talkingFriends, test } from './fixtures.ts'
 
 test('two tabs of one person show the same', async ({ person }) => {
   const anna = await person('Anna')
@@ -15,11 +15,7 @@ test('two tabs of one person show the same', async ({ person }) => {
 })
 
 test('when the tab that holds the connections closes, another goes on', async ({ person }) => {
-  const anna = await person('Anna')
-  const boris = await person('Boris')
-  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
-  await anna.openChat('Boris')
-  await boris.openChat('Anna')
+  const [anna, boris] = await talkingFriends(person)
   const first = boris.page
   await expect(boris.presence('Direct')).toBeVisible()
   await boris.openTab()
@@ -35,11 +31,7 @@ test('when the tab that holds the connections closes, another goes on', async ({
 })
 
 test('when the tab that holds the connections reloads, no message is lost', async ({ person }) => {
-  const anna = await person('Anna')
-  const boris = await person('Boris')
-  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
-  await anna.openChat('Boris')
-  await boris.openChat('Anna')
+  const [anna, boris] = await talkingFriends(person)
   await boris.write('before')
 
   const reloaded = boris.reload()

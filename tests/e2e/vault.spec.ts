@@ -1,13 +1,9 @@
-import { expect, test } from './fixtures.ts'
+import { expect, talkingFriends, test } from './fixtures.ts'
 
 const PASSPHRASE = 'seven birds on a wire'
 
 test('locking locks every tab, and unlocking one brings all of them back', async ({ person }) => {
-  const anna = await person('Anna')
-  const boris = await person('Boris')
-  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
-  await anna.openChat('Boris')
-  await boris.openChat('Anna')
+  const [anna, boris] = await talkingFriends(person)
   await anna.write('before the lock')
   await anna.setPassphrase(PASSPHRASE)
   const first = anna.page

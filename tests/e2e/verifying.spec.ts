@@ -2,7 +2,7 @@ import { generateKeyPair } from '@libp2p/crypto/keys'
 import { cardFragment, sealCard } from '../../src/lib/features/contacts/card.ts'
 import { peerIdOf } from '../../src/lib/protocol/ids.ts'
 import { signedBytes } from '../../src/lib/protocol/signed.ts'
-import { expect, test, type Person } from './fixtures.ts'
+import { expect, friends, test } from './fixtures.ts'
 
 test('both see the same twelve safety words, and a contact whose words are the same is marked', async ({
   person,
@@ -116,13 +116,4 @@ async function cards(name: string): Promise<(commitment: number) => Promise<stri
     const card = { peer, name, keyCommitment, relays: [], expiresAtMs: null }
     return cardFragment(await sealCard(card, signer))
   }
-}
-
-async function friends(
-  person: (name: string) => Promise<Person>,
-): Promise<[anna: Person, boris: Person]> {
-  const anna = await person('Anna')
-  const boris = await person('Boris')
-  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
-  return [anna, boris]
 }

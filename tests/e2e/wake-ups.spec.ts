@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import type { CDPSession } from 'playwright'
 import { Relay } from '../support/relay.ts'
-import { expect, expectStored, test, type Person } from './fixtures.ts'
+import { expect, expectStored, friends, test, type Person } from './fixtures.ts'
 
 interface Push {
   path: string
@@ -18,9 +18,7 @@ test('a relay wakes by an empty push that names nobody; a host shows what it is 
   await using relay = await Relay.start('--push-anywhere')
   await using service = await pushService()
   test.slow()
-  const anna = await person('Anna', { relay })
-  const boris = await person('Boris', { relay })
-  await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
+  const [anna, boris] = await friends(person, { relay })
 
   await standInForPushService(anna)
   await turn(anna, 'On')
