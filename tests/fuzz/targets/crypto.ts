@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
@@ -34,6 +33,7 @@ import { sessionsCodec } from '#lib/crypto/sessions-codec.ts'
 import { check } from '#lib/protocol/check.ts'
 import type { Random } from '#lib/protocol/seams.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
+import { fromBase64, frozen, type MessagingVector } from '../../fixtures/vectors.ts'
 import { changedBytes } from '../bytes.ts'
 import type { Dice } from '../dice.ts'
 import { personOf } from '../people.ts'
@@ -77,16 +77,13 @@ async function messageTargets(): Promise<Target[]> {
   const mine = open(opening.sessions, answer.sealed, random)!.sessions
   const next = seal(mine, utf8ToBytes('and on'), random)
   const later = seal(next.sessions, utf8ToBytes('and on and on'), random)
-  const vector = JSON.parse(
-    readFileSync(new URL('../../fixtures/vectors/messaging-1.json', import.meta.url), 'utf8'),
-  ) as { bundle: string; oneTimePrekey: string; messages: string[] }
-  const frozen = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'base64'))
+  const vector = frozen('messaging-1') as MessagingVector
   const card = { publicKey: boris.publicKey, keyCommitment: boris.keyCommitment }
   const seed = new Uint8Array(32).fill(3)
 
   /** Signed by Boris himself, who is hostile. Only one of the two signatures fits, or his would take ten milliseconds. */
   const bodies = bytesLike([bundleBody(sealedBundle)])
-  const bundles = bytesLike([sealedBundle, frozen(vector.bundle)])
+  const bundles = bytesLike([sealedBundle, fromBase64(vector.bundle)])
   const hostileBundle = async (dice: Dice): Promise<Uint8Array<ArrayBuffer>> => {
     if (!dice.once(8)) return bundles(dice)
     const body = bodies(dice)
@@ -97,7 +94,7 @@ async function messageTargets(): Promise<Target[]> {
     opening.sealed,
     next.sealed,
     later.sealed,
-    ...vector.messages.map(frozen),
+    ...vector.messages.map(fromBase64),
   ])
   return [
     {
@@ -112,7 +109,7 @@ async function messageTargets(): Promise<Target[]> {
     bytesTarget(
       'one-time prekey',
       [`${FOLDER}prekey-bundle.ts#oneTimeCodec`, `${FOLDER}prekey-bundle.ts#openOneTimePrekey`],
-      [...oneTime, frozen(vector.oneTimePrekey)],
+      [...oneTime, fromBase64(vector.oneTimePrekey)],
       (input) => openOneTimePrekey(input, bundle),
     ),
     {

@@ -21,6 +21,7 @@ import * as mailbox from '#lib/protocol/mailbox.ts'
 import type { Clock, Random } from '#lib/protocol/seams.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
 import { signerOf } from '../../fixtures/signers.ts'
+import { frozenBytes } from '../../fixtures/vectors.ts'
 import type { Dice } from '../dice.ts'
 import { personOf } from '../people.ts'
 import {
@@ -31,7 +32,7 @@ import {
   signedTarget,
   type Target,
 } from '../target.ts'
-import { NOW, vectors } from './protocol.ts'
+import { NOW } from './protocol.ts'
 
 const FOLDER = 'src/lib/delivery/'
 const SECOND = NOW / 1000
@@ -45,7 +46,7 @@ const filled = (count: number, value: number): Uint8Array => new Uint8Array(coun
 export async function deliveryTargets(): Promise<Target[]> {
   const anna = await signerOf(1)
   const ben = await signerOf(2)
-  const chat = vectors('chat-2.0.0')
+  const chat = frozenBytes('chat-2.0.0')
   const envelope = chat['envelope']!
   const carried = encodeEnvelope({ ...decodeEnvelope(envelope), payload: { envelope }, clock: 99 })
   const chain = chainIdOf(filled(16, 1))
@@ -62,7 +63,7 @@ export async function deliveryTargets(): Promise<Target[]> {
       place,
     },
     { type: 'status' as const, yours: null, want: null, lost: false, place },
-    { type: 'hello' as const, hello: vectors('contacts-1.0.0')['hello']!, place },
+    { type: 'hello' as const, hello: frozenBytes('contacts-1.0.0')['hello']!, place },
   ].map((note) => encodeContent({ type: 'note', note }))
   const frames: Frame[] = [
     { type: 'place', place },

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import {
   checkVersion,
   decodeRow,
@@ -15,9 +14,10 @@ import { readSafetyCode } from '#lib/features/contacts/safety.ts'
 import { chainIdOf, messageIdOf } from '#lib/protocol/ids.ts'
 import { HOSTILE_TEXTS } from '../../fixtures/hostile-texts.ts'
 import { signerOf } from '../../fixtures/signers.ts'
+import { frozenBytes, frozenTexts } from '../../fixtures/vectors.ts'
 import { bytesTarget, codecTarget, sealed, bytesLike, textTarget, type Target } from '../target.ts'
 import { treeOf } from '../cbor.ts'
-import { NOW, vectors } from './protocol.ts'
+import { NOW } from './protocol.ts'
 
 const FOLDER = 'src/lib/features/'
 
@@ -25,7 +25,7 @@ const filled = (count: number, value: number): Uint8Array<ArrayBuffer> =>
   new Uint8Array(count).fill(value)
 
 export async function featureTargets(): Promise<Target[]> {
-  const chat = vectors('chat-2.0.0')
+  const chat = frozenBytes('chat-2.0.0')
   const payloads = ['payload', 'rich', 'edit', 'delete', 'react', 'unreact', 'disappear']
   return [
     codecTarget('chat payload', `${FOLDER}chat/protocol.ts#payloadCodec`, payloadCodec, [
@@ -63,10 +63,6 @@ async function contactTargets(): Promise<Target[]> {
     await sealCard(card, anna),
     await sealCard({ ...card, relays: [], expiresAtMs: NOW + 9_000 }, anna),
   ]
-  const file = (name: string): Record<string, string> =>
-    JSON.parse(
-      readFileSync(new URL(`../../fixtures/vectors/${name}.json`, import.meta.url), 'utf8'),
-    ) as Record<string, string>
   const fragment = cardFragment(cards[0]!)
   const address = `/dns4/relay.example/tcp/443/tls/ws/p2p/${relay.peer}`
   const codes = [
@@ -76,7 +72,7 @@ async function contactTargets(): Promise<Target[]> {
     `web+starling://c/${fragment.slice(4)}`,
     `https://relay.example/#/c/${encodeURIComponent(`web+starling:${fragment}`)}`,
     fragment.slice(4),
-    file('card-1')['card']!,
+    frozenTexts('card-1')['card']!,
     plainCode(anna.peer, address),
     plainCode(anna.peer, `${address}/p2p-circuit/p2p/${anna.peer}`),
     plainCode(anna.peer, null),
@@ -107,11 +103,11 @@ async function contactTargets(): Promise<Target[]> {
     textTarget(
       'safety code',
       [`${FOLDER}contacts/safety.ts#readSafetyCode`],
-      [file('safety-1')['code']!],
+      [frozenTexts('safety-1')['code']!],
       (input) => readSafetyCode(input),
     ),
     codecTarget('contacts frame', `${FOLDER}contacts/protocol.ts#helloCodec`, helloCodec, [
-      vectors('contacts-1.0.0')['hello']!,
+      frozenBytes('contacts-1.0.0')['hello']!,
       helloCodec.encode({ type: 'hello', card: cards[0]!, sinceMs: NOW, mutual: false }),
     ]),
   ]

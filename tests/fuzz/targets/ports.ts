@@ -14,10 +14,10 @@ import { RpcServer } from '#lib/rpc/server.ts'
 import { fromHostSchema, fromTabSchema, type FromHost, type FromTab } from '#lib/rpc/session.ts'
 import type { Stream } from '@libp2p/interface'
 import { silentLogger } from '../../fixtures/fake-network.ts'
+import { frozenBytes } from '../../fixtures/vectors.ts'
 import { decodeCommand, refOf } from '#peer/protocol.ts'
 import { changedText } from '../texts.ts'
 import { bytesLike, bytesTarget, textTarget, valueTarget, type Target } from '../target.ts'
-import { vectors } from './protocol.ts'
 
 export function portTargets(): Target[] {
   return [...rpcTargets(), ...streamTargets(), ...lineTargets()]
@@ -110,7 +110,7 @@ function rpcTargets(): Target[] {
 
 function streamTargets(): Target[] {
   const { signal } = new AbortController()
-  const units = vectors('network-1.0.0')
+  const units = frozenBytes('network-1.0.0')
   const message = encodeLengthPrefixed(new Uint8Array(300).fill(4))
   return [
     bytesTarget(

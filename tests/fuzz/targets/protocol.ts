@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { directoryRequest, directoryResponse } from '#lib/protocol/directory.ts'
 import { parseChainId, parseMessageId, parsePeerId, publicKeyOf } from '#lib/protocol/ids.ts'
 import * as mailbox from '#lib/protocol/mailbox.ts'
@@ -14,6 +13,7 @@ import { openRelayList, RELAY_LIST_CONTEXT, sealRelayList } from '#lib/protocol/
 import { placeSchema } from '#lib/protocol/place.ts'
 import { check } from '#lib/protocol/check.ts'
 import { signerOf } from '../../fixtures/signers.ts'
+import { frozenBytes } from '../../fixtures/vectors.ts'
 import { codecTarget, signedTarget, textTarget, valueTarget, type Target } from '../target.ts'
 
 export const NOW = Date.UTC(2026, 0, 1)
@@ -23,19 +23,10 @@ const FOLDER = 'src/lib/protocol/'
 
 const filled = (count: number, value: number): Uint8Array => new Uint8Array(count).fill(value)
 
-/** The vectors of this name whose values are hex. */
-export function vectors(name: string): Record<string, Uint8Array> {
-  const file = new URL(`../../fixtures/vectors/${name}.json`, import.meta.url)
-  const texts = JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>
-  return Object.fromEntries(
-    Object.entries(texts).map(([key, hex]) => [key, Uint8Array.from(Buffer.from(hex, 'hex'))]),
-  )
-}
-
 export async function protocolTargets(): Promise<Target[]> {
   const me = await signerOf(1)
   const relay = await signerOf(2)
-  const network = vectors('network-1.0.0')
+  const network = frozenBytes('network-1.0.0')
   const address = `/dns4/relay.example/tcp/443/tls/ws/p2p/${relay.peer}`
   const record = await sealPeerRecord(
     { peer: me.peer, relays: [address, address], sequence: NOW, expiresAtMs: NOW + 60_000 },

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
@@ -22,6 +21,7 @@ import type { Stretch } from '#lib/crypto/stretch.ts'
 import { LimitExceededError, StarlingError } from '#lib/protocol/errors.ts'
 import type { Random } from '#lib/protocol/seams.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
+import { frozen } from '../../fixtures/vectors.ts'
 
 const NOW = 1_700_000_000_000
 const SEALED_CHUNK_BYTES = CHUNK_BYTES + 16
@@ -240,9 +240,7 @@ interface Vector {
 }
 
 test('the same is written as by earlier versions', async () => {
-  const vector = JSON.parse(
-    await readFile('tests/fixtures/vectors/backup-1.json', 'utf8'),
-  ) as Vector
+  const vector = frozen('backup-1') as Vector
   const secret: BackupSecret = {
     type: 'phrase',
     ed25519Seed: Uint8Array.from(Buffer.from(vector.ed25519Seed, 'hex')),

@@ -1,7 +1,7 @@
 import { publicKeyFromRaw } from '@libp2p/crypto/keys'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createSecrets, openIdentity } from '#lib/crypto/identity.ts'
+import { createSecrets, openIdentity, secretsFrom } from '#lib/crypto/identity.ts'
 import {
   endOfEpoch,
   epochOf,
@@ -12,6 +12,7 @@ import {
 import { CannotOpenError } from '#lib/crypto/errors.ts'
 import { passes } from '#lib/protocol/mailbox.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
+import { frozenBytes } from '../../fixtures/vectors.ts'
 
 const random = seededRandom(3)
 const anna = await openIdentity(createSecrets(random))
@@ -77,6 +78,23 @@ test('a key off the curve has no mailbox', () => {
 test('an epoch ends when the next begins', () => {
   expect(epochOf(endOfEpoch(7) - 1)).toBe(7)
   expect(epochOf(endOfEpoch(7))).toBe(8)
+})
+
+test('mailboxes are found, and what lies in them opens, as in earlier versions', async () => {
+  const vectors = frozenBytes('mailbox-keys-1')
+  const carol = await openIdentity(
+    secretsFrom(new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)),
+  )
+  const said = Uint8Array.of(1, 2, 3)
+  expect(carol.contactsMailbox(7).publicKey).toEqual(vectors['contacts'])
+  expect(carol.senderName(7, carol.peer)).toEqual(vectors['sender'])
+  const introduction = carol.introductionMailbox(7)
+  expect(introduction.publicKey).toEqual(vectors['introduction'])
+  expect(await introduction.sign('starling-mailbox-pass-1', said)).toEqual(vectors['signature'])
+  expect(sealForCard(carol, 7, said, seededRandom(8))).toEqual(vectors['sealed for the card'])
+  expect(openWithCard(cardOf(carol), 7, vectors['sealed for the card']!)).toEqual(said)
+  expect(carol.sealForMyself(said, seededRandom(8))).toEqual(vectors['sealed for myself'])
+  expect(carol.openOfMyself(vectors['sealed for myself']!)).toEqual(said)
 })
 
 function cardOf({ publicKey, keyCommitment }: typeof anna) {

@@ -1,12 +1,10 @@
-import { readFile } from 'node:fs/promises'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { PHRASE_WORDS, phraseOf, readPhrase } from '#lib/crypto/recovery-phrase.ts'
+import { frozen } from '../../fixtures/vectors.ts'
 
 /** Those of 256 bits in English of https://github.com/trezor/python-mnemonic/blob/master/vectors.json: entropy, words. */
-const vectors = JSON.parse(
-  await readFile('tests/fixtures/vectors/bip39-english-256.json', 'utf8'),
-) as [string, string][]
+const vectors = frozen('bip39-english-256') as [string, string][]
 
 const seeds = fc.uint8Array({ minLength: 32, maxLength: 32 })
 

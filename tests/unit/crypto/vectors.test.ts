@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import type { NodeIdentity } from '#lib/crypto/api.ts'
 import { openIdentity, secretsFrom } from '#lib/crypto/identity.ts'
 import { openBundle, openOneTimePrekey, sealBundle } from '#lib/crypto/prekey-bundle.ts'
-import { give, NO_PREKEYS, refresh, secretsOf } from '#lib/crypto/prekeys.ts'
+import { give, NO_PREKEYS, prekeysCodec, refresh, secretsOf } from '#lib/crypto/prekeys.ts'
 import {
   accept,
   begin,
@@ -13,22 +12,13 @@ import {
   seal,
   type Sessions,
 } from '#lib/crypto/sessions.ts'
+import { sessionsCodec } from '#lib/crypto/sessions-codec.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
+import { fromBase64, frozen, type MessagingVector } from '../../fixtures/vectors.ts'
 
 const NOW = 1_700_000_000_000
 
-/** The bytes two people sent each other in a version before this one, base64. */
-interface Vector {
-  bundle: string
-  oneTimePrekey: string
-  /** Anna's two before there was an answer, Boris's answer, Anna's next. */
-  messages: [string, string, string, string]
-}
-
-const vector = JSON.parse(
-  await readFile('tests/fixtures/vectors/messaging-1.json', 'utf8'),
-) as Vector
-const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'base64'))
+const vector = frozen('messaging-1') as MessagingVector
 const text = (each: Uint8Array): string => Buffer.from(each).toString()
 
 const anna = await earlierIdentity(1)
@@ -46,14 +36,16 @@ function earlierIdentity(seed: number): Promise<NodeIdentity> {
 }
 
 test('the bundle of an earlier version opens', async () => {
-  const bundle = await openBundle(bytes(vector.bundle), boris.peer, boris.keyCommitment, NOW)
+  const bundle = await openBundle(fromBase64(vector.bundle), boris.peer, boris.keyCommitment, NOW)
   expect(bundle.signedPrekey).toEqual(given.bundle.signedPrekey)
-  expect(openOneTimePrekey(bytes(vector.oneTimePrekey), bundle).id).toBe(prekeys.oneTime[0]!.id)
+  expect(openOneTimePrekey(fromBase64(vector.oneTimePrekey), bundle).id).toBe(
+    prekeys.oneTime[0]!.id,
+  )
 })
 
 test('the messages of an earlier version open', () => {
   const random = seededRandom(4)
-  const [first, second, , third] = vector.messages.map(bytes)
+  const [first, second, , third] = vector.messages.map(fromBase64)
   const secrets = secretsOf(prekeys, prekeysFor(first!)!)
   const offer = readOffer(boris, secrets!, first!)
   expect(offer.first).toEqual(anna.publicKey)
@@ -65,12 +57,23 @@ test('the messages of an earlier version open', () => {
   expect(() => open(opened.sessions, third!, random)).toThrow('of no session')
 })
 
+test('sessions and prekeys go on as an earlier version kept them', () => {
+  expect(prekeysCodec.decode(fromBase64(vector.kept.prekeys))).toEqual(prekeys)
+  const random = seededRandom(6)
+  const mine = sessionsCodec.decode(fromBase64(vector.kept.anna))
+  const theirs = sessionsCodec.decode(fromBase64(vector.kept.boris))
+  const opened = open(theirs, fromBase64(vector.messages[3]), random)!
+  expect(text(opened.plaintext)).toBe('Good')
+  const { sealed } = seal(mine, Buffer.from('And on'), random)
+  expect(text(open(opened.sessions, sealed, random)!.plaintext)).toBe('And on')
+})
+
 test('the same randomness makes the same bytes', async () => {
   expect(await conversation()).toEqual(vector)
 })
 
 /** A short conversation in which nothing is left to chance but the ML-DSA signature, which is taken as it was. */
-async function conversation(): Promise<Vector> {
+async function conversation(): Promise<MessagingVector> {
   const random = seededRandom(5)
   const { bundle, oneTime } = given
   const oneTimePrekey = oneTime[0]!
@@ -92,18 +95,23 @@ async function conversation(): Promise<Vector> {
   mine = say(mine, 'Are you there?')
   const secrets = secretsOf(prekeys, prekeysFor(sent[0]!)!)
   const accepted = accept([], readOffer(boris, secrets!, sent[0]!), random)
-  say(accepted.sessions, 'Here I am')
+  const others = say(accepted.sessions, 'Here I am')
   mine = open(mine, sent[2]!, random)!.sessions
-  say(mine, 'Good')
+  mine = say(mine, 'Good')
   const base64 = (each: Uint8Array): string => Buffer.from(each).toString('base64')
   const sealedBundle = await sealBundle(bundle, {
     publicKey: boris.publicKey,
     sign: (context, body) => boris.sign(context, body),
-    signPostQuantum: () => bytes(vector.bundle).slice(-3309),
+    signPostQuantum: () => fromBase64(vector.bundle).slice(-3309),
   })
   return {
     bundle: base64(sealedBundle),
     oneTimePrekey: base64(oneTimePrekey),
-    messages: sent.map(base64) as Vector['messages'],
+    messages: sent.map(base64) as MessagingVector['messages'],
+    kept: {
+      prekeys: base64(prekeysCodec.encode(prekeys)),
+      anna: base64(sessionsCodec.encode(mine)),
+      boris: base64(sessionsCodec.encode(others)),
+    },
   }
 }

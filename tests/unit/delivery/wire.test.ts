@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
@@ -28,6 +27,7 @@ import { helloCodec } from '#lib/features/contacts/protocol.ts'
 import { StarlingError } from '#lib/protocol/errors.ts'
 import { chainIdOf, messageIdOf } from '#lib/protocol/ids.ts'
 import { signerOf } from '../../fixtures/signers.ts'
+import { frozenTexts } from '../../fixtures/vectors.ts'
 
 const ANNA = (await signerOf(1)).peer
 const BEN = (await signerOf(2)).peer
@@ -170,13 +170,8 @@ test('an id is of one conversation and one direction', () => {
   expect(messageId(ANNA, BEN, envelope)).not.toBe(messageId(ANNA, ANNA, envelope))
 })
 
-test('bytes of before are still read, and written the same', async () => {
-  const read = async (name: string) =>
-    JSON.parse(await readFile(`tests/fixtures/vectors/${name}.json`, 'utf8')) as Record<
-      string,
-      string
-    >
-  const { payload, envelope, first, erased, id, ...others } = await read('chat-2.0.0')
+test('bytes of before are still read, and written the same', () => {
+  const { payload, envelope, first, erased, id, ...others } = frozenTexts('chat-2.0.0')
   const { rich, edit, delete: taken, react, unreact, disappear, ...frameVectors } = others
   const hex = (text: string | undefined) => Uint8Array.from(Buffer.from(text!, 'hex'))
   expect(payloadCodec.decode(hex(payload))).toEqual({ type: 'text', text: 'Привет, hello 👋' })
@@ -194,7 +189,7 @@ test('bytes of before are still read, and written the same', async () => {
     expect(payloadCodec.encode(payloadCodec.decode(hex(each)))).toEqual(hex(each))
   }
   // Of the version before, where a message stood unsealed in its frame.
-  const before = await read('chat-1.0.0')
+  const before = frozenTexts('chat-1.0.0')
   expect(payloadCodec.decode(hex(before['payload']))).toEqual(payloadCodec.decode(hex(payload)))
   expect(decodeEnvelope(hex(before['envelope']))).toEqual(decodeEnvelope(hex(envelope)))
   expect(decodeEnvelope(hex(erased))).toEqual({
@@ -212,7 +207,7 @@ test('bytes of before are still read, and written the same', async () => {
     expect(frame.type).toBe(name === 'greeting' ? 'hello' : name)
     expect(frameCodec.encode(frame)).toEqual(hex(vector))
   }
-  const { hello } = await read('contacts-1.0.0')
+  const { hello } = frozenTexts('contacts-1.0.0')
   expect(helloCodec.decode(hex(hello))).toMatchObject({ sinceMs: 1767225600000, mutual: true })
   expect(helloCodec.encode(helloCodec.decode(hex(hello)))).toEqual(hex(hello))
 })

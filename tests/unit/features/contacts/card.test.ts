@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
@@ -21,6 +20,7 @@ import {
 import { InvalidDataError, StarlingError } from '#lib/protocol/errors.ts'
 import { cleanName, isValidName, MAX_NAME_BYTES } from '#lib/protocol/names.ts'
 import { signerOf } from '../../../fixtures/signers.ts'
+import { frozen } from '../../../fixtures/vectors.ts'
 
 const anna = await signerOf(1)
 const ben = await signerOf(2)
@@ -221,9 +221,7 @@ test('the plain form goes out and comes in', async () => {
 })
 
 test('cards of before are still read, and made the same', async () => {
-  const { card } = JSON.parse(await readFile('tests/fixtures/vectors/card-1.json', 'utf8')) as {
-    card: string
-  }
+  const { card } = frozen('card-1') as { card: string }
   expect(await parseCode(card, NOW)).toEqual({ type: 'card', ...BASE })
   expect(cardFragment(await sealCard(BASE, anna))).toBe(card)
 })

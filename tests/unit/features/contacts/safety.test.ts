@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { NotASafetyCodeError } from '#lib/features/contacts/errors.ts'
 import {
@@ -10,6 +9,7 @@ import {
   type Keys,
 } from '#lib/features/contacts/safety.ts'
 import { signerOf } from '../../../fixtures/signers.ts'
+import { frozen } from '../../../fixtures/vectors.ts'
 
 const keys = async (seed: number, commitment = seed): Promise<Keys> => ({
   peer: (await signerOf(seed)).peer,
@@ -53,10 +53,8 @@ test.each([
   expect(() => readSafetyCode(text)).toThrow(NotASafetyCodeError)
 })
 
-test('words and code of before stay the same', async () => {
-  const { words, code } = JSON.parse(
-    await readFile('tests/fixtures/vectors/safety-1.json', 'utf8'),
-  ) as { words: string[]; code: string }
+test('words and code of before stay the same', () => {
+  const { words, code } = frozen('safety-1') as { words: string[]; code: string }
   const number = safetyNumber(anna, ben)
   expect(safetyWords(number)).toEqual(words)
   expect(safetyCode(number)).toBe(code)
