@@ -3,10 +3,12 @@ import { DamagedBackupError } from '../../crypto/backup-errors.ts'
 import { newDevice } from '../../db/device.ts'
 import type {
   ChainsRow,
+  ContactRow,
   ConversationRow,
   DeviceRow,
   MessageRow,
   OutboxRow,
+  OwedRow,
   SafekeepingRow,
   StarlingDatabase,
 } from '../../db/schema.ts'
@@ -26,6 +28,7 @@ const MAX_RELAYS = 128
 const AHEAD = [
   'contacts',
   'requests',
+  'owed',
   'places',
   'mailboxRelays',
   'conversations',
@@ -186,6 +189,7 @@ export class Restoration {
             if (name === 'messages')
               await db.messages.bulkPut(await this.#placed(rows as MessageRow[]))
             else await db.table(name).bulkPut(rows)
+            if (name === 'contacts') await db.owed.bulkPut(hellos(rows as ContactRow[]))
           }
         },
       ),
@@ -218,4 +222,11 @@ export class Restoration {
       })
     }
   }
+}
+
+/** To everybody I have: the one that was owed may not have been said, and it begins a session, for the keys are gone. */
+function hellos(contacts: readonly ContactRow[]): OwedRow[] {
+  return contacts
+    .filter(({ added, blocked }) => added && !blocked)
+    .map(({ peer }) => ({ peer, type: 'hello', lost: false, sealed: null, receipts: [] }))
 }

@@ -170,6 +170,23 @@ test('a conversation goes on in both directions, with what was said after the ba
   expect(new Set(told(theirs)).size).toBe(6)
 })
 
+test('everybody restored with me is owed a hello, those who may not have heard the last one too', async () => {
+  await befriend(network, anna, ben)
+  const cleo = await person(network, clock, 'Cleo')
+  const dan = await person(network, clock, 'Dan')
+  await anna.contacts.add(await cleo.code())
+  await anna.contacts.add(await dan.code())
+  await anna.contacts.block(dan.peer)
+  const from = device(anna.db)
+  const to = device()
+  await to.backup.restore(await file(from), await phraseOf(from))
+  const hellos = await to.db.owed.toArray()
+  expect(hellos).toMatchObject(hellos.map(() => ({ type: 'hello', sealed: null })))
+  expect(new Set(hellos.map(({ peer }) => peer))).toEqual(new Set([ben.peer, cleo.peer]))
+  await cleo.stop()
+  await dan.stop()
+})
+
 test('what waited at the backup comes once, whether it was delivered since or not', async () => {
   await befriend(network, anna, ben)
   await say(anna, ben.peer, 'held')
