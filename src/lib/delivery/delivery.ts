@@ -190,6 +190,10 @@ export class Delivery implements Startable, Intake {
     const { random, store } = this.#components
     await this.#turns.run(peer, async () => {
       const chains = await this.#chains(peer)
+      const { theirs } = chains
+      // What waited behind a gap is deleted with the keys that opened it: like the rest it is still to come, sealed anew.
+      const waits = theirs !== null && (await store.early(peer, theirs.chain)).length > 0
+      if (waits) await this.#owe(peer, 'status', true)
       await store.forget(forgottenChains(chains, random))
       this.#sessions.get(peer)?.tellAgain()
     })
@@ -539,8 +543,9 @@ export class Delivery implements Startable, Intake {
       await this.#heed(peer, note)
     }
     await store.putPlace(peer, note.place)
-    await store.putStep(peer, step)
+    // With the keys of the note, or it would be known and not heeded when it comes again.
     if (note.type === 'status' && note.lost) await this.#sealAnew(peer, step)
+    else await store.putStep(peer, step)
     mail.post(peer)
     return 'taken'
   }

@@ -244,6 +244,43 @@ test('what they wrote does not come back after I deleted it', async () => {
   expect(texts(anna)).toEqual(['new'])
 })
 
+test('what waited behind a gap when the history was deleted is asked for, to be sealed anew', async () => {
+  const puppet = await Puppet.at()
+  await anna.delivery.forget(BEN)
+  expect(await anna.store.owed(BEN)).toEqual([])
+  puppet.next(1)
+  await puppet.say(message(puppet.next(2)))
+  await anna.delivery.forget(BEN)
+  expect(await anna.store.owed(BEN)).toMatchObject([{ type: 'status', lost: true }])
+})
+
+test('a channel says what a note would, but not that their keys did not open', async () => {
+  await anna.delivery.owe(BEN, 'status')
+  await connect()
+  expect(await anna.store.owed(BEN)).toEqual([])
+  network.disconnect(anna.host, ben.host)
+  await anna.delivery.owe(BEN, 'status', true)
+  await anna.delivery.owe(BEN, 'status')
+  await connect()
+  expect(await anna.store.owed(BEN)).toMatchObject([{ type: 'status', lost: true }])
+})
+
+test.each([1, 2, 3].flatMap((writes) => [true, false].map((after) => ({ writes, after }))))(
+  'a note that keys are lost has all sealed anew, wherever the power goes: $writes, $after',
+  async ({ writes, after }) => {
+    await say(anna, 'sealed with keys they lost')
+    const place = { relays: [], passes: [] }
+    const note = { type: 'status', yours: null, want: null, lost: true, place } as const
+    const item = encodeContent({ type: 'note', note })
+    anna.store.cutPower(writes, after)
+    await anna.delivery.receiveItem(BEN, item).catch(() => undefined)
+    anna.store.restart()
+    await anna.delivery.receiveItem(BEN, item)
+    const { chain } = (await standing(anna)).mine
+    expect(await anna.store.outbox(BEN, chain, 0, 1)).toMatchObject([{ sealed: null }])
+  },
+)
+
 test('somebody who holds less than they once said is sent the rest again', async () => {
   await connect()
   await say(anna, 'one')

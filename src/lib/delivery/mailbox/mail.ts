@@ -12,8 +12,11 @@ import type { MailboxRelay, MailboxRelayStore, WakeUpsStore } from './store.ts'
 import type { MailboxTransport } from './transport.ts'
 import type { WakeAddress, WakeUps } from './wake-ups.ts'
 
-/** A peer whose items do not open is told so this often, ms: each time a session is begun. */
-const LOST_PAUSE_MS = 60 * 60 * 1000
+/**
+ * A peer whose items do not open is told so this often, ms: each time a session is begun. Less than mailboxes of all
+ * epochs are left alone: what waited meanwhile is then looked at again (own-mailboxes.ts).
+ */
+const LOST_PAUSE_MS = 30 * 60 * 1000
 
 /** Marks of opened items are kept for twice as long as items are, ms. */
 const MARKS_LIFE_MS = 60 * 24 * 60 * 60 * 1000
@@ -130,15 +133,22 @@ export class MailboxMail extends TypedEventEmitter<MailEvents> implements Mail, 
     // Nobody's: there is no key that would open it.
     if (sender === null) return 'unopened'
     const taken = await delivery.receiveItem(sender, item)
-    if (taken === 'unopened' && from !== null) await this.#tellLost(from)
-    return taken
+    if (taken !== 'unopened' || from === null) return taken
+    // It stays until they are told: what is removed untold they would take for delivered to the relay for good.
+    return (await this.#tellLost(from)) ? 'unopened' : 'later'
   }
 
-  async #tellLost(peer: PeerIdString): Promise<void> {
+  /** Has them seal anew all that is not here; false when it is too soon to tell them again. */
+  async #tellLost(peer: PeerIdString): Promise<boolean> {
+    const { delivery } = this.#init
+    const owed = await delivery.owed(peer)
+    // What they are about to be told is of this one, too.
+    if (owed.some(({ lost, sealed }) => lost && sealed === null)) return true
     const nowMs = this.#components.clock.now()
     const toldAtMs = this.#toldLostAtMs.get(peer) ?? -Infinity
-    if (Math.abs(nowMs - toldAtMs) < LOST_PAUSE_MS) return
+    if (Math.abs(nowMs - toldAtMs) < LOST_PAUSE_MS) return false
     this.#toldLostAtMs.set(peer, nowMs)
-    await this.#init.delivery.owe(peer, 'status', true)
+    await delivery.owe(peer, 'status', true)
+    return true
   }
 }

@@ -203,6 +203,34 @@ test('a relay that changes items is replaced, and nothing of it is shown', async
   await comes(async () => !(await keepersOf(ben)).includes(relays[0]!.address))
 })
 
+test('keys lost twice within half an hour are told of twice', async () => {
+  await befriend(network, anna, ben)
+  await comes(async () => (await bundles(anna)) && (await bundles(ben)))
+  // Then what Anna seals does not begin a session any more, and opens with no prekey.
+  await anna.chat.send(ben.peer, 'a question', 'question')
+  await comes(async () => (await textsAt(ben, anna)).includes('a question'))
+  await ben.chat.send(anna.peer, 'an answer', 'answer')
+  await comes(async () => (await textsAt(anna, ben)).includes('an answer'))
+  network.disconnect(anna.host, ben.host)
+  for (const text of ['once', 'twice']) {
+    await ben.db.sessions.clear()
+    await anna.chat.send(ben.peer, text, text)
+    await comes(async () => (await stateAt(anna, ben, text)) === 'stored')
+    if (text === 'twice') {
+      for (let each = 0; each < 10; each += 1) {
+        clock.advance(30_000)
+        await settled(50)
+      }
+      expect(await textsAt(ben, anna)).not.toContain(text)
+      expect(await waitingFor(ben, anna)).toBeGreaterThan(0)
+      clock.advance(30 * 60_000)
+      ben.chat.mailboxes.wake()
+    }
+    await comes(async () => (await stateAt(anna, ben, text)) === 'delivered')
+    await told(ben)
+  }
+})
+
 test('after deleting the history, what was written before it does not come back from mailboxes', async () => {
   await befriend(network, anna, ben)
   await published()
