@@ -52,8 +52,9 @@ export class Disk {
   }
 
   /**
-   * Another installation goes on from a backup, which leaves keys behind (features/backup/rows.ts), and what was published
-   * with them (features/backup/restoration.ts).
+   * Another installation goes on from a backup, which leaves keys behind (features/backup/rows.ts), what was published
+   * and sealed with them, and owes everybody a hello (features/backup/restoration.ts). It was made just now, so that
+   * chains go on.
    */
   renew(id: Uint8Array<ArrayBuffer>): void {
     this.device = { ...this.device, id, generation: this.device.generation + 1 }
@@ -62,10 +63,17 @@ export class Disk {
     for (const [address, relay] of this.mailboxRelays) {
       this.mailboxRelays.set(address, { ...relay, announced: null, published: null, canary: null })
     }
-    for (const conversation of this.conversations.values()) {
+    for (const [peer, conversation] of this.conversations) {
       conversation.sessions = null
+      conversation.outbox = conversation.outbox.map((row) => ({
+        ...row,
+        sealed: null,
+        receipts: [],
+      }))
       conversation.announcement = null
       conversation.owed.clear()
+      const hello: Owed = { peer, type: 'hello', lost: false, sealed: null, receipts: [] }
+      conversation.owed.set('hello', hello)
     }
   }
 }

@@ -257,8 +257,33 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'nobody is told that their keys are lost',
     file: MAIL,
-    find: "if (taken === 'unopened' && from !== null) await this.#tellLost(from)",
+    find: "return (await this.#tellLost(from)) ? 'unopened' : 'later'",
+    replace: 'return taken',
+  },
+  {
+    name: 'what does not open is removed before that may be told again',
+    file: MAIL,
+    find: "return (await this.#tellLost(from)) ? 'unopened' : 'later'",
+    replace: 'await this.#tellLost(from)\n    return taken',
+  },
+  {
+    name: 'a history is deleted with what waits behind a gap, and nobody told',
+    file: DELIVERY,
+    find: "if (waits) await this.#owe(peer, 'status', true)\n",
     replace: '',
+  },
+  {
+    name: 'a note that keys are lost is known before it is heeded',
+    file: DELIVERY,
+    find: "if (note.type === 'status' && note.lost) await this.#sealAnew(peer, step)\n    else await store.putStep(peer, step)",
+    replace:
+      "await store.putStep(peer, step)\n    if (note.type === 'status' && note.lost) await this.#sealAnew(peer, step)",
+  },
+  {
+    name: 'a word that keys are lost is taken back by a hello',
+    file: DELIVERY,
+    find: 'if (status?.lost === false) await',
+    replace: 'if (status !== undefined) await',
   },
   {
     name: 'a relay gives the receipt and keeps nothing',
