@@ -19,9 +19,10 @@ import {
   MAX_DIRECTORY_REQUEST_BYTES,
   MAX_DIRECTORY_REQUESTS_PER_MINUTE,
 } from '#lib/protocol/directory.ts'
-import { openPeerRecord } from '#lib/protocol/peer-record.ts'
+import { openPeerRecord, peerRecordKey, sequenceOf } from '#lib/protocol/peer-record.ts'
 import type { Clock, Logger } from '#lib/protocol/seams.ts'
-import { getFromDht, type PeerRecords, putIntoDht } from './dht/peer-records.ts'
+import type { PeerRecords } from './dht/peer-records.ts'
+import { getFromDht, putIntoDht } from './dht/values.ts'
 import { StaleRecordError } from './errors.ts'
 import { DIRECTORY_IDLE_MS, MAX_DIRECTORY_STREAMS } from './limits.ts'
 import type { Refusals } from './refusals.ts'
@@ -123,7 +124,7 @@ export class Directory {
     const { dht, log } = this.#components
     try {
       const relays = await this.#within(LOOKUP_TIMEOUT_MS, (signal) =>
-        putIntoDht(dht, peer, record, signal),
+        putIntoDht(dht, peerRecordKey(peer), record, signal),
       )
       log.debug(`a record reached ${relays} other relays`)
     } catch (error) {
@@ -136,7 +137,9 @@ export class Directory {
     const held = records.get(peer)
     if (held !== null) return { type: 'found', record: held }
     try {
-      const found = await this.#within(LOOKUP_TIMEOUT_MS, (signal) => getFromDht(dht, peer, signal))
+      const found = await this.#within(LOOKUP_TIMEOUT_MS, (signal) =>
+        getFromDht(dht, peerRecordKey(peer), sequenceOf, signal),
+      )
       return found === null ? { type: 'unknown' } : { type: 'found', record: found }
     } catch (error) {
       log.debug(`a lookup found nothing: ${String(error)}`)

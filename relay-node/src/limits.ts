@@ -88,6 +88,12 @@ export const MAX_DHT_RECORDS_PER_RELAY = 20_000
 /** Records in all: 2.5 KB each at most, this is 250 MB of disk. */
 export const MAX_DHT_RECORDS = 100_000
 
+/** Signposts one address may have put into the DHT in an hour: a browser does so twice a day. */
+export const MAX_SIGNPOSTS_PER_HOUR = 256
+
+/** Signposts one address may look for in a minute: for people whose relays have all gone. */
+export const MAX_SIGNPOST_LOOKUPS_PER_MINUTE = 60
+
 /** Longest DHT value in bytes as stored: a peer record with its key and envelope. */
 export const MAX_DHT_VALUE_BYTES = 4_096
 

@@ -33,6 +33,7 @@ export const REFUSALS = [
   'mailbox-malformed',
   'mailbox-not-allowed',
   'mailbox-no-prekeys',
+  'mailbox-no-signpost',
   'mailbox-full-mailbox',
   'mailbox-full-sender',
   'mailbox-full-strangers',

@@ -1,4 +1,5 @@
 /** The composition root: builds every part of a relay, in start order, and stops them in reverse. */
+import type { KadDHT } from '@libp2p/kad-dht'
 import { resolve } from 'node:path'
 import { Registry } from 'prom-client'
 import { type PeerIdString, parsePeerId } from '#lib/protocol/ids.ts'
@@ -19,6 +20,7 @@ import { Mailboxes } from './mailbox/mailboxes.ts'
 import { openMailboxStore } from './mailbox/open-store.ts'
 import { subjectOf, WebPush } from './mailbox/push.ts'
 import { mailboxRoutes } from './mailbox/routes.ts'
+import { Signposts } from './mailbox/signposts.ts'
 import { WakeUps } from './mailbox/wake-ups.ts'
 import { addressesOf, relayNode } from './node.ts'
 import {
@@ -114,6 +116,12 @@ export async function createRelay(
       },
     )
     mailboxes.start()
+    let dht: KadDHT | null = null
+    const signposts = new Signposts({ dht: () => dht, clock, log: loggers('mailboxes') })
+    stops.push(() => {
+      signposts.stop()
+      return Promise.resolve()
+    })
     stops.push(() => mailboxes.stop())
 
     const server = httpServer(
@@ -136,6 +144,7 @@ export async function createRelay(
         remoteOf,
         mailboxes: mailboxRoutes({
           mailboxes,
+          signposts,
           clock,
           log: loggers('mailboxes'),
           refusals: refused,
@@ -190,6 +199,7 @@ export async function createRelay(
     stops.push(async () => {
       await node.stop()
     })
+    dht = node.services.dht
     const relays = new RelayMesh(
       { node, self: peerId, signer, clock, log: loggers('mesh') },
       { relays: config.relays },

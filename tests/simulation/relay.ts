@@ -8,6 +8,7 @@ import { answerOf, refusalOf } from '#relay/mailbox/refusal-answers.ts'
 import type { Entry, MailboxId, NewItem, Quotas } from '#relay/mailbox/store.ts'
 import { silentLogger } from '../fixtures/fake-network.ts'
 import { MemoryMailboxStore } from '../fixtures/memory-mailbox-store.ts'
+import { MemorySignposts } from '../fixtures/memory-signposts.ts'
 import type { Faults } from './faults.ts'
 import { skewedClock, type VirtualTime } from './virtual-time.ts'
 
@@ -89,6 +90,7 @@ export class SimulatedRelay {
   readonly vice: Vice
   readonly store: ViciousStore
   readonly #mailboxes: Mailboxes
+  readonly #signposts: MemorySignposts
   readonly #onRefusal: (what: string, refusal: string) => void
   up = true
 
@@ -102,6 +104,7 @@ export class SimulatedRelay {
     onRefusal: (what: string, refusal: string) => void,
   ) {
     this.#onRefusal = onRefusal
+    this.#signposts = new MemorySignposts(skewedClock(time, skewMs))
     this.address = `relay-${number}.example`
     this.vice = vice
     this.store = new ViciousStore(new Uint8Array(16).fill(number), vice, faults)
@@ -130,6 +133,9 @@ export class SimulatedRelay {
   ): Promise<Uint8Array<ArrayBuffer>> {
     try {
       if (call === 'info') return Uint8Array.from(this.#mailboxes.info())
+      if (call === 'point' || call === 'find') {
+        return Uint8Array.from(await this.#signposts[call](body))
+      }
       const answer =
         call === 'put' || call === 'publish'
           ? await this.#mailboxes[call](body, source)

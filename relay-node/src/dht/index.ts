@@ -1,5 +1,7 @@
 import { kadDHT, type KadDHT, type KadDHTComponents, passthroughMapper } from '@libp2p/kad-dht'
 import { PEER_RECORD_NAMESPACE, selectPeerRecord } from '#lib/protocol/peer-record.ts'
+import type { Clock } from '#lib/protocol/seams.ts'
+import { selectSignpost, SIGNPOST_NAMESPACE, validateSignpost } from '#lib/protocol/signpost.ts'
 import { MAX_DHT_STREAMS } from '../limits.ts'
 import type { DhtAsker } from './asker.ts'
 import type { PeerRecords } from './peer-records.ts'
@@ -8,12 +10,13 @@ import type { PeerRecords } from './peer-records.ts'
 export const DHT_PROTOCOL = '/starling/kad/1.0.0'
 
 /**
- * kad-dht as a server. It keeps peer records, and public keys under `/pk/` as any libp2p client may put them; values in
- * any other namespace are refused, because nothing could tell whether they are true.
+ * kad-dht as a server. It keeps peer records, signposts, and public keys under `/pk/` as any libp2p client may put them;
+ * values in any other namespace are refused, because nothing could tell whether they are true.
  */
 export function relayDht(init: {
   asker: DhtAsker
   records: PeerRecords
+  clock: Pick<Clock, 'now'>
 }): (components: KadDHTComponents) => KadDHT {
   const create = kadDHT({
     protocol: DHT_PROTOCOL,
@@ -23,8 +26,14 @@ export function relayDht(init: {
     // Relays of one LAN form a DHT too.
     peerInfoMapper: passthroughMapper,
     maxInboundStreams: MAX_DHT_STREAMS,
-    validators: { [PEER_RECORD_NAMESPACE]: init.records.validate },
-    selectors: { [PEER_RECORD_NAMESPACE]: selectPeerRecord },
+    validators: {
+      [PEER_RECORD_NAMESPACE]: init.records.validate,
+      [SIGNPOST_NAMESPACE]: validateSignpost(init.clock),
+    },
+    selectors: {
+      [PEER_RECORD_NAMESPACE]: selectPeerRecord,
+      [SIGNPOST_NAMESPACE]: selectSignpost,
+    },
   })
   return (components) =>
     create({

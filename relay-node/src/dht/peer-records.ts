@@ -1,12 +1,6 @@
-import type { KadDHT } from '@libp2p/kad-dht'
 import type { Clock } from '#lib/protocol/seams.ts'
 import type { PeerIdString } from '#lib/protocol/ids.ts'
-import {
-  openPeerRecord,
-  peerRecordKey,
-  sequenceOf,
-  validatePeerRecord,
-} from '#lib/protocol/peer-record.ts'
+import { openPeerRecord, validatePeerRecord } from '#lib/protocol/peer-record.ts'
 import { StaleRecordError } from '../errors.ts'
 
 interface Held {
@@ -66,32 +60,4 @@ export class PeerRecords {
       throw new StaleRecordError(`a newer record of ${peer} is held`)
     }
   }
-}
-
-/** Puts a record on the relays nearest to its key. Resolves with how many answered. */
-export async function putIntoDht(
-  dht: KadDHT,
-  peer: PeerIdString,
-  bytes: Uint8Array,
-  signal: AbortSignal,
-): Promise<number> {
-  let answers = 0
-  for await (const event of dht.put(peerRecordKey(peer), bytes, { signal })) {
-    if (event.name === 'PEER_RESPONSE' && event.messageName === 'PUT_VALUE') answers += 1
-  }
-  return answers
-}
-
-/** The newest record of `peer` that the DHT has, or `null`. */
-export async function getFromDht(
-  dht: KadDHT,
-  peer: PeerIdString,
-  signal: AbortSignal,
-): Promise<Uint8Array | null> {
-  let newest: Uint8Array | null = null
-  for await (const event of dht.get(peerRecordKey(peer), { signal })) {
-    if (event.name !== 'VALUE') continue
-    if (newest === null || sequenceOf(event.value) > sequenceOf(newest)) newest = event.value
-  }
-  return newest
 }

@@ -1,4 +1,5 @@
 import {
+  ExpiredError,
   InvalidDataError,
   InvalidSignatureError,
   LimitExceededError,
@@ -10,7 +11,9 @@ import { MailboxFullError, type MailboxRefusal, RefusedError } from './errors.ts
 export function refusalOf(error: unknown): MailboxRefusal {
   if (error instanceof RefusedError) return error.refusal
   if (error instanceof MailboxFullError) return `mailbox-full-${error.quota}`
-  if (error instanceof InvalidSignatureError) return 'mailbox-not-allowed'
+  if (error instanceof InvalidSignatureError || error instanceof ExpiredError) {
+    return 'mailbox-not-allowed'
+  }
   if (error instanceof InvalidDataError || error instanceof LimitExceededError) {
     return 'mailbox-malformed'
   }
@@ -30,6 +33,7 @@ const ANSWERS: Record<MailboxRefusal, [number, Refusal['reason'], Refusal['quota
   'mailbox-malformed': [400, 'malformed', null],
   'mailbox-not-allowed': [403, 'not-allowed', null],
   'mailbox-no-prekeys': [404, 'nothing', null],
+  'mailbox-no-signpost': [404, 'nothing', null],
   'mailbox-full-mailbox': [507, 'full', 'mailbox'],
   'mailbox-full-sender': [507, 'full', 'sender'],
   'mailbox-full-strangers': [507, 'full', 'sender'],

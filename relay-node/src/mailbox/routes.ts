@@ -21,9 +21,11 @@ import type { RemoteOf } from '../remote.ts'
 import { RefusedError } from './errors.ts'
 import type { Mailboxes } from './mailboxes.ts'
 import { answerOf, refusalOf } from './refusal-answers.ts'
+import type { Signposts } from './signposts.ts'
 
 export interface MailboxRoutesComponents {
   mailboxes: Mailboxes
+  signposts: Signposts
   clock: Clock
   log: Logger
   refusals: Refusals
@@ -45,7 +47,7 @@ const CORS_HEADERS = {
 
 /** Mailboxes over HTTP, with what bounds strangers. Nothing of a request is logged. */
 export function mailboxRoutes(components: MailboxRoutesComponents): (app: FastifyInstance) => void {
-  const { mailboxes, clock, log, refusals, remoteOf } = components
+  const { mailboxes, signposts, clock, log, refusals, remoteOf } = components
   const perMinute = new RateLimit(
     { clock },
     { max: MAX_MAILBOX_REQUESTS_PER_MINUTE, windowMs: 60_000 },
@@ -116,6 +118,8 @@ export function mailboxRoutes(components: MailboxRoutesComponents): (app: Fastif
     post('remove', MAX_MAILBOX_BODY_BYTES, (body) => mailboxes.remove(body))
     post('publish', MAX_PUBLISH_BODY_BYTES, (body, source) => mailboxes.publish(body, source))
     post('wake', MAX_MAILBOX_BODY_BYTES, (body) => mailboxes.wake(body))
+    post('point', MAX_MAILBOX_BODY_BYTES, (body, source) => signposts.point(body, source))
+    post('find', MAX_MAILBOX_BODY_BYTES, (body, source) => signposts.find(body, source))
     app.get(MAILBOX_PATH, async (_request, reply) => reply.type(BYTES).send(mailboxes.info()))
     for (const path of [MAILBOX_PATH, `${MAILBOX_PATH}/*`]) {
       app.options(path, async (_request, reply) => reply.code(204).send())

@@ -42,6 +42,13 @@ export function epochOf(timeMs: number): number {
   return Math.floor(timeMs / EPOCH_MS)
 }
 
+/** The epochs in which was left what still holds, the newest first. @param lifeMs how long it holds */
+export function epochsWithin(lifeMs: number, nowMs: number): number[] {
+  const newest = epochOf(nowMs)
+  const count = newest - epochOf(nowMs - lifeMs) + 1
+  return Array.from({ length: count }, (_, back) => newest - back)
+}
+
 /** When an epoch ends, in ms. */
 export function endOfEpoch(epoch: number): number {
   return (epoch + 1) * EPOCH_MS

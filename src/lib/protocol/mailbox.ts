@@ -19,6 +19,7 @@
  *     POST /api/mailbox/remove  request {type: 'remove'}                   ─►  nothing
  *     POST /api/mailbox/publish [request {type: 'publish'}, prekeys]       ─►  nothing
  *     POST /api/mailbox/wake    request {type: 'wake'}                     ─►  nothing
+ *     POST /api/mailbox/point, /find                                       see signpost.ts
  *
  * Who has no pass shows work instead (`showsWork`). An answer other than 200 has a `refusal` for its body. Clocks of
  * browsers may be days off, so each request's second is by the relay's clock, which `info` tells.
@@ -230,7 +231,8 @@ export const itemsCodec = codec(
 const refusalSchema = v.strictObject({
   /**
    * `malformed`: not as described here; `not-allowed`: signature, pass, work, time or relay are wrong; `too-many`: later
-   * again; `full`: a quota is used up, see `quota`; `nothing`: no prekeys were published; `failed`: the relay cannot now.
+   * again; `full`: a quota is used up, see `quota`; `nothing`: no prekeys were published, no signpost was found; `failed`:
+   * the relay cannot now.
    */
   reason: v.picklist(['malformed', 'not-allowed', 'too-many', 'full', 'nothing', 'failed']),
   quota: v.nullable(v.picklist(['mailbox', 'sender', 'relay'])),

@@ -12,6 +12,7 @@ import {
 import { openRelayList, RELAY_LIST_CONTEXT, sealRelayList } from '#lib/protocol/relay-list.ts'
 import { placeSchema } from '#lib/protocol/place.ts'
 import { check } from '#lib/protocol/check.ts'
+import { findCodec, openSignpost, sealSignpost, signpostRelays } from '#lib/protocol/signpost.ts'
 import { signerOf } from '../../fixtures/signers.ts'
 import { frozenBytes } from '../../fixtures/vectors.ts'
 import { codecTarget, signedTarget, textTarget, valueTarget, type Target } from '../target.ts'
@@ -20,6 +21,7 @@ export const NOW = Date.UTC(2026, 0, 1)
 
 const SECOND = NOW / 1000
 const FOLDER = 'src/lib/protocol/'
+const SIGNPOST = `${FOLDER}signpost.ts`
 
 const filled = (count: number, value: number): Uint8Array => new Uint8Array(count).fill(value)
 
@@ -150,6 +152,29 @@ async function mailboxTargets(): Promise<Target[]> {
       [await mailbox.receipts.seal([...receipt], relay)],
       (input) => mailbox.receipts.open(input),
     ),
+    signedTarget(
+      'signpost',
+      [`${SIGNPOST}#openSignpost`, `${SIGNPOST}#signposts`],
+      { context: 'starling-signpost-1', signer: owner },
+      [
+        await sealSignpost(
+          {
+            mailbox: box,
+            sealed: item,
+            sequence: SECOND * 1000,
+            expiresAtMs: SECOND * 1000 + 9_999,
+          },
+          owner,
+        ),
+      ],
+      (input) => openSignpost(input, SECOND * 1000),
+    ),
+    codecTarget('relays of a signpost', `${SIGNPOST}#signpostRelays`, signpostRelays, [
+      signpostRelays.encode(['relay.example', 'other.example']),
+    ]),
+    codecTarget('looking for a signpost', `${SIGNPOST}#findCodec`, findCodec, [
+      findCodec.encode([box]),
+    ]),
     codecTarget('mailbox put', of('putCodec'), mailbox.putCodec, [
       mailbox.putCodec.encode([byPass, box, item]),
       mailbox.putCodec.encode([byWork, box, item]),

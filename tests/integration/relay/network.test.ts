@@ -10,9 +10,11 @@ import {
 } from '#lib/protocol/directory.ts'
 import { parsePeerId, type PeerIdString } from '#lib/protocol/ids.ts'
 import { openPeerRecord, peerRecordKey, sealPeerRecord } from '#lib/protocol/peer-record.ts'
+import { MAILBOX_PATH } from '#lib/protocol/mailbox.ts'
 import { openRelayList } from '#lib/protocol/relay-list.ts'
 import { systemClock } from '#lib/protocol/seams.ts'
 import { signedBytes, type Signer } from '#lib/protocol/signed.ts'
+import { findCodec, SIGNPOST_LIFE_MS, sealSignpost } from '#lib/protocol/signpost.ts'
 import { generateKeyPair, publicKeyToProtobuf } from '@libp2p/crypto/keys'
 import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
 import { type Ed25519PrivateKey, stop } from '@libp2p/interface'
@@ -165,6 +167,39 @@ describe('two relays', () => {
     await soon(async () => (await ask(bob, b, { type: 'lookup', peer: ada.peer })).type).toBe(
       'found',
     )
+  })
+
+  test('are one DHT of signposts: one put up by a relay is found by the other, whoever asks', async () => {
+    const a = await startRelay()
+    const b = await startRelay(['--relay', webSocketOf(a).toString()])
+    await connected(a, b)
+    const owner = await signerOf(9)
+    const nowMs = Date.now()
+    const signpost = await sealSignpost(
+      {
+        mailbox: owner.publicKey,
+        sealed: new Uint8Array(300).fill(1),
+        sequence: nowMs,
+        expiresAtMs: nowMs + SIGNPOST_LIFE_MS,
+      },
+      owner,
+    )
+    const post = (relay: Relay, call: 'point' | 'find', body: Uint8Array): Promise<Response> =>
+      fetch(`${relay.address}${MAILBOX_PATH}/${call}`, {
+        method: 'POST',
+        body: Uint8Array.from(body),
+        headers: { 'content-type': 'application/octet-stream' },
+      })
+    const find = (relay: Relay): Promise<Response> =>
+      post(relay, 'find', findCodec.encode([owner.publicKey]))
+
+    expect((await find(b)).status).toBe(404)
+    expect((await post(a, 'point', signpost.with(signpost.length - 1, 0))).status).toBe(403)
+    expect((await post(a, 'point', signpost)).status).toBe(200)
+
+    const found = await find(b)
+    expect(found.status).toBe(200)
+    expect(new Uint8Array(await found.arrayBuffer())).toEqual(signpost)
   })
 
   test('name each other, signed, once they have seen the other work', async () => {

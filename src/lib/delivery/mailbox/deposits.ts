@@ -1,10 +1,12 @@
 import { beginsSession } from '../../crypto/sessions.ts'
 import {
+  epochOf,
+  epochsWithin,
   introductionMailbox,
   openWithCard,
-  epochOf,
   type CardKeys,
 } from '../../crypto/mailbox-keys.ts'
+import { BUNDLE_LIFE_MS } from '../../crypto/prekeys.ts'
 import type { Receipt } from '../../db/schema.ts'
 import { originsOf, parseRelayAddress } from '../../p2p/addresses.ts'
 import { Backoff } from '../../p2p/backoff.ts'
@@ -17,7 +19,7 @@ import type { Delivery } from '../delivery.ts'
 import { keysCodec } from '../keys.ts'
 import { PLACE_RELAYS, type Place } from '../../protocol/place.ts'
 import type { Owed } from '../chain.ts'
-import { LyingRelayError } from './errors.ts'
+import { LyingRelayError, NoAnswerError } from './errors.ts'
 import { RelayMailboxes } from './relay-mailboxes.ts'
 import type { MailboxTransport } from './transport.ts'
 
@@ -35,6 +37,9 @@ const BATCH = 64
 
 /** A relay of theirs that was caught lying is asked again after this, ms. */
 const DISGRACE_MS = 24 * 60 * 60 * 1000
+
+/** Somebody's signpost is looked for again after this: the first time, and at most. */
+const FOLLOW = { firstMs: 60_000, maxMs: 60 * 60_000 }
 
 const RETRY = { firstMs: 1_000, maxMs: 5 * 60_000 }
 
@@ -69,6 +74,15 @@ export interface DepositsInit {
   >
   /** Null for those with whom nothing is exchanged. */
   contactable(peer: PeerIdString): Contactable | null
+  /** Relays somebody's signpost leads to, for when none is known that answers. */
+  follow(card: CardKeys, signal: AbortSignal): Promise<string[]>
+}
+
+/** A relay that keeps mailboxes of theirs, as they named it. */
+interface TheirRelay {
+  /** Null: not told. */
+  key: Uint8Array | null
+  address: string
 }
 
 interface Target {
@@ -81,11 +95,23 @@ interface Target {
   store: string | null
 }
 
+/** Where somebody's signpost leads. */
+interface FollowedSignpost {
+  /** None: there is none, or it is not needed. */
+  relays: readonly string[]
+  /** Those that did not answer; what is told of others is newer than the signpost. */
+  insteadOf: string
+  /** When it may be looked for again. */
+  nextAtMs: number
+  backoff: Backoff
+}
+
 interface Addressee {
   cancel: (() => void) | null
   busy: boolean
   again: boolean
   targets: Target[]
+  signpost: FollowedSignpost
   /** Since when the channel with them has brought nothing. */
   doubtedFromMs: number | null
 }
@@ -145,6 +171,12 @@ export class Deposits {
       busy: false,
       again: false,
       targets: [],
+      signpost: {
+        relays: [],
+        insteadOf: '',
+        nextAtMs: 0,
+        backoff: new Backoff(this.#components.random, FOLLOW),
+      },
       doubtedFromMs: null,
     }
     this.#addressees.set(peer, addressee)
@@ -158,6 +190,7 @@ export class Deposits {
         target.backoff.reset()
         target.nextAtMs = 0
       }
+      addressee.signpost.nextAtMs = 0
       this.#plan(peer, addressee, 0)
     }
   }
@@ -220,7 +253,8 @@ export class Deposits {
     const contact = this.#init.contactable(peer)
     if (contact === null) return null
     const place = await delivery.placeOf(peer)
-    addressee.targets = this.#targets(addressee.targets, contact, place?.relays ?? [])
+    const relays = relaysOf(addressee, contact, place)
+    addressee.targets = this.#targets(addressee.targets, relays)
     const card =
       contact.keyCommitment === null
         ? null
@@ -231,9 +265,13 @@ export class Deposits {
       ({ target }) => this.#door(target, place, card, signal),
       signal,
     )
+    if (doors.length === 0 && card !== null) {
+      const nextMs = await this.#follow(addressee, told(contact, place), card, signal)
+      if (nextMs !== null) return nextMs
+    }
     const parcels = await this.#parcels(peer, card, doors, signal)
     if (parcels !== null) {
-      const wanted = (): Promise<number> => this.#wanted(peer, addressee.targets)
+      const wanted = (): Promise<number> => this.#wanted(peer, addressee, contact)
       await this.#each(doors, (door) => this.#put(door, parcels, wanted, signal), signal)
       for (const each of owed) await delivery.settleOwed(each, await wanted())
       if (parcels.length >= BATCH) return 0
@@ -269,17 +307,41 @@ export class Deposits {
   }
 
   /** The same relay keeps its place among them, and what is known of it. */
-  #targets(
-    before: readonly Target[],
-    contact: Contactable,
-    relays: readonly { key: Uint8Array; address: string }[],
-  ): Target[] {
-    const wanted =
-      relays.length > 0 ? relays : contact.relays.map((address) => ({ key: null, address }))
-    return wanted.slice(0, PLACE_RELAYS).flatMap(({ key, address }) => {
+  #targets(before: readonly Target[], relays: readonly TheirRelay[]): Target[] {
+    return relays.slice(0, PLACE_RELAYS).flatMap(({ key, address }) => {
       const known = before.find((target) => target.address === address)
       return known === undefined ? this.#target(key, address) : [known]
     })
+  }
+
+  /**
+   * Looks for their signpost when no relay of theirs answers, from time to time; gives when to go on, null when there is
+   * no other to go to.
+   */
+  async #follow(
+    { signpost, targets }: Addressee,
+    told: readonly TheirRelay[],
+    card: CardKeys,
+    signal: AbortSignal,
+  ): Promise<number | null> {
+    const { clock } = this.#components
+    if (targets.some(({ nextAtMs }) => nextAtMs <= clock.now())) return null
+    if (signpost.relays.length > 0) {
+      // Nor do those answer that it led to: back to those that they told of, which may be there again.
+      signpost.relays = []
+      return 0
+    }
+    const waitMs = signpost.nextAtMs - clock.now()
+    if (waitMs > 0) return targets.length === 0 ? waitMs : null
+    const relays = await this.#init.follow(card, signal)
+    const pauseMs = signpost.backoff.next()
+    signpost.nextAtMs = clock.now() + pauseMs
+    if (relays.some((address) => !told.some((relay) => relay.address === address))) {
+      signpost.relays = relays
+      signpost.insteadOf = addressesOf(told)
+      return 0
+    }
+    return targets.length === 0 ? pauseMs : null
   }
 
   #target(key: Uint8Array | null, address: string): Target[] {
@@ -338,11 +400,10 @@ export class Deposits {
   }
 
   /** Different stores that make something stored now: they may have told of more relays since these were targets. */
-  async #wanted(peer: PeerIdString, targets: readonly Target[]): Promise<number> {
-    const place = await this.#init.delivery.placeOf(peer)
-    const isTarget = (address: string): boolean =>
-      targets.some((target) => target.address === address)
-    const others = (place?.relays ?? []).filter(({ address }) => !isTarget(address))
+  async #wanted(peer: PeerIdString, addressee: Addressee, contact: Contactable): Promise<number> {
+    const { targets } = addressee
+    const relays = relaysOf(addressee, contact, await this.#init.delivery.placeOf(peer))
+    const others = relays.filter(({ address }) => !targets.some((one) => one.address === address))
     return Math.min(QUORUM, wantedOf(targets) + others.length)
   }
 
@@ -422,16 +483,40 @@ export class Deposits {
     return strange && !parcels.every(({ sealed }) => beginsSession(sealed)) ? null : parcels
   }
 
-  /** What they have others write to them with first. */
+  /** What they have others write to them with first: left in an earlier epoch by who sleeps since then. */
   async #take(target: Target, card: CardKeys, signal: AbortSignal): Promise<Uint8Array> {
-    const epoch = epochOf(await target.mailboxes.now(signal))
-    const mailbox = introductionMailbox(card, epoch)
-    const { bundle, oneTime } = await target.mailboxes.take(mailbox, signal)
-    return keysCodec.encode([
-      openWithCard(card, epoch, bundle),
-      oneTime === null ? null : openWithCard(card, epoch, oneTime),
-    ])
+    for (const epoch of epochsWithin(BUNDLE_LIFE_MS, await target.mailboxes.now(signal))) {
+      const taken = await target.mailboxes.take(introductionMailbox(card, epoch), signal)
+      if (taken === null) continue
+      const { bundle, oneTime } = taken
+      return keysCodec.encode([
+        openWithCard(card, epoch, bundle),
+        oneTime === null ? null : openWithCard(card, epoch, oneTime),
+      ])
+    }
+    throw new NoAnswerError('no prekeys of theirs')
   }
+}
+
+/** Where they are to be written to, by what they said last. */
+function told(contact: Contactable, place: Place | null): TheirRelay[] {
+  if (place !== null && place.relays.length > 0) return place.relays
+  return contact.relays.map((address) => ({ key: null, address }))
+}
+
+/** Where to write to them: where their signpost leads, when nothing newer is known. */
+function relaysOf(
+  { signpost }: Addressee,
+  contact: Contactable,
+  place: Place | null,
+): TheirRelay[] {
+  const relays = told(contact, place)
+  if (signpost.relays.length === 0 || signpost.insteadOf !== addressesOf(relays)) return relays
+  return signpost.relays.map((address) => ({ key: null, address }))
+}
+
+function addressesOf(relays: readonly TheirRelay[]): string {
+  return relays.map(({ address }) => address).join(' ')
 }
 
 /** Different stores that make something stored: those that are not known yet count as different. */

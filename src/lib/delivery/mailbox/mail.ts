@@ -73,6 +73,7 @@ export class MailboxMail extends TypedEventEmitter<MailEvents> implements Mail, 
     this.#deposits = new Deposits(components, {
       delivery: init.delivery,
       contactable: (peer) => init.contactable(peer),
+      follow: (card, signal) => this.#own.follow(card, signal),
     })
   }
 

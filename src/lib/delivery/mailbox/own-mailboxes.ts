@@ -1,7 +1,7 @@
 import { operatorOf } from '../../p2p/relay-book/ranking.ts'
 import { originsOf, parseRelayAddress } from '../../p2p/addresses.ts'
 import { Backoff } from '../../p2p/backoff.ts'
-import { endOfEpoch, epochOf } from '../../crypto/mailbox-keys.ts'
+import { endOfEpoch, epochOf, type CardKeys } from '../../crypto/mailbox-keys.ts'
 import { toBase64url } from '../../protocol/base64url.ts'
 import { StarlingError } from '../../protocol/errors.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
@@ -11,6 +11,7 @@ import { PLACE_PASSES, PLACE_RELAYS, type Place } from '../../protocol/place.ts'
 import { LyingRelayError } from './errors.ts'
 import { MailboxVisits, type VisitComponents, type VisitInit } from './mailbox-visit.ts'
 import { RelayMailboxes } from './relay-mailboxes.ts'
+import { Signposts, type SignpostRelay } from './signposts.ts'
 import type { MailboxRelay, MailboxRelayStore, WakeUpsStore } from './store.ts'
 import type { MailboxTransport } from './transport.ts'
 import { WakeUps, type WakeAddress, type WakingRelay } from './wake-ups.ts'
@@ -77,6 +78,7 @@ export class OwnMailboxes {
   readonly wakeUps: WakeUps
   readonly #components: OwnMailboxesComponents
   readonly #init: OwnMailboxesInit
+  readonly #signposts: Signposts
   readonly #visitors = new Map<string, Visitor>()
   #life: AbortController | null = null
   #working = new Set<Promise<void>>()
@@ -84,6 +86,7 @@ export class OwnMailboxes {
 
   constructor(components: OwnMailboxesComponents, init: OwnMailboxesInit) {
     this.#components = components
+    this.#signposts = new Signposts(components)
     this.#init = init
     const { identity, logger, wakeUps: store } = components
     this.wakeUps = new WakeUps(
@@ -153,6 +156,14 @@ export class OwnMailboxes {
     )
     this.wake()
     await Promise.all(visited)
+  }
+
+  /** Relays at which somebody's prekeys are, by what mine find in the DHT. */
+  follow(card: CardKeys, signal: AbortSignal): Promise<string[]> {
+    const relays: SignpostRelay[] = this.#active().map(({ relay: { address }, mailboxes }) => {
+      return { address, mailboxes }
+    })
+    return this.#signposts.follow(card, relays, signal)
   }
 
   /** Where relays are to wake this browser; null: nowhere any more. @throws StorageFullError */
@@ -302,6 +313,7 @@ export class OwnMailboxes {
       const { least, most } = VISIT_AFTER_MS
       nextMs = least + random.fraction() * (most - least)
       if (visitor.mailboxes.wakeKey !== wakeKey) this.wakeUps.heard()
+      if (visitor.relay.retiredAtMs === null) await this.#putUpSignpost(visitor, signal)
       if (!(await this.wakeUps.tell(this.#waking(visitor), signal))) nextMs = TELL_AFTER_MS
     } catch (error) {
       if (signal.aborted || !this.#isPresent(visitor)) return
@@ -326,6 +338,14 @@ export class OwnMailboxes {
     }
     this.#plan(visitor, visitor.again ? 0 : nextMs)
     visitor.again = false
+  }
+
+  async #putUpSignpost(
+    { relay: { address }, mailboxes }: Visitor,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const addresses = this.#active().map(({ relay }) => relay.address)
+    await this.#signposts.putUp({ address, mailboxes }, addresses, signal)
   }
 
   async #retire(visitor: Visitor, caught: boolean): Promise<void> {

@@ -24,7 +24,8 @@ import {
 } from '../../protocol/mailbox.ts'
 import type { Clock } from '../../protocol/seams.ts'
 import type { Signer } from '../../protocol/signed.ts'
-import { LyingRelayError, NoAnswerError } from './errors.ts'
+import { findCodec, MAX_SIGNPOST_BYTES } from '../../protocol/signpost.ts'
+import { LyingRelayError, NoAnswerError, RefusedError } from './errors.ts'
 import type { MailboxCall, MailboxTransport } from './transport.ts'
 import { findWork } from './work.ts'
 
@@ -106,19 +107,16 @@ export class RelayMailboxes {
     return { store: info.store, storedAtMs: second * 1000 }
   }
 
-  /** What its owner has others write first with, sealed for those with the card. */
+  /** What its owner has others write first with, sealed for those with the card; null when nothing was published. */
   async take(
     mailbox: Uint8Array,
     signal: AbortSignal,
-  ): Promise<{ bundle: Uint8Array; oneTime: Uint8Array | null }> {
+  ): Promise<{ bundle: Uint8Array; oneTime: Uint8Array | null } | null> {
     const second = Math.floor((await this.now(signal)) / 1000)
     const right = await this.#right(mailbox, null, takeSubject(second), signal)
-    const answer = await this.#call(
-      'take',
-      takeCodec.encode([right, mailbox, second]),
-      MAX_ANSWER_BYTES,
-      signal,
-    )
+    const body = takeCodec.encode([right, mailbox, second])
+    const answer = await orNothing(() => this.#call('take', body, MAX_ANSWER_BYTES, signal))
+    if (answer === null) return null
     const [bundle, oneTime] = await believe(() => takenCodec.decode(answer))
     return { bundle, oneTime }
   }
@@ -169,6 +167,19 @@ export class RelayMailboxes {
   /** @param endpoint of the browser's push service; null: no longer */
   async wakeAt(owner: Signer, endpoint: string | null, signal: AbortSignal): Promise<void> {
     await this.#own(owner, { type: 'wake', endpoint }, signal)
+  }
+
+  /** The relay spreads a signpost of mine in the DHT. */
+  async point(signpost: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<void> {
+    await this.info(signal)
+    await this.#call('point', signpost, MAX_ANSWER_BYTES, signal)
+  }
+
+  /** What the DHT has of this introduction mailbox; null when it has nothing. Not yet opened. */
+  async find(mailbox: Uint8Array, signal: AbortSignal): Promise<Uint8Array | null> {
+    await this.info(signal)
+    const body = findCodec.encode([mailbox])
+    return orNothing(() => this.#call('find', body, MAX_SIGNPOST_BYTES, signal))
   }
 
   async #right(
@@ -241,5 +252,15 @@ async function believe<T>(read: () => Promise<T> | T): Promise<T> {
     if (cause instanceof StarlingError)
       throw new NoAnswerError('no answer that can be read', { cause })
     throw cause
+  }
+}
+
+/** Null when the relay says that there is nothing. */
+async function orNothing<T>(call: () => Promise<T>): Promise<T | null> {
+  try {
+    return await call()
+  } catch (error) {
+    if (error instanceof RefusedError && error.refusal.reason === 'nothing') return null
+    throw error
   }
 }

@@ -4,7 +4,8 @@ import { MAILBOX_PATH, refusalCodec } from '../../protocol/mailbox.ts'
 import { NoAnswerError, RefusedError } from './errors.ts'
 
 /** The operations, as they stand at the end of the path. `info` is asked for without one. */
-export type MailboxCall = 'info' | 'put' | 'take' | 'list' | 'fetch' | 'remove' | 'publish' | 'wake'
+export type MailboxCall =
+  'info' | 'put' | 'take' | 'list' | 'fetch' | 'remove' | 'publish' | 'wake' | 'point' | 'find'
 
 export interface MailboxTransport {
   /**

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { epochsWithin } from '#lib/crypto/mailbox-keys.ts'
+import { BUNDLE_LIFE_MS } from '#lib/crypto/prekeys.ts'
 import type { Outgoing } from '#lib/delivery/chain.ts'
 import { Deposits, GRACE_MS, type DepositsInit } from '#lib/delivery/mailbox/deposits.ts'
 import { chainIdOf } from '#lib/protocol/ids.ts'
@@ -62,21 +64,23 @@ function depositsOf(waiting: Outgoing, delivery: Partial<DepositsInit['delivery'
         placeOf: () => Promise.resolve(null),
         ...delivery,
       },
+      follow: () => Promise.resolve([]),
       contactable: () => ({ relays: [relays[0]!.address], keyCommitment: KEY_COMMITMENT }),
     },
   )
   return { deposits, asked }
 }
 
-test('a relay that has no keys of theirs to seal with is asked again', async () => {
+test('a relay that has no keys of theirs to seal with, of any epoch in which they could be left, is asked again', async () => {
   const { deposits, asked } = depositsOf(message(null), {})
   await deposits.start()
   const takes = (): number => asked.filter((call) => call === 'take').length
+  const epochs = epochsWithin(BUNDLE_LIFE_MS, clock.now()).length
   clock.advance(2 * GRACE_MS)
-  await expect.poll(takes).toBe(1)
+  await expect.poll(takes).toBe(epochs)
   await settled(20)
   clock.advance(60_000)
-  await expect.poll(takes).toBe(2)
+  await expect.poll(takes).toBe(2 * epochs)
   await deposits.stop()
   expect(clock.pending).toBe(0)
 })

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { DeliveryState } from '#lib/features/chat/api.ts'
 import { VISIT_AFTER_MS } from '#lib/delivery/mailbox/own-mailboxes.ts'
-import { epochOf } from '#lib/crypto/mailbox-keys.ts'
+import { EPOCH_MS, epochOf } from '#lib/crypto/mailbox-keys.ts'
 import { toBase64url } from '#lib/protocol/base64url.ts'
 import { FakeNetwork, settled } from '../../../fixtures/fake-network.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
@@ -124,6 +124,43 @@ test('a request reaches somebody asleep, and its answer the one who asked', asyn
 
   anna = await awake(anna)
   await comes(async () => (await textsAt(anna, ben)).includes('so it is you'))
+})
+
+test('who has slept since before an epoch ended is written to first by the keys they left', async () => {
+  await published()
+  const code = await ben.code()
+  await sleep(ben)
+  clock.advance(EPOCH_MS)
+  await anna.contacts.add(code)
+  await told(anna)
+  await anna.stop()
+
+  ben = await awake(ben)
+  expect(await requestsOf(ben)).toMatchObject([{ peer: anna.peer, name: 'Anna' }])
+})
+
+test('who has moved to a relay that nobody was told of is found by their signpost', async () => {
+  const [old, other] = relays as [MemoryRelay, MemoryRelay]
+  const far = await MemoryRelay.of(4, clock)
+  other.signposts = far.signposts
+  let cleo = await person(network, clock, 'Cleo', [old])
+  const dan = await person(network, clock, 'Dan', [other], [other, far])
+  const code = await cleo.code()
+  await cleo.stop()
+  old.up = false
+  cleo = await reopened(network, clock, cleo.db, [far])
+  const { publicKey } = (await cleo.profile.identity())!.introductionMailbox(epochOf(clock.now()))
+  await comes(() => far.signposts.has(publicKey))
+  await cleo.stop()
+
+  await dan.contacts.add(code)
+  await comes(async () => (await far.store.list(publicKey, 0, 1, clock.now())).length > 0)
+  await dan.stop()
+
+  cleo = await reopened(network, clock, cleo.db, [far])
+  const [request] = await requestsOf(cleo)
+  expect(request).toMatchObject({ peer: dan.peer, name: 'Dan' })
+  await cleo.stop()
 })
 
 test('what came over the channel is not taken again from a mailbox', async () => {
