@@ -98,7 +98,8 @@ async function allow(person: Person, detail: string): Promise<void> {
   const choices = person.page.getByRole('group', { name: 'What notifications show' })
   await choices.getByText(detail).click()
   await expect(choices).toHaveAttribute('aria-busy', 'false')
-  await expect(choices.getByRole('radio', { name: detail })).toBeChecked()
+  // Not for a moment anything else: no waiting.
+  expect(await choices.getByRole('radio', { name: detail }).isChecked()).toBe(true)
 }
 
 /** Browsers under test always have the focus: the page is told whether the person looks at it. */
