@@ -107,6 +107,8 @@ export class Session {
   #taken = 0
   #asked = false
   #want: Missing | null = null
+  /** The gap that was asked for last, since their last hello. */
+  #missed: Missing | null = null
   #awake: (() => void) | null = null
   #wakes = 0
   #unretry: (() => void) | null = null
@@ -212,6 +214,7 @@ export class Session {
     switch (frame.type) {
       case 'hello': {
         this.#gaveAnew = false
+        this.#missed = null
         await intake.theyBegan(peer, frame.mine.chain)
         this.#theirs = frame.mine.chain
         await this.#heardHello(frame.yours)
@@ -221,7 +224,7 @@ export class Session {
       }
       case 'message': {
         const taken = await intake.receive(peer, frame)
-        if (taken.type === 'early') this.#want = taken.missing
+        if (taken.type === 'early') this.#miss(taken.missing)
         else if (taken.type === 'unopened') this.#giveAnew()
         else this.#due.ack = true
         break
@@ -278,6 +281,17 @@ export class Session {
     if (this.#gaveAnew) return
     this.#gaveAnew = true
     this.#give('anew')
+  }
+
+  /**
+   * A gap is asked for once: what is sent again for it is early once more, and would ask for as much again, ever more
+   * often. If it stays, they doubt that they were heard and say all again.
+   */
+  #miss(missing: Missing): void {
+    const known = this.#missed
+    if (known?.chain === missing.chain && known.first === missing.first) return
+    this.#missed = missing
+    this.#want = missing
   }
 
   async #heardKeys(keys: Uint8Array, anew: boolean): Promise<void> {

@@ -446,6 +446,25 @@ test('what is asked for is sent again at once', async () => {
   expect(again[2]).toEqual(sent[1])
 })
 
+test('a gap is asked for once, and once more after a hello', async () => {
+  const puppet = await Puppet.at()
+  const gaps = () =>
+    puppet.heard.flatMap((frame) => (frame.type === 'want' ? [[frame.first, frame.last]] : []))
+  const [first, ...rest] = [1, 2, 3, 4].map((number) => message(puppet.next(number)))
+  for (const each of rest) await puppet.say(each)
+  expect(gaps()).toEqual([[1, 1]])
+  await puppet.say({ type: 'hello', mine: { chain: puppet.chain, sequence: 4 }, yours: null })
+  for (const each of rest) await puppet.say(each)
+  expect(gaps()).toEqual([
+    [1, 1],
+    [1, 1],
+  ])
+  await puppet.say(first!)
+  puppet.next(5)
+  await puppet.say(message(puppet.next(6)))
+  expect(gaps().at(-1)).toEqual([5, 5])
+})
+
 test('the buffer before a gap is bounded', async () => {
   const puppet = await Puppet.at()
   await puppet.say(message(puppet.next(MAX_EARLY)))
