@@ -18,14 +18,17 @@ export class Crew implements AsyncDisposable {
   }
 
   /** Runs these seeds, each once; stops after the first outcome for which `enough` holds. */
-  async run(seeds: Iterable<number>, enough: (outcome: Outcome) => boolean): Promise<void> {
+  async run(
+    seeds: Iterable<number>,
+    enough: (outcome: Outcome) => boolean | Promise<boolean>,
+  ): Promise<void> {
     const rest = seeds[Symbol.iterator]()
     let stopped = false
     await Promise.all(
       this.#workers.map(async (worker) => {
         for (let next = rest.next(); !stopped && next.done !== true; next = rest.next()) {
           const report = await order(worker, { type: 'run', seed: next.value })
-          if (report.type === 'done' && enough(report.outcome)) stopped = true
+          if (report.type === 'done' && (await enough(report.outcome))) stopped = true
         }
       }),
     )
