@@ -10,6 +10,25 @@ export interface Watched<T> {
   paceMs: number
 }
 
+/** What tells by an event that it has changed. */
+export interface Changing<Type extends string> {
+  addEventListener(type: Type, listener: () => void): void
+  removeEventListener(type: Type, listener: () => void): void
+}
+
+/** Changes told by events of one type. */
+export function changesOf<Type extends string>(
+  target: Changing<Type>,
+  type: Type,
+): Watched<unknown>['changes'] {
+  return (again) => {
+    target.addEventListener(type, again)
+    return () => {
+      target.removeEventListener(type, again)
+    }
+  }
+}
+
 /**
  * The present state at once, and then each that differs from the one before. A state the reader had no time for
  * is replaced by the next.

@@ -3,6 +3,7 @@ import type { DeliveryState, Message } from '#lib/features/chat/api.ts'
 import { messageIdOf, peerIdOf, type MessageId } from '#lib/protocol/ids.ts'
 import { Conversations, MAX_FOLLOWED } from '#peer/conversations.ts'
 import type { Event } from '#peer/protocol.ts'
+import { messageWith } from '../../fixtures/messages.ts'
 
 const me = peerIdOf(new Uint8Array(32).fill(1))
 const ben = peerIdOf(new Uint8Array(32).fill(2))
@@ -43,32 +44,12 @@ function monologue() {
   return {
     events,
     async say(number: number): Promise<void> {
-      messages.push(mine(idOf(number)))
+      messages.push(messageWith({ id: idOf(number), conversation: ben, text: 'hello', mine: true }))
       await conversations.follow(ben, idOf(number))
     },
     states(state: DeliveryState): void {
       for (const [at, message] of messages.entries()) messages[at] = { ...message, state }
     },
-  }
-}
-
-function mine(id: MessageId): Message {
-  return {
-    type: 'message',
-    id,
-    conversation: ben,
-    mine: true,
-    text: 'hello',
-    reply: null,
-    forwarded: false,
-    editedAtMs: null,
-    deleted: false,
-    reactions: { mine: null, theirs: null },
-    disappearsAtMs: null,
-    sentAtMs: 0,
-    receivedAtMs: 0,
-    state: 'queued',
-    unread: false,
   }
 }
 

@@ -14,7 +14,7 @@ import type {
   WakeReason,
   SelfInfo,
 } from './api.ts'
-import { watch } from '../../rpc/watch.ts'
+import { changesOf, watch } from '../../rpc/watch.ts'
 
 /** States follow each other at most this fast: faster than anybody reads. */
 const PACE_MS = 100
@@ -69,7 +69,7 @@ export class NetworkService implements NetworkApi {
       {
         read: () => network.links().map((link) => this.#connection(link)),
         changes: (again) => {
-          const unlisten = this.#onChange(again)
+          const unlisten = changesOf(network, 'changed')(again)
           let cancel = clock.after(METER_MS, meter)
           function meter(): void {
             again()
@@ -98,11 +98,12 @@ export class NetworkService implements NetworkApi {
             .map((relay) => ({ ...relay, mailbox: mailboxOf(kept.get(relay.address)) }))
         },
         changes: (again) => {
-          const unlisten = this.#onChange(again)
-          mailboxes.addEventListener('moved', again)
+          const unlisten = [
+            changesOf(network, 'changed')(again),
+            changesOf(mailboxes, 'moved')(again),
+          ]
           return () => {
-            mailboxes.removeEventListener('moved', again)
-            unlisten()
+            for (const each of unlisten) each()
           }
         },
         paceMs: PACE_MS,
@@ -117,12 +118,7 @@ export class NetworkService implements NetworkApi {
     return watch(
       {
         read: () => log.lines(minLevel),
-        changes: (again) => {
-          log.addEventListener('line', again)
-          return () => {
-            log.removeEventListener('line', again)
-          }
-        },
+        changes: changesOf(log, 'line'),
         paceMs: LOG_PACE_MS,
       },
       clock,
@@ -157,16 +153,8 @@ export class NetworkService implements NetworkApi {
   }
 
   #watch<T>(read: () => T, options?: AbortOptions): AsyncIterable<T> {
-    const changes = (again: () => void): (() => void) => this.#onChange(again)
-    return watch({ read, changes, paceMs: PACE_MS }, this.#components.clock, options)
-  }
-
-  #onChange(again: () => void): () => void {
-    const { network } = this.#components
-    network.addEventListener('changed', again)
-    return () => {
-      network.removeEventListener('changed', again)
-    }
+    const { clock, network } = this.#components
+    return watch({ read, changes: changesOf(network, 'changed'), paceMs: PACE_MS }, clock, options)
   }
 }
 

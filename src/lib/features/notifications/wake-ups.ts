@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { MAX_ENDPOINT_CHARS } from '../../protocol/mailbox.ts'
 import type { Clock } from '../../protocol/seams.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
-import { watch } from '../../rpc/watch.ts'
+import { changesOf, watch, type Changing } from '../../rpc/watch.ts'
 import type { WakeAddress, WakeUps, WakeUpsApi } from './api.ts'
 import { UnusableSubscriptionError } from './errors.ts'
 
@@ -11,11 +11,7 @@ const PACE_MS = 100
 
 /** My mailboxes, whose relays wake. */
 export interface WakingMailboxes {
-  readonly wakeUps: {
-    readonly state: WakeUps
-    addEventListener(type: 'changed', listener: () => void): void
-    removeEventListener(type: 'changed', listener: () => void): void
-  }
+  readonly wakeUps: Changing<'changed'> & { readonly state: WakeUps }
   wakeAt(address: WakeAddress | null): Promise<void>
   visit(): Promise<void>
 }
@@ -45,12 +41,7 @@ export class WakeUpsService implements WakeUpsApi {
     return watch(
       {
         read: () => wakeUps.state,
-        changes: (again) => {
-          wakeUps.addEventListener('changed', again)
-          return () => {
-            wakeUps.removeEventListener('changed', again)
-          }
-        },
+        changes: changesOf(wakeUps, 'changed'),
         paceMs: PACE_MS,
       },
       clock,

@@ -1,24 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Conversation } from '../../../../../src/lib/features/chat/api.ts'
 import { chatRows } from '../../../../../src/lib/features/chat/ui/chat-rows.ts'
-import type { Contact } from '../../../../../src/lib/features/contacts/api.ts'
 import type { MessageId, PeerIdString } from '../../../../../src/lib/protocol/ids.ts'
-
-function contact(name: string, over: Partial<Contact> = {}): Contact {
-  return {
-    peer: name as PeerIdString,
-    name,
-    alias: null,
-    note: '',
-    verified: false,
-    sharesName: false,
-    state: 'mutual',
-    path: 'offline',
-    lastSeenAtMs: null,
-    addedAtMs: 0,
-    ...over,
-  }
-}
+import { contactNamed } from '../../../../fixtures/contacts.ts'
 
 function conversation(name: string, lastAtMs: number | null, over: Partial<Conversation> = {}) {
   return {
@@ -62,20 +46,26 @@ describe('the list of chats', () => {
   })
 
   test('shows what I call them', () => {
-    const { active } = chatRows([conversation('Anna', 1)], [contact('Anna', { alias: 'Annie' })])
+    const { active } = chatRows(
+      [conversation('Anna', 1)],
+      [contactNamed('Anna', { alias: 'Annie' })],
+    )
     expect(names(active)).toEqual(['Annie'])
   })
 
   test('has a row for a contact before the first message, by when they were added', () => {
     const { active } = chatRows(
       [conversation('old', 1), conversation('new', 9)],
-      [contact('Anna', { addedAtMs: 5 })],
+      [contactNamed('Anna', { addedAtMs: 5 })],
     )
     expect(names(active)).toEqual(['new', 'Anna', 'old'])
   })
 
   test('shows a blocked contact only when there is history, and can open one without', () => {
-    const blocked = [contact('Anna', { state: 'blocked' }), contact('Spam', { state: 'blocked' })]
+    const blocked = [
+      contactNamed('Anna', { state: 'blocked' }),
+      contactNamed('Spam', { state: 'blocked' }),
+    ]
     const rows = chatRows([conversation('Anna', 1), conversation('Spam', null)], blocked)
     expect(names(rows.active)).toEqual(['Anna'])
     expect(names(rows.unlisted)).toEqual(['Spam'])

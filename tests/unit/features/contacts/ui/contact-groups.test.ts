@@ -4,30 +4,19 @@ import {
   contactGroups,
   displayName,
 } from '../../../../../src/lib/features/contacts/ui/contact-groups.ts'
-import type { PeerIdString } from '../../../../../src/lib/protocol/ids.ts'
-
-function contact(name: string, over: Partial<Contact> = {}): Contact {
-  return {
-    peer: name as PeerIdString,
-    name,
-    alias: null,
-    note: '',
-    verified: false,
-    sharesName: false,
-    state: 'mutual',
-    path: 'offline',
-    lastSeenAtMs: null,
-    addedAtMs: 0,
-    ...over,
-  }
-}
+import { contactNamed } from '../../../../fixtures/contacts.ts'
 
 const names = (contacts: Contact[]) => contacts.map(displayName)
 
 describe('the list of contacts', () => {
   test('is sorted as the language sorts, by what I call them', () => {
     const { people } = contactGroups(
-      [contact('яна'), contact('Ёжик'), contact('Zoe', { alias: 'Антон' }), contact('Жанна')],
+      [
+        contactNamed('яна'),
+        contactNamed('Ёжик'),
+        contactNamed('Zoe', { alias: 'Антон' }),
+        contactNamed('Жанна'),
+      ],
       '',
       'ru',
     )
@@ -36,7 +25,7 @@ describe('the list of contacts', () => {
 
   test('has the blocked ones apart', () => {
     const { people, blocked } = contactGroups(
-      [contact('Anna'), contact('Spam', { state: 'blocked' })],
+      [contactNamed('Anna'), contactNamed('Spam', { state: 'blocked' })],
       '',
       'en',
     )
@@ -51,9 +40,9 @@ describe('the list of contacts', () => {
     ['nobody', []],
   ])('searched for %j, in name, alias and note, has %j', (query, expected) => {
     const contacts = [
-      contact('Anna'),
-      contact('Lena', { note: 'from the course' }),
-      contact('Zoe', { alias: 'Antonia' }),
+      contactNamed('Anna'),
+      contactNamed('Lena', { note: 'from the course' }),
+      contactNamed('Zoe', { alias: 'Antonia' }),
     ]
     expect(names(contactGroups(contacts, query, 'en').people)).toEqual(expected)
   })
