@@ -9,7 +9,10 @@ import { serveBenchPage } from './pair.ts'
 export async function historyRows(messages: number, rounds: number): Promise<Row[]> {
   await using stack = new AsyncDisposableStack()
   const page = await openBenchPage(stack)
-  await page.evaluate((messages) => window.bench.ask({ type: 'fill', messages }), messages)
+  const readyMs = (await page.evaluate(
+    (messages) => window.bench.ask({ type: 'fill', messages }),
+    messages,
+  )) as number
   const times = (type: 'page' | 'search'): Promise<number[]> =>
     page.evaluate(([type, rounds]) => window.bench.ask({ type, rounds }), [
       type,
@@ -27,6 +30,7 @@ export async function historyRows(messages: number, rounds: number): Promise<Row
   return [
     row('history.page-50', 'ms', await times('page')),
     row('search', 'ms', await times('search')),
+    row('search.ready', 'ms', [readyMs]),
     {
       ...unlock,
       against: 'Argon2id alone',

@@ -145,7 +145,7 @@ const benches: { rows: string[]; run: (wants: (row: string) => boolean) => Promi
     run: () => ratchetRows(values.smoke ? 100 : 10_000),
   },
   {
-    rows: ['history.page-50', 'search', 'unlock'],
+    rows: ['history.page-50', 'search', 'search.ready', 'unlock'],
     run: () => historyRows(values.smoke ? 1_000 : 100_000, values.smoke ? 2 : 20),
   },
   {

@@ -44,6 +44,7 @@ export class SearchIndex implements Startable {
   /** Written since it was looked at. */
   #changed = new Set<MessageRow['id']>()
   #life: AbortController | null = null
+  #building = Promise.resolve()
 
   constructor(components: SearchIndexComponents, maxUnits = MAX_INDEXED_UNITS) {
     this.#components = components
@@ -62,15 +63,23 @@ export class SearchIndex implements Startable {
       for (const { from } of RangeSet(keys)) this.#changed.add(from as MessageRow['id'])
     }
     Dexie.on('storagemutated', onMutated)
-    const cancel = clock.after(INDEX_AFTER_MS, () => {
-      this.#build(signal).catch((error: unknown) => {
-        if (!signal.aborted) logger.error('messages cannot be read for the search', error)
-      })
-    })
+    const { promise: idle, resolve: begin } = Promise.withResolvers<void>()
+    const cancel = clock.after(INDEX_AFTER_MS, begin)
     signal.addEventListener('abort', () => {
       Dexie.on.storagemutated.unsubscribe(onMutated)
       cancel()
+      begin()
     })
+    this.#building = idle
+      .then(() => (signal.aborted ? undefined : this.#build(signal)))
+      .catch((error: unknown) => {
+        if (!signal.aborted) logger.error('messages cannot be read for the search', error)
+      })
+  }
+
+  /** Resolves once all is in memory that has room there. */
+  built(): Promise<void> {
+    return this.#building
   }
 
   stop(): void {

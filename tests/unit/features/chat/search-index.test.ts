@@ -48,9 +48,15 @@ async function opened(db: StarlingDatabase, work: () => Promise<unknown>): Promi
 }
 
 /** Resolves when all is in memory: then a search in vain opens no row. */
-async function built({ db, clock, texts }: Awaited<ReturnType<typeof scene>>): Promise<void> {
+async function built({
+  db,
+  clock,
+  index,
+  texts,
+}: Awaited<ReturnType<typeof scene>>): Promise<void> {
   clock.advance(INDEX_AFTER_MS)
-  await expect.poll(() => opened(db, () => texts('not there'))).toBe(0)
+  await index.built()
+  expect(await opened(db, () => texts('not there'))).toBe(0)
 }
 
 const many = Array.from({ length: 700 }, (_, at) =>
@@ -83,7 +89,8 @@ test('what is written, edited and deleted later is followed', async () => {
 test('what is too old for the memory is found in the database', async () => {
   const all = await scene(many, 2_000)
   all.clock.advance(INDEX_AFTER_MS)
-  await expect.poll(() => opened(all.db, () => all.texts('wort 69'))).toBeLessThan(700)
+  await all.index.built()
+  expect(await opened(all.db, () => all.texts('wort 69'))).toBeLessThan(700)
   expect(await all.texts('wort 3 ')).toEqual(['Wort 3 '])
   for (let at = 9_000; at < 9_100; at += 1)
     await all.db.messages.add(row(at, `later ${at}, much later`))
