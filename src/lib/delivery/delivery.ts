@@ -30,7 +30,9 @@ import {
 } from './envelope.ts'
 import { NotAcceptedError } from './errors.ts'
 import { MAX_FRAME_BYTES } from './frames.ts'
+import { OwedNotes } from './owed-notes.ts'
 import type { Place } from '../protocol/place.ts'
+import { isKeptAt, storesOf } from './receipts.ts'
 import { markOf, type KeyStep, type Mail, type Sealer } from './seams.ts'
 import { Session, type Incoming, type Intake, type Taken } from './session.ts'
 import type { DeliveryStore } from './store.ts'
@@ -89,11 +91,13 @@ export class Delivery implements Startable, Intake {
   readonly #sessions = new Map<PeerIdString, Session>()
   /** All that reads and then writes a conversation's chains. */
   readonly #turns = new Turns<PeerIdString>()
+  readonly #notes: OwedNotes
   #unhandle: (() => Promise<void>) | null = null
 
   constructor(components: DeliveryComponents, init: DeliveryInit) {
     this.#components = components
     this.#init = init
+    this.#notes = new OwedNotes(components)
   }
 
   async start(): Promise<void> {
@@ -171,7 +175,7 @@ export class Delivery implements Startable, Intake {
       if (chains === null) return
       const session = this.#sessions.get(peer)
       if (session !== undefined) session.tellRead()
-      else await this.#owe(peer, 'status')
+      else await this.#notes.owe(peer, 'status')
     })
   }
 
@@ -193,7 +197,7 @@ export class Delivery implements Startable, Intake {
       const { theirs } = chains
       // What waited behind a gap is deleted with the keys that opened it: like the rest it is still to come, sealed anew.
       const waits = theirs !== null && (await store.early(peer, theirs.chain)).length > 0
-      if (waits) await this.#owe(peer, 'status', true)
+      if (waits) await this.#notes.owe(peer, 'status', true)
       await store.forget(forgottenChains(chains, random))
       this.#sessions.get(peer)?.tellAgain()
     })
@@ -250,7 +254,7 @@ export class Delivery implements Startable, Intake {
     return this.#turns.run(peer, async () => {
       if (await store.wasOpened(markOf(sealed))) {
         // What was said of it may not have come through.
-        await this.#owe(peer, 'status')
+        await this.#notes.owe(peer, 'status')
         return 'taken'
       }
       const opened = await this.#open(peer, sealed)
@@ -304,7 +308,7 @@ export class Delivery implements Startable, Intake {
     let after = received
     for (;;) {
       const rows = await store.outbox(peer, chain, after, limit)
-      found.push(...rows.filter((row) => relays === null || !isKeptAt(row, relays)))
+      found.push(...rows.filter((row) => relays === null || !isKeptAt(row.receipts, relays)))
       if (found.length >= limit || rows.length < limit) return found.slice(0, limit)
       after = rows.at(-1)!.sequence
     }
@@ -316,7 +320,7 @@ export class Delivery implements Startable, Intake {
 
   /** A note for the mailbox of this peer, until `settle`. @param lost their keys did not open here */
   async owe(peer: PeerIdString, type: Owed['type'], lost = false): Promise<void> {
-    await this.#turns.run(peer, () => this.#owe(peer, type, lost))
+    await this.#turns.run(peer, () => this.#notes.owe(peer, type, lost))
   }
 
   /** What the note would say was heard. */
@@ -326,41 +330,17 @@ export class Delivery implements Startable, Intake {
 
   /** Seals a note that is owed, durably; null while there are no keys of theirs. */
   sealOwed(owed: Owed): Promise<Uint8Array | 'nothing' | null> {
-    const { store } = this.#components
-    const { peer } = owed
-    return this.#turns.run(peer, async () => {
-      const note = await this.#note(owed)
-      if (note === null) {
-        await store.settleOwed(peer, owed.type)
-        return 'nothing'
-      }
-      const content = encodeContent({ type: 'note', note })
-      const sealing = await this.#components.sealer.seal(peer, content)
-      if (sealing === null) return null
-      await store.putOwed({ ...owed, sealed: sealing.sealed }, sealing.step)
-      return sealing.sealed
-    })
+    return this.#turns.run(owed.peer, async () => this.#notes.seal(owed, await this.#noteOf(owed)))
   }
 
   /** A relay keeps a note. What was owed anew meanwhile stays so. */
-  async keptOwed({ peer, type }: Owed, sealed: Uint8Array, receipt: Receipt): Promise<void> {
-    const { store } = this.#components
-    await this.#turns.run(peer, async () => {
-      const now = (await store.owed(peer)).find((each) => each.type === type)
-      if (now?.sealed == null || !equalBytes(now.sealed, sealed)) return
-      await store.putOwed({ ...now, receipts: [...now.receipts, receipt] }, null)
-    })
+  async keptOwed(owed: Owed, sealed: Uint8Array, receipt: Receipt): Promise<void> {
+    await this.#turns.run(owed.peer, () => this.#notes.kept(owed, sealed, receipt))
   }
 
   /** It is owed no more once so many stores keep it. */
-  async settleOwed({ peer, type }: Owed, wanted: number): Promise<void> {
-    const { store } = this.#components
-    await this.#turns.run(peer, async () => {
-      const now = (await store.owed(peer)).find((each) => each.type === type)
-      if (now !== undefined && now.sealed !== null && storesOf(now.receipts) >= wanted) {
-        await store.settleOwed(peer, type)
-      }
-    })
+  async settleOwed(owed: Owed, wanted: number): Promise<void> {
+    await this.#turns.run(owed.peer, () => this.#notes.settleKept(owed, wanted))
   }
 
   /** Begins a session with what they have published. @param reseal all that they lack is sealed in it */
@@ -370,10 +350,7 @@ export class Delivery implements Startable, Intake {
       const { mine } = await this.#chains(peer)
       const step = await sealer.begin(peer, keys)
       await store.putKeys(peer, step, mine.chain, reseal ? mine.received : mine.sequence)
-      if (!reseal) return
-      for (const owed of await store.owed(peer)) {
-        await store.putOwed({ ...owed, sealed: null, receipts: [] }, null)
-      }
+      if (reseal) await this.#notes.unseal(peer)
     })
   }
 
@@ -477,7 +454,7 @@ export class Delivery implements Startable, Intake {
   async theyBegan(peer: PeerIdString, chain: ChainId): Promise<void> {
     const { store } = this.#components
     await this.#turns.run(peer, async () => {
-      await this.#settleStatus(peer)
+      await this.#notes.settleStatus(peer)
       const chains = await this.#chains(peer)
       const { theirs, past } = chains
       if (theirs?.chain === chain || past.includes(chain)) return
@@ -529,7 +506,7 @@ export class Delivery implements Startable, Intake {
     if (isHere) await store.putStep(peer, step)
     else await this.#take(chains, envelope, bytes, step)
     // Before it is removed there: who wrote is told that it has come, whatever happens here.
-    await this.#owe(peer, 'status')
+    await this.#notes.owe(peer, 'status')
     return 'taken'
   }
 
@@ -557,28 +534,14 @@ export class Delivery implements Startable, Intake {
     await this.#components.store.dropReceipts(peer, yours.chain, want.first, want.last)
   }
 
-  /** The channel says what a note would, but that their keys are lost: it says so only when more does not open. */
-  async #settleStatus(peer: PeerIdString): Promise<void> {
-    const { store } = this.#components
-    const status = (await store.owed(peer)).find(({ type }) => type === 'status')
-    if (status?.lost === false) await store.settleOwed(peer, 'status')
-  }
-
   /** All that they do not hold: it is sealed in the session this step is of. */
   async #sealAnew(peer: PeerIdString, step: KeyStep): Promise<void> {
     const { mine } = await this.#chains(peer)
     await this.#components.store.putKeys(peer, step, mine.chain, mine.received)
   }
 
-  async #owe(peer: PeerIdString, type: Owed['type'], lost = false): Promise<void> {
-    const { mail, store } = this.#components
-    const before = (await store.owed(peer)).find((each) => each.type === type)
-    const again = lost || before?.lost === true
-    await store.putOwed({ peer, type, lost: again, sealed: null, receipts: [] }, null)
-    mail.post(peer)
-  }
-
-  async #note({ peer, type, lost }: Owed): Promise<Note | null> {
+  /** What a note says now; null when nothing is to be said. */
+  async #noteOf({ peer, type, lost }: Owed): Promise<Note | null> {
     const { mail, store } = this.#components
     const place = await mail.place(peer)
     if (type === 'hello') {
@@ -726,13 +689,4 @@ export class Delivery implements Startable, Intake {
     const said = saidIn(peer, this.#components.identity.peer, id, envelope)
     return said === null ? [] : [{ ...said, peer, mine: false, chain, sequence, receivedAtMs }]
   }
-}
-
-/** How many different stores these relays keep it in. */
-function storesOf(receipts: readonly Receipt[]): number {
-  return new Set(receipts.map(({ store }) => store)).size
-}
-
-function isKeptAt({ receipts }: Outgoing, relays: readonly string[]): boolean {
-  return relays.every((address) => receipts.some(({ relay }) => relay === address))
 }

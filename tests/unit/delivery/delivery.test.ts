@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { MAX_CLOCK_JUMP, MAX_PAST_CHAINS, type Chains } from '#lib/delivery/chain.ts'
-import { encodeContent } from '#lib/delivery/content.ts'
+import { decodeContent, encodeContent, type StatusNote } from '#lib/delivery/content.ts'
 import { Delivery, MAX_EARLY } from '#lib/delivery/delivery.ts'
 import {
   decodeEnvelope,
@@ -263,6 +263,19 @@ test('a channel says what a note would, but not that their keys did not open', a
   await anna.delivery.owe(BEN, 'status')
   await connect()
   expect(await anna.store.owed(BEN)).toMatchObject([{ type: 'status', lost: true }])
+})
+
+test('a note is not sealed as it was before their keys were found lost', async () => {
+  await anna.delivery.owe(BEN, 'status')
+  const [before] = await anna.delivery.owed(BEN)
+  await anna.delivery.owe(BEN, 'status', true)
+  expect(await anna.delivery.sealOwed(before!)).toBeNull()
+  const [now] = await anna.delivery.owed(BEN)
+  expect(now).toMatchObject({ lost: true, sealed: null })
+  const { note } = decodeContent((await anna.delivery.sealOwed(now!)) as Uint8Array) as {
+    note: StatusNote
+  }
+  expect(note.lost).toBe(true)
 })
 
 test.each([1, 2, 3].flatMap((writes) => [true, false].map((after) => ({ writes, after }))))(

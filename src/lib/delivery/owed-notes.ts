@@ -1,0 +1,88 @@
+import type { Receipt } from '../db/schema.ts'
+import { equalBytes } from '../protocol/codec.ts'
+import type { PeerIdString } from '../protocol/ids.ts'
+import type { Owed } from './chain.ts'
+import { encodeContent, type Note } from './content.ts'
+import { storesOf } from './receipts.ts'
+import type { Mail, Sealer } from './seams.ts'
+import type { DeliveryStore } from './store.ts'
+
+export interface OwedNotesComponents {
+  store: Pick<DeliveryStore, 'owed' | 'putOwed' | 'settleOwed'>
+  sealer: Pick<Sealer, 'seal'>
+  mail: Pick<Mail, 'post'>
+}
+
+/**
+ * Notes (content.ts) for the mailboxes of people, from when something is to be said until enough stores keep it. One is
+ * owed of each type: the newest, which says all that one before it did. Whoever calls has the turn of the conversation.
+ */
+export class OwedNotes {
+  readonly #components: OwedNotesComponents
+
+  constructor(components: OwedNotesComponents) {
+    this.#components = components
+  }
+
+  /** There is something new to say. @param lost their keys did not open here: owed until it is said */
+  async owe(peer: PeerIdString, type: Owed['type'], lost = false): Promise<void> {
+    const { mail, store } = this.#components
+    const before = await this.#of(peer, type)
+    const again = lost || before?.lost === true
+    await store.putOwed({ peer, type, lost: again, sealed: null, receipts: [] }, null)
+    mail.post(peer)
+  }
+
+  /**
+   * Seals it, durably; null while there are no keys of theirs, or others are needed.
+   * @param owed as it was when somebody set out to seal it
+   * @param note what it says; null when that is nothing any more
+   */
+  async seal(owed: Owed, note: Note | null): Promise<Uint8Array | 'nothing' | null> {
+    const { sealer, store } = this.#components
+    if (note === null) {
+      await store.settleOwed(owed.peer, owed.type)
+      return 'nothing'
+    }
+    // Owed anew meanwhile, by one whose keys are lost: what says so begins a session.
+    const now = await this.#of(owed.peer, owed.type)
+    if (now?.lost === true && !owed.lost) return null
+    const sealing = await sealer.seal(owed.peer, encodeContent({ type: 'note', note }))
+    if (sealing === null) return null
+    await store.putOwed({ ...owed, sealed: sealing.sealed }, sealing.step)
+    return sealing.sealed
+  }
+
+  /** All that is owed is sealed in another session. */
+  async unseal(peer: PeerIdString): Promise<void> {
+    const { store } = this.#components
+    for (const owed of await store.owed(peer)) {
+      await store.putOwed({ ...owed, sealed: null, receipts: [] }, null)
+    }
+  }
+
+  /** A relay keeps it, sealed so. What was owed anew meanwhile stays so. */
+  async kept({ peer, type }: Owed, sealed: Uint8Array, receipt: Receipt): Promise<void> {
+    const now = await this.#of(peer, type)
+    if (now?.sealed == null || !equalBytes(now.sealed, sealed)) return
+    const receipts = [...now.receipts, receipt]
+    await this.#components.store.putOwed({ ...now, receipts }, null)
+  }
+
+  /** It is owed no more once so many stores keep it. */
+  async settleKept({ peer, type }: Owed, wanted: number): Promise<void> {
+    const now = await this.#of(peer, type)
+    if (now?.sealed == null || storesOf(now.receipts) < wanted) return
+    await this.#components.store.settleOwed(peer, type)
+  }
+
+  /** The channel says what a status would, but that their keys are lost: it says so only when more does not open. */
+  async settleStatus(peer: PeerIdString): Promise<void> {
+    const status = await this.#of(peer, 'status')
+    if (status?.lost === false) await this.#components.store.settleOwed(peer, 'status')
+  }
+
+  async #of(peer: PeerIdString, type: Owed['type']): Promise<Owed | undefined> {
+    return (await this.#components.store.owed(peer)).find((each) => each.type === type)
+  }
+}
