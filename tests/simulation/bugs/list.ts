@@ -55,12 +55,6 @@ export const BUGS: readonly Bug[] = [
     replace: '',
   },
   {
-    name: 'a chain that has ended begins again',
-    file: DELIVERY,
-    find: 'if (past.includes(chain)) return null\n    const waiting = theirs === null ? [] : await this.#components.store.early(peer, theirs.chain)\n    const clocks = waiting.map(({ envelope }) => decodeEnvelope(envelope).clock)\n    if (clock <= Math.max(theirs?.clock ?? 0, ...clocks)) return null\n',
-    replace: 'if (past.length > 99 && clock < 0) return null\n',
-  },
-  {
     name: 'what came early is not shown when the gap closes',
     file: DELIVERY,
     find: 'if (early.sequence > (chains.theirs?.sequence ?? 0) + 1) break\n      gone.push(early)',
@@ -102,18 +96,6 @@ export const BUGS: readonly Bug[] = [
     file: SESSION,
     find: "await this.#send({ type: 'read', chain: theirs.chain, read: theirs.read })",
     replace: "await this.#send({ type: 'read', chain: theirs.chain, read: theirs.sequence })",
-  },
-  {
-    name: 'what is not answered is not said again',
-    file: SESSION,
-    find: 'if (this.#received !== null) this.#sent = this.#received\n      this.wake()',
-    replace: 'this.wake()',
-  },
-  {
-    name: 'a gap is not asked for',
-    file: SESSION,
-    find: 'this.#sent = Math.min(this.#sent, frame.first - 1)',
-    replace: 'this.#sent = Math.max(this.#sent, frame.last)',
   },
   {
     name: 'a hello begins after what was sent, not after what is held',
