@@ -63,12 +63,14 @@ export class SearchIndex implements Startable {
       for (const { from } of RangeSet(keys)) this.#changed.add(from as MessageRow['id'])
     }
     Dexie.on('storagemutated', onMutated)
-    const { promise: idle, resolve: begin } = Promise.withResolvers<void>()
-    const cancel = clock.after(INDEX_AFTER_MS, begin)
+    const { promise: idle, resolve: begin } = Promise.withResolvers<undefined>()
+    const cancel = clock.after(INDEX_AFTER_MS, () => {
+      begin(undefined)
+    })
     signal.addEventListener('abort', () => {
       Dexie.on.storagemutated.unsubscribe(onMutated)
       cancel()
-      begin()
+      begin(undefined)
     })
     this.#building = idle
       .then(() => (signal.aborted ? undefined : this.#build(signal)))
