@@ -1,5 +1,4 @@
 import type { Identity } from '../../crypto/api.ts'
-import { bytesToHex } from '@noble/hashes/utils.js'
 import type { ContactRow, RequestRow } from '../../db/schema.ts'
 import type { Channels, Network, Peers } from '../../p2p/api.ts'
 import { equalBytes } from '../../protocol/codec.ts'
@@ -18,6 +17,7 @@ import { parseCode, type Code } from './code.ts'
 import { DifferentKeysError, OwnCodeError, UnknownContactError } from './errors.ts'
 import { HelloChannels } from './hello-channels.ts'
 import { MyCard } from './my-card.ts'
+import { calledHere, likeNames } from './names.ts'
 import { Pace } from './pace.ts'
 import { Presence } from './presence.ts'
 import { helloCodec, type Hello } from './protocol.ts'
@@ -37,7 +37,8 @@ import {
   withKey,
   type Relation,
 } from './relation.ts'
-import { readSafetyCode, safetyCode, safetyNumber, safetyWords, type Keys } from './safety.ts'
+import { SafetyNumbers } from './safety-numbers.ts'
+import { readSafetyCode, safetyCode, safetyWords } from './safety.ts'
 import type { ContactsStore } from './store.ts'
 
 /** Requests kept, the dismissed ones too; then the oldest go. A person looks through no more. */
@@ -51,9 +52,6 @@ export const MAX_NEW_REQUESTS_PER_MINUTE = 20
 
 /** Longest note about a contact, in UTF-16 units. */
 export const MAX_NOTE_CHARS = 2_000
-
-/** Safety numbers kept at a time: of all requests, and of the contacts one looks at. */
-const MAX_NUMBERS = 1_000
 
 export interface ContactsComponents {
   identity: Identity
@@ -92,7 +90,7 @@ export class ContactsService implements ContactsApi, Startable {
   readonly #hellos: HelloChannels
   /** Being removed with their history. */
   readonly #leaving = new Set<PeerIdString>()
-  readonly #numbers = new Map<string, Uint8Array>()
+  readonly #numbers: SafetyNumbers
   readonly #newRequests: Pace
   /** Changes of what is known of a peer. */
   readonly #turns = new Turns<PeerIdString>()
@@ -100,6 +98,7 @@ export class ContactsService implements ContactsApi, Startable {
 
   constructor(components: ContactsComponents) {
     this.#components = components
+    this.#numbers = new SafetyNumbers(components.identity)
     this.#newRequests = new Pace(components.clock, MAX_NEW_REQUESTS_PER_MINUTE)
     this.#presence = new Presence(components.peers, (peer) => {
       this.#seen(peer)
@@ -196,7 +195,7 @@ export class ContactsService implements ContactsApi, Startable {
           peer,
           name,
           sharesName: likeNames([...this.#contacts.values()]).has(skeleton(name)),
-          safetyWords: safetyWords(this.#numberWith({ peer, keyCommitment })),
+          safetyWords: safetyWords(this.#numbers.with({ peer, keyCommitment })),
           receivedAtMs,
         })),
       options,
@@ -218,7 +217,7 @@ export class ContactsService implements ContactsApi, Startable {
       peer,
       name: code.type === 'card' ? code.name : null,
       safetyWords:
-        keyCommitment === null ? null : safetyWords(this.#numberWith({ peer, keyCommitment })),
+        keyCommitment === null ? null : safetyWords(this.#numbers.with({ peer, keyCommitment })),
       relation: peer === identity.peer ? 'self' : relationTo(code, contact, request),
     }
   }
@@ -228,7 +227,7 @@ export class ContactsService implements ContactsApi, Startable {
     if (row === undefined) throw new UnknownContactError('no such contact')
     const keyCommitment = row.offeredCommitment ?? row.keyCommitment
     if (keyCommitment === null) return Promise.resolve(null)
-    const number = this.#numberWith({ peer, keyCommitment })
+    const number = this.#numbers.with({ peer, keyCommitment })
     return Promise.resolve({ words: safetyWords(number), code: safetyCode(number) })
   }
 
@@ -239,7 +238,7 @@ export class ContactsService implements ContactsApi, Startable {
     const compared = ({ offeredCommitment, keyCommitment }: ContactRow): Uint8Array => {
       const known = [offeredCommitment, keyCommitment].filter((each) => each !== null)
       const same = known.find((each) =>
-        equalBytes(this.#numberWith({ peer, keyCommitment: each }), number),
+        equalBytes(this.#numbers.with({ peer, keyCommitment: each }), number),
       )
       if (same === undefined) throw new DifferentKeysError('a code of other keys')
       return same
@@ -436,17 +435,6 @@ export class ContactsService implements ContactsApi, Startable {
     }
   }
 
-  /** Kept, because it is slow to make on purpose. */
-  #numberWith(theirs: Keys): Uint8Array {
-    const key = `${theirs.peer} ${bytesToHex(theirs.keyCommitment)}`
-    const known = this.#numbers.get(key)
-    if (known !== undefined) return known
-    const number = safetyNumber(this.#components.identity, theirs)
-    if (this.#numbers.size >= MAX_NUMBERS) this.#numbers.clear()
-    this.#numbers.set(key, number)
-    return number
-  }
-
   /** Strangers too: this is where they ask. How many are connected at once the node bounds. */
   #accepts(peer: PeerIdString): boolean {
     if (peer === this.#components.identity.peer) return false
@@ -513,22 +501,6 @@ export class ContactsService implements ContactsApi, Startable {
         logger.warn(`last seen of a contact not stored: ${String(error)}`)
       })
   }
-}
-
-/** What I call them, else what they call themselves. */
-function calledHere(row: ContactRow): string {
-  return row.alias ?? displayName(row)
-}
-
-/** How many of those who are not blocked have a name that looks so. */
-function likeNames(rows: readonly ContactRow[]): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>()
-  for (const row of rows) {
-    if (row.blocked) continue
-    const name = skeleton(calledHere(row))
-    counts.set(name, (counts.get(name) ?? 0) + 1)
-  }
-  return counts
 }
 
 function relationTo(
