@@ -299,12 +299,18 @@ export class World {
       }
       await this.time.pass(0)
     }
+    // What strangers sealed for keys that are lost names nobody who could be told: they say it again when they meet.
+    const reachable = (): [Device, Device][] =>
+      this.#pairs().filter(
+        ([a, b]) =>
+          !faults.counts.has('keys lost') || (a.disk.heard.has(b.peer) && b.disk.heard.has(a.peer)),
+      )
     if (plan.mailboxesAlone) {
       for (const [a, b] of this.#pairs()) network.cut(a.peer, b.peer)
       await this.time.pass(MINUTE_MS)
       for (
         let waited = 0;
-        waited < MAILBOXES_MS && this.#lacking().length > 0;
+        waited < MAILBOXES_MS && this.#lacking(reachable()).length > 0;
         waited += MINUTE_MS
       ) {
         await wakeAll()
@@ -313,7 +319,7 @@ export class World {
       // What a relay lost after its receipt is missed when more comes, and known to those who meet.
       const honest = plan.vices.filter((vice) => vice === 'none').length
       if (honest >= Math.min(2, plan.vices.length)) {
-        for (const what of this.#lacking()) oracle.fail(`${what} by mailboxes`)
+        for (const what of this.#lacking(reachable())) oracle.fail(`${what} by mailboxes`)
       }
     }
     for (const [a, b] of this.#pairs()) {
