@@ -505,6 +505,8 @@ export class Delivery implements Startable, Intake {
     const isHere = sequence <= known || waiting.some((early) => early.sequence === sequence)
     if (isHere) await store.putStep(peer, step)
     else await this.#take(chains, envelope, bytes, step)
+    const missing = { chain, first: known + 1, last: sequence - 1 }
+    if (missing.first <= missing.last) this.#sessions.get(peer)?.miss(missing)
     // Before it is removed there: who wrote is told that it has come, whatever happens here.
     await this.#notes.owe(peer, 'status')
     return 'taken'

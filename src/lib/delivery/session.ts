@@ -160,6 +160,18 @@ export class Session {
     this.wake()
   }
 
+  /**
+   * These of theirs are not here. A gap is asked for once: what is sent again for it is early once more, and would ask for
+   * as much again, ever more often. If it stays, they doubt that they were heard and say all again.
+   */
+  miss(missing: Missing): void {
+    const known = this.#missed
+    if (known?.chain === missing.chain && known.first === missing.first) return
+    this.#missed = missing
+    this.#want = missing
+    this.wake()
+  }
+
   async #run(): Promise<void> {
     const { channel, logger } = this.#init
     const onClosed = (): void => {
@@ -224,7 +236,7 @@ export class Session {
       }
       case 'message': {
         const taken = await intake.receive(peer, frame)
-        if (taken.type === 'early') this.#miss(taken.missing)
+        if (taken.type === 'early') this.miss(taken.missing)
         else if (taken.type === 'unopened') this.#giveAnew()
         else this.#due.ack = true
         break
@@ -251,9 +263,9 @@ export class Session {
         await this.#heardNumbers(frame.chain, { read: frame.read })
         break
       case 'want':
-        if (frame.chain === this.#chain && frame.first >= 1) {
-          this.#sent = Math.min(this.#sent, frame.first - 1)
-        }
+        // They follow a chain that has ended, and do not know the one I write now.
+        if (frame.chain !== this.#chain) this.#due.hello = true
+        else if (frame.first >= 1) this.#sent = Math.min(this.#sent, frame.first - 1)
         break
     }
     this.wake()
@@ -281,17 +293,6 @@ export class Session {
     if (this.#gaveAnew) return
     this.#gaveAnew = true
     this.#give('anew')
-  }
-
-  /**
-   * A gap is asked for once: what is sent again for it is early once more, and would ask for as much again, ever more
-   * often. If it stays, they doubt that they were heard and say all again.
-   */
-  #miss(missing: Missing): void {
-    const known = this.#missed
-    if (known?.chain === missing.chain && known.first === missing.first) return
-    this.#missed = missing
-    this.#want = missing
   }
 
   async #heardKeys(keys: Uint8Array, anew: boolean): Promise<void> {

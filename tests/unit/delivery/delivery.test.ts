@@ -233,6 +233,18 @@ test('deleting while connected goes on as well', async () => {
   expect((await standing(anna)).mine.received).toBe(1)
 })
 
+test('what a mailbox still has of a history its writer has deleted waits for nothing', async () => {
+  await say(ben, 'one')
+  await say(ben, 'two')
+  const [, two] = await ben.delivery.lacking(ANNA, 2)
+  await ben.delivery.forget(ANNA)
+  await connect()
+  expect(await anna.delivery.receiveItem(BEN, two!.sealed!)).toBe('taken')
+  await settled()
+  expect(texts(anna)).toEqual(['two'])
+  expect(await anna.store.early(BEN, two!.chain)).toEqual([])
+})
+
 test('what they wrote does not come back after I deleted it', async () => {
   await connect()
   await say(ben, 'to be forgotten')

@@ -265,21 +265,19 @@ export class ContactsService implements ContactsApi, Startable {
     const code = await parseCode(text, clock.now())
     if (code.peer === identity.peer) throw new OwnCodeError('my own code')
     options?.signal?.throwIfAborted()
-    await this.#change(code.peer, (relation) => ({
+    await this.#take(code.peer, (relation) => ({
       contact: withCode(this.#added(code.peer, relation), code),
       request: null,
     }))
-    await this.#sayHello(code.peer)
     return code.peer
   }
 
   async accept(peer: PeerIdString, options?: AbortOptions): Promise<void> {
     options?.signal?.throwIfAborted()
-    await this.#change(peer, (relation) => {
+    await this.#take(peer, (relation) => {
       if (relation.request === null) throw new UnknownContactError('no request of this peer')
       return { contact: this.#added(peer, relation), request: null }
     })
-    await this.#sayHello(peer)
   }
 
   async decline(peer: PeerIdString, options?: AbortOptions): Promise<void> {
@@ -449,6 +447,14 @@ export class ContactsService implements ContactsApi, Startable {
       return null
     }
     return { type: 'hello', card, sinceMs: row.addedAtMs, mutual: row.heard }
+  }
+
+  /** A contact of mine from now on, who is told so. */
+  async #take(peer: PeerIdString, change: (before: Relation) => Relation): Promise<void> {
+    // Owed before: a stop in between must not leave a contact who is told nothing.
+    if (!this.#presence.isHere(peer)) await this.#components.mail.sayHello(peer)
+    await this.#change(peer, change)
+    await this.#sayHello(peer)
   }
 
   /** On the channel where there is one; it waits in their mailbox where there is none. */

@@ -83,6 +83,14 @@ async function stranger(seed: number, name = 'Stranger', sinceMs = 1) {
   return { peer: signer.peer, host, card, hello, channel: () => channel! }
 }
 
+test('somebody is a contact no sooner than it is kept that they are to be told', async () => {
+  const written: string[] = []
+  anna.db.owed.hook('creating', () => void written.push('owed'))
+  anna.db.contacts.hook('creating', () => void written.push('contact'))
+  await anna.contacts.add(await ben.code())
+  expect(written).toEqual(['owed', 'contact'])
+})
+
 test('one scan and one acceptance make both contacts of each other', async () => {
   await anna.contacts.add(await ben.code())
   expect(await contact(anna, ben)).toMatchObject({ name: 'Ben', state: 'waiting', path: 'offline' })
