@@ -2,6 +2,7 @@ import { cmp, Dexie, RangeSet, type ObservabilitySet } from 'dexie'
 import type { MessageRow, StarlingDatabase } from '../../db/schema.ts'
 import { fold } from '../../protocol/fold.ts'
 import type { Clock, Logger, Startable } from '../../protocol/seams.ts'
+import { Turns } from '../../protocol/turns.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
 
 /** Folded text kept in memory, in UTF-16 units, so at most 32 MB: about 150,000 messages. Older ones are read each time. */
@@ -41,6 +42,8 @@ export class SearchIndex implements Startable {
   #oldest: Place | null = null
   /** Nothing is older than that. */
   #complete = false
+  /** What is in memory changes a step at a time: what was read is taken in before anything else is. */
+  readonly #turns = new Turns<'entries'>()
   /** Written since it was looked at. */
   #changed = new Set<MessageRow['id']>()
   #life: AbortController | null = null
@@ -79,7 +82,7 @@ export class SearchIndex implements Startable {
       })
   }
 
-  /** Resolves once all is in memory that has room there. */
+  /** Resolves once reading into memory has ended, well or not. */
   built(): Promise<void> {
     return this.#building
   }
@@ -96,18 +99,20 @@ export class SearchIndex implements Startable {
 
   /** Messages with these words, newest first. @param wanted folded */
   async search(wanted: string, limit: number, options?: AbortOptions): Promise<MessageRow[]> {
-    await this.#follow()
+    await this.#turns.run('entries', () => this.#follow())
     options?.signal?.throwIfAborted()
+    // As they are now, together: more is read into memory while this reads on.
+    let before = this.#oldest
+    const complete = this.#complete
     const ids: MessageRow['id'][] = []
     for (let at = this.#entries.length - 1; at >= 0 && ids.length < limit; at -= 1) {
       const { id, folded } = this.#entries[at]!
       if (folded.includes(wanted)) ids.push(id)
     }
-    let before = this.#oldest
     const found = (await this.#components.db.messages.bulkGet(ids)).filter(
       (row) => row !== undefined,
     )
-    while (!this.#complete && found.length < limit) {
+    while (!complete && found.length < limit) {
       const rows = await this.#before(before)
       options?.signal?.throwIfAborted()
       found.push(...rows.filter(({ text }) => fold(text).includes(wanted)))
@@ -118,16 +123,21 @@ export class SearchIndex implements Startable {
   }
 
   async #build(signal: AbortSignal): Promise<void> {
-    while (this.#units < this.#maxUnits) {
-      const rows = await this.#before(this.#oldest)
-      if (signal.aborted) return
-      this.#complete = rows.length === 0
-      if (this.#complete) return
-      const entries = rows.map(entryOf).reverse()
-      this.#units += unitsOf(entries)
-      this.#entries = [...entries, ...this.#entries]
-      this.#oldest = entries[0]!
-    }
+    let goesOn = true
+    while (goesOn) goesOn = await this.#turns.run('entries', () => this.#readOn(signal))
+  }
+
+  /** @returns whether there is more to read, and room for it */
+  async #readOn(signal: AbortSignal): Promise<boolean> {
+    const rows = await this.#before(this.#oldest)
+    if (signal.aborted) return false
+    this.#complete = rows.length === 0
+    if (this.#complete) return false
+    const entries = rows.map(entryOf).reverse()
+    this.#units += unitsOf(entries)
+    this.#entries = [...entries, ...this.#entries]
+    this.#oldest = entries[0]!
+    return this.#units < this.#maxUnits
   }
 
   /** Takes in what was written since it was last asked. */
@@ -135,7 +145,14 @@ export class SearchIndex implements Startable {
     if (this.#changed.size === 0) return
     const changed = this.#changed
     this.#changed = new Set()
-    const rows = await this.#components.db.messages.bulkGet([...changed])
+    let rows: (MessageRow | undefined)[]
+    try {
+      rows = await this.#components.db.messages.bulkGet([...changed])
+    } catch (error) {
+      for (const id of changed) this.#changed.add(id)
+      throw error
+    }
+    if (this.#life === null) return
     const entries = rows
       .filter((row) => row !== undefined && this.#reaches(row))
       .map((row) => entryOf(row!))

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { MessageRow, StarlingDatabase } from '#lib/db/schema.ts'
 import { INDEX_AFTER_MS, SearchIndex } from '#lib/features/chat/search-index.ts'
 import { messageIdOf, type PeerIdString } from '#lib/protocol/ids.ts'
@@ -97,6 +97,68 @@ test('what is too old for the memory is found in the database', async () => {
   expect(await all.texts('much later', 200)).toHaveLength(100)
   expect(await all.texts('wort 699')).toEqual(['Wort 699 '])
   expect(await all.texts('wort 0 ')).toEqual(['Wort 0 Ünder'])
+})
+
+/** Holds what is read of older messages next, as it was read, until it is let go. */
+function holdReading(db: StarlingDatabase) {
+  const read = Promise.withResolvers<undefined>()
+  const letGo = Promise.withResolvers<undefined>()
+  const collections = Object.getPrototypeOf(db.messages.toCollection()) as {
+    toArray(): Promise<MessageRow[]>
+  }
+  const { toArray } = collections
+  const spy = vi.spyOn(collections, 'toArray').mockImplementation(async function (this: object) {
+    const rows = await toArray.call(this)
+    spy.mockRestore()
+    read.resolve(undefined)
+    await letGo.promise
+    return rows
+  })
+  const go = (): void => {
+    letGo.resolve(undefined)
+  }
+  return { read: read.promise, go }
+}
+
+/** Whatever does not wait for reading that is held has gone as far as it goes. */
+async function passed(db: StarlingDatabase): Promise<void> {
+  for (let turn = 0; turn < 3; turn += 1) await db.messages.toArray()
+}
+
+test('what is edited while it is read into memory is found by its new words alone', async () => {
+  const all = await scene(many)
+  const held = holdReading(all.db)
+  all.clock.advance(INDEX_AFTER_MS)
+  await held.read
+  await all.db.messages.update(many[699]!.id, { text: 'edited' })
+  const searching = all.texts('edited')
+  await passed(all.db)
+  held.go()
+  expect(await searching).toEqual(['edited'])
+  await built(all)
+  expect(await all.texts('wort 699')).toEqual([])
+  expect(await all.texts('edited')).toEqual(['edited'])
+})
+
+test('messages that come into memory during a search are not missed by it', async () => {
+  const all = await scene(many)
+  const bulkGet = all.db.messages.bulkGet.bind(all.db.messages)
+  const get = vi.spyOn(all.db.messages, 'bulkGet')
+  get.mockImplementationOnce((async (ids: MessageRow['id'][]) => {
+    all.clock.advance(INDEX_AFTER_MS)
+    await all.index.built()
+    return bulkGet(ids)
+  }) as unknown as typeof bulkGet)
+  expect(await all.texts('wort 3 ')).toHaveLength(1)
+})
+
+test('changes that could not be read are looked at by the next search', async () => {
+  const all = await scene(many)
+  await built(all)
+  await all.db.messages.update(many[5]!.id, { text: 'edited' })
+  vi.spyOn(all.db.messages, 'bulkGet').mockRejectedValueOnce(new Error('away'))
+  await expect(all.texts('edited')).rejects.toThrow('away')
+  expect(await all.texts('edited')).toEqual(['edited'])
 })
 
 test('a search nobody wants any more ends', async () => {
