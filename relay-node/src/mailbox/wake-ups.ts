@@ -77,7 +77,7 @@ export class WakeUps {
     else this.#wake(mailbox)
   }
 
-  /** The owner is awake. */
+  /** The owner is awake, and about to be given all that came so far. */
   looked(mailbox: MailboxId): void {
     const key = keyOf(mailbox)
     this.#pauses.get(key)?.cancel()
@@ -85,11 +85,14 @@ export class WakeUps {
     this.#pause(mailbox, LOOKED_PAUSE_MS)
   }
 
-  /** They said anew where to wake them: what they slept over at the address before does not keep them asleep. */
+  /** They said anew where to wake them: what they slept over at the address before wakes them there. */
   asked(mailbox: MailboxId): void {
     const key = keyOf(mailbox)
-    this.#pauses.get(key)?.cancel()
+    const pause = this.#pauses.get(key)
+    if (pause === undefined) return
+    pause.cancel()
     this.#pauses.delete(key)
+    if (pause.again) this.#wake(mailbox)
   }
 
   #wake(mailbox: MailboxId): void {

@@ -115,6 +115,16 @@ test('who asks anew is woken at once', async () => {
   expect(push.sent).toHaveLength(1)
 })
 
+test('who asks anew is woken for what came in the pause', async () => {
+  await ask(box(1))
+  wakeUps.looked(box(1))
+  wakeUps.came(box(1))
+  wakeUps.asked(box(1))
+  await settled()
+  expect(push.sent).toHaveLength(1)
+  expect(clock.pending).toBe(1)
+})
+
 test('wakes nobody who has not asked, has taken it back, or asked for what is not sent to', async () => {
   await ask(box(2), null)
   await ask(box(3), 'http://push')
