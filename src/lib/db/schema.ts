@@ -266,6 +266,8 @@ export interface WakeUpsRow {
     since: number
     epoch: number
     atMs: number
+    /** It has not answered to all of it yet: it may know where, and may not. */
+    unsure?: true
   }[]
 }
 

@@ -254,7 +254,7 @@ export class OwnMailboxes {
       mailboxes,
       senders: (epoch) => Promise.resolve(this.#senders(epoch)),
       devices: this.#components.devices,
-      wakes: () => this.wakeUps.wakesFor(relay.address),
+      wakes: () => this.wakeUps.wakesFor(this.#waking(visitor)),
       take: (item, from) => this.#init.take(item, from),
     })
     const visitor: Visitor = {
@@ -295,41 +295,22 @@ export class OwnMailboxes {
   }
 
   async #visit(visitor: Visitor, signal: AbortSignal): Promise<void> {
-    const { clock, logger, random, store } = this.#components
+    const { clock, random, store } = this.#components
     const nowMs = clock.now()
-    const everywhere = Math.abs(nowMs - visitor.lastEverywhereAtMs) >= EVERYWHERE_AFTER_MS
     visitor.busy = true
-    const waiting = visitor.waiting.splice(0)
-    const { wakeKey } = visitor.mailboxes
     let nextMs: number
     try {
-      const { relay } = await visitor.visits.visit(visitor.relay, everywhere, signal)
-      if (!this.#isPresent(visitor)) return
-      if (relay !== visitor.relay) await store.put(relay)
-      visitor.relay = relay
-      visitor.failingSinceMs = null
-      if (everywhere) visitor.lastEverywhereAtMs = nowMs
-      visitor.backoff.reset()
-      const { least, most } = VISIT_AFTER_MS
-      nextMs = least + random.fraction() * (most - least)
-      if (visitor.mailboxes.wakeKey !== wakeKey) this.wakeUps.heard()
-      if (visitor.relay.retiredAtMs === null) await this.#putUpSignpost(visitor, signal)
-      if (!(await this.wakeUps.tell(this.#waking(visitor), signal))) nextMs = TELL_AFTER_MS
-    } catch (error) {
-      if (signal.aborted || !this.#isPresent(visitor)) return
-      logger.info(`no visit at ${visitor.relay.address}: ${String(error)}`)
-      const caught = error instanceof LyingRelayError
-      // A device that sleeps for days has not been refused for days.
-      visitor.failingSinceMs ??= nowMs
-      if (caught || nowMs > visitor.failingSinceMs + UNREACHABLE_MS) {
-        await this.#retire(visitor, caught)
+      if (await this.#lookIn(visitor, nowMs, signal)) {
+        const { least, most } = VISIT_AFTER_MS
+        nextMs = least + random.fraction() * (most - least)
+        if (!(await this.#tell(visitor, signal))) nextMs = TELL_AFTER_MS
+      } else {
+        nextMs = visitor.backoff.next()
       }
-      if (!(error instanceof StarlingError)) logger.error('a visit at mailboxes', error)
-      nextMs = visitor.backoff.next()
     } finally {
       visitor.busy = false
-      tellWaiting(waiting)
     }
+    if (signal.aborted || !this.#isPresent(visitor)) return
     const { retiredAtMs } = visitor.relay
     if (retiredAtMs !== null && nowMs > retiredAtMs + RETIREMENT_MS && !visitor.relay.caught) {
       this.#visitors.delete(visitor.relay.address)
@@ -338,6 +319,63 @@ export class OwnMailboxes {
     }
     this.#plan(visitor, visitor.again ? 0 : nextMs)
     visitor.again = false
+  }
+
+  /** Takes what is there. @returns whether the relay did as it should */
+  async #lookIn(visitor: Visitor, nowMs: number, signal: AbortSignal): Promise<boolean> {
+    const { logger, store } = this.#components
+    const everywhere = Math.abs(nowMs - visitor.lastEverywhereAtMs) >= EVERYWHERE_AFTER_MS
+    const waiting = visitor.waiting.splice(0)
+    const { wakeKey } = visitor.mailboxes
+    try {
+      const { relay } = await visitor.visits.visit(visitor.relay, everywhere, signal)
+      if (!this.#isPresent(visitor)) return false
+      if (relay !== visitor.relay) await store.put(relay)
+      visitor.relay = relay
+      visitor.failingSinceMs = null
+      if (everywhere) visitor.lastEverywhereAtMs = nowMs
+      visitor.backoff.reset()
+      if (visitor.mailboxes.wakeKey !== wakeKey) this.wakeUps.heard()
+      return true
+    } catch (error) {
+      if (signal.aborted || !this.#isPresent(visitor)) return false
+      logger.info(`no visit at ${visitor.relay.address}: ${String(error)}`)
+      const caught = error instanceof LyingRelayError
+      // A device that sleeps for days has not been refused for days.
+      visitor.failingSinceMs ??= nowMs
+      if (caught || nowMs > visitor.failingSinceMs + UNREACHABLE_MS) {
+        await this.#retire(visitor, caught)
+      }
+      if (!(error instanceof StarlingError)) logger.error('a visit at mailboxes', error)
+      return false
+    } finally {
+      tellWaiting(waiting)
+    }
+  }
+
+  /**
+   * Tells the relay what it is to know besides. That this fails is no failure of the visit.
+   * @returns false when it can be told the rest in a second
+   */
+  async #tell(visitor: Visitor, signal: AbortSignal): Promise<boolean> {
+    const { logger } = this.#components
+    const { address, retiredAtMs } = visitor.relay
+    const missed = (what: string, error: unknown): void => {
+      if (signal.aborted) return
+      if (error instanceof StarlingError) logger.info(`${what} ${address}: ${error.message}`)
+      else logger.error(`${what} ${address}`, error)
+    }
+    try {
+      if (retiredAtMs === null) await this.#putUpSignpost(visitor, signal)
+    } catch (error) {
+      missed('no signpost at', error)
+    }
+    try {
+      return await this.wakeUps.tell(this.#waking(visitor), signal)
+    } catch (error) {
+      missed('not told where to wake:', error)
+      return true
+    }
   }
 
   async #putUpSignpost(

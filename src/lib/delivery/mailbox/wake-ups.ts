@@ -10,6 +10,7 @@ import type { WakeUpsRow } from '../../db/schema.ts'
 import { toBase64url } from '../../protocol/base64url.ts'
 import type { Logger } from '../../protocol/seams.ts'
 import type { Signer } from '../../protocol/signed.ts'
+import { Turns } from '../../protocol/turns.ts'
 import { RefusedError } from './errors.ts'
 import type { RelayMailboxes } from './relay-mailboxes.ts'
 import type { WakeUpsStore } from './store.ts'
@@ -62,8 +63,10 @@ export interface WakeUpsInit {
 export class WakeUps extends TypedEventEmitter<{ changed: CustomEvent }> {
   readonly #components: WakeUpsComponents
   readonly #init: WakeUpsInit
+  readonly #turns = new Turns<'row'>()
   #row: WakeUpsRow = { key: 'me', address: null, told: [] }
-  #refused = false
+  /** Relays that do not take the address. */
+  readonly #refused = new Set<string>()
 
   constructor(components: WakeUpsComponents, init: WakeUpsInit) {
     super()
@@ -86,57 +89,58 @@ export class WakeUps extends TypedEventEmitter<{ changed: CustomEvent }> {
       key: kept ? address!.key : (keys.find((key) => typeof key === 'string') ?? null),
       asked: active.length > 0 && !keys.includes(undefined),
       relay: knows?.address ?? null,
-      refused: this.#refused,
+      refused: active.some((relay) => this.#refused.has(relay.address)),
     }
   }
 
   /** Durable when it resolves; relays are told at the next visit. @throws StorageFullError */
   async wakeAt(address: WakeAddress | null): Promise<void> {
-    this.#refused = false
-    await this.#keep({ ...this.#row, address })
+    this.#refused.clear()
+    await this.#change((row) => ({ ...row, address }))
   }
 
-  /** Whether what comes there wakes this browser: also what it puts there itself. */
-  wakesFor(relay: string): boolean {
-    return this.#toldTo(relay)?.endpoint != null
+  /** Whether what comes there wakes this browser, or may soon: also what it puts there itself. */
+  wakesFor(relay: WakingRelay): boolean {
+    return this.#toldTo(relay.address)?.endpoint != null || this.#endpointFor(relay) !== null
   }
 
   /**
    * Tells a relay what it has to know, if anything.
    * @returns whether it knows; if not, it can be told in a second
-   * @throws NoAnswerError, LyingRelayError, StorageFullError
+   * @throws NoAnswerError, LyingRelayError, RefusedError, StorageFullError
    */
   async tell(relay: WakingRelay, signal: AbortSignal): Promise<boolean> {
-    const { address } = this.#row
     const { mailboxes } = relay
     const told = this.#toldTo(relay.address)
-    const isFor = relay.active && address !== null && address.key === keyOf(mailboxes.wakeKey)
-    const endpoint = isFor ? address.endpoint : null
+    const endpoint = this.#endpointFor(relay)
     if (endpoint === null && (told === null || told.endpoint === null)) return true
     const nowMs = await mailboxes.now(signal)
     const epoch = epochOf(nowMs)
     const ageMs = told === null ? Infinity : Math.abs(nowMs - told.atMs)
-    if (told?.endpoint === endpoint && told.epoch === epoch && ageMs < TELL_AGAIN_MS) return true
+    const isSame = told?.endpoint === endpoint && told.epoch === epoch && told.unsure !== true
+    if (isSame && ageMs < TELL_AGAIN_MS) return true
     // Of two requests of one second a relay keeps the first.
     if (ageMs < 1_000) return false
     const since = Math.max(told?.since ?? epoch, epoch - EPOCHS_REMEMBERED)
+    const now: Told = { relay: relay.address, endpoint, since, epoch, atMs: nowMs }
+    // One that does not answer to the end has to be told, too, when it is to wake no longer.
+    if (told === null || told.endpoint === null) await this.#keepTold({ ...now, unsure: true })
     try {
       const first = endpoint === null ? since : epoch
       for (let each = first; each <= epoch + 1; each++) {
         for (const owner of this.#owners(each)) await mailboxes.wakeAt(owner, endpoint, signal)
       }
     } catch (error) {
-      if (!(error instanceof RefusedError)) throw error
+      const notTaken = error instanceof RefusedError && error.refusal.reason === 'not-allowed'
+      if (!notTaken || endpoint === null) throw error
       this.#components.logger.warn(`${relay.address} does not wake: ${error.message}`)
-      if (endpoint !== null) this.#refused = true
+      // Not while another is wanted meanwhile.
+      if (this.#endpointFor(relay) === endpoint) this.#refused.add(relay.address)
       this.safeDispatchEvent('changed')
       return true
     }
-    this.#refused = false
-    const atMs = await mailboxes.now(signal)
-    const now: Told = { relay: relay.address, endpoint, since, epoch, atMs }
-    const others = this.#row.told.filter((each) => each.relay !== relay.address)
-    await this.#keep({ ...this.#row, told: [...others, now] })
+    this.#refused.delete(relay.address)
+    await this.#keepTold({ ...now, atMs: await mailboxes.now(signal) })
     return true
   }
 
@@ -150,21 +154,39 @@ export class WakeUps extends TypedEventEmitter<{ changed: CustomEvent }> {
     return [identity.contactsMailbox(epoch), identity.introductionMailbox(epoch)]
   }
 
+  /** Where a relay is to wake; null: nowhere, or no longer. */
+  #endpointFor({ active, mailboxes }: WakingRelay): string | null {
+    const { address } = this.#row
+    const isFor = active && address !== null && address.key === keyOf(mailboxes.wakeKey)
+    return isFor ? address.endpoint : null
+  }
+
   #knows(relay: WakingRelay, { endpoint, key }: WakeAddress): boolean {
     const offered = keyOf(relay.mailboxes.wakeKey)
     // Before it was asked it counts for the one it was.
     if (offered !== undefined && offered !== key) return false
-    return this.#toldTo(relay.address)?.endpoint === endpoint
+    const told = this.#toldTo(relay.address)
+    return told?.endpoint === endpoint && told.unsure !== true
   }
 
   #toldTo(relay: string): Told | null {
     return this.#row.told.find((each) => each.relay === relay) ?? null
   }
 
-  async #keep(row: WakeUpsRow): Promise<void> {
-    await this.#components.store.put(row)
-    this.#row = row
-    this.safeDispatchEvent('changed')
+  #keepTold(told: Told): Promise<void> {
+    return this.#change((row) => {
+      return { ...row, told: [...row.told.filter(({ relay }) => relay !== told.relay), told] }
+    })
+  }
+
+  /** One after another: each begins with what the one before has kept. */
+  #change(change: (row: WakeUpsRow) => WakeUpsRow): Promise<void> {
+    return this.#turns.run('row', async () => {
+      const row = change(this.#row)
+      await this.#components.store.put(row)
+      this.#row = row
+      this.safeDispatchEvent('changed')
+    })
   }
 }
 

@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { EPOCH_MS, epochOf } from '#lib/crypto/mailbox-keys.ts'
-import type { WakeUpsState } from '#lib/delivery/mailbox/wake-ups.ts'
+import { RefusedError } from '#lib/delivery/mailbox/errors.ts'
+import type { WakeUpsStore } from '#lib/delivery/mailbox/store.ts'
+import { WakeUps, type WakeUpsState, type WakingRelay } from '#lib/delivery/mailbox/wake-ups.ts'
 import { toBase64url } from '#lib/protocol/base64url.ts'
+import type { Refusal } from '#lib/protocol/mailbox.ts'
 import { LOOKED_PAUSE_MS } from '#relay/limits.ts'
-import { FakeNetwork, settled } from '../../../fixtures/fake-network.ts'
+import { FakeNetwork, settled, silentLogger } from '../../../fixtures/fake-network.ts'
 import { FakePush } from '../../../fixtures/fake-push.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { MemoryRelay } from '../../../fixtures/memory-relays.ts'
@@ -141,4 +144,128 @@ test('a push has all relays visited, and ends when each was or did not answer', 
   const visiting = anna.chat.mailboxes.visit().then(() => (visited = true))
   await comes(() => visited, 0)
   await visiting
+})
+
+test('a relay that fell silent halfway is told, too, when it is to wake no longer', async () => {
+  await asked()
+  const [, relay] = relays
+  const wakeAt = relay.store.wakeAt.bind(relay.store)
+  relay.store.wakeAt = async (...wake) => {
+    await wakeAt(...wake)
+    relay.up = false
+  }
+  await anna.chat.mailboxes.wakeAt(at(0))
+  await comes(() => !relay.up)
+  relay.store.wakeAt = wakeAt
+  const epoch = epochOf(clock.now())
+  expect(await wakes(relay, epoch)).toContain('https://push/me')
+  await anna.chat.mailboxes.wakeAt(null)
+  relay.up = true
+  await comes(async () => (await wakes(relay, epoch)).every((endpoint) => endpoint === null))
+})
+
+test('a relay that cannot be told is not visited more often for it', async () => {
+  await asked()
+  let asks = 0
+  relays[1].store.wakeAt = () => {
+    asks += 1
+    relays[1].up = false
+    return Promise.resolve()
+  }
+  await anna.chat.mailboxes.wakeAt(at(0))
+  await comes(() => asks > 0)
+  for (let second = 0; second < 40; second += 1) {
+    relays[1].up = true
+    clock.advance(1_000)
+    await settled(100)
+  }
+  expect(asks).toBe(1)
+})
+
+test('who waits for a visit does not wait for what the relay is told after it', async () => {
+  await asked()
+  const asking = Promise.withResolvers<undefined>()
+  const over = Promise.withResolvers<undefined>()
+  relays[1].store.wakeAt = () => {
+    asking.resolve(undefined)
+    return over.promise
+  }
+  await anna.chat.mailboxes.wakeAt(at(0))
+  const visiting = anna.chat.mailboxes.visit()
+  let visited = false
+  void visiting.then(() => (visited = true))
+  await comes(() => visited, 0)
+  await asking.promise
+  over.resolve(undefined)
+})
+
+/** Wake-ups of Anna at relays that answer as they are told to, kept in memory. */
+async function alone(...answers: (() => Promise<void>)[]) {
+  const relays = answers.map((wakeAt, number): WakingRelay => {
+    const mailboxes = {
+      wakeKey: pushes[0].publicKey,
+      now: () => Promise.resolve(clock.now()),
+      wakeAt,
+    }
+    return { address: `relay-${number}`, active: true, mailboxes }
+  })
+  const store: WakeUpsStore = {
+    get: () => Promise.resolve(undefined),
+    put: () => Promise.resolve(),
+  }
+  const identity = (await anna.profile.identity())!
+  const wakeUps = new WakeUps({ identity, store, logger: silentLogger }, { relays: () => relays })
+  const tell = (number: number) => wakeUps.tell(relays[number]!, new AbortController().signal)
+  return { wakeUps, store, tell }
+}
+
+const gladly = (): Promise<void> => Promise.resolve()
+const refusing = (reason: Refusal['reason']) => (): Promise<void> =>
+  Promise.reject(new RefusedError({ reason, quota: null }))
+
+test('switched off while it is written down what a relay was told, it stays off', async () => {
+  const { store, tell, wakeUps } = await alone(gladly)
+  await wakeUps.wakeAt(at(0))
+  const written = Promise.withResolvers<undefined>()
+  const writing = Promise.withResolvers<undefined>()
+  let first = true
+  store.put = () => {
+    if (!first) return Promise.resolve()
+    first = false
+    writing.resolve(undefined)
+    return written.promise
+  }
+  const telling = tell(0)
+  await writing.promise
+  const off = wakeUps.wakeAt(null)
+  await settled(20)
+  written.resolve(undefined)
+  await Promise.all([telling, off])
+  expect(wakeUps.state.address).toBeNull()
+})
+
+test('what was told to two relays at once is known of both', async () => {
+  const { tell, wakeUps } = await alone(gladly, gladly)
+  await wakeUps.wakeAt(at(0))
+  await Promise.all([tell(0), tell(1)])
+  await wakeUps.wakeAt(null)
+  for (const relay of ['relay-0', 'relay-1']) {
+    const mailboxes = { wakeKey: null, now: () => Promise.resolve(0), wakeAt: gladly }
+    expect(wakeUps.wakesFor({ address: relay, active: true, mailboxes })).toBe(true)
+  }
+})
+
+test('an address that one relay does not take is not taken, though another wakes', async () => {
+  const { tell, wakeUps } = await alone(refusing('not-allowed'), gladly)
+  await wakeUps.wakeAt(at(0))
+  await tell(0)
+  await tell(1)
+  expect(wakeUps.state).toMatchObject({ relay: 'relay-1', refused: true })
+})
+
+test('a relay that is too busy does not say that it takes no such address', async () => {
+  const { tell, wakeUps } = await alone(refusing('too-many'))
+  await wakeUps.wakeAt(at(0))
+  await expect(tell(0)).rejects.toThrow(RefusedError)
+  expect(wakeUps.state.refused).toBe(false)
 })
