@@ -90,7 +90,13 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     rest: 'call',
   },
   notifications: { notices: 'stream' },
-  wakeUps: { watchWakeUps: 'watch', wakeAt: 'call', letSleep: 'call', woken: 'call' },
+  wakeUps: {
+    watchWakeUps: 'watch',
+    wakeAt: 'call',
+    moveTo: 'call',
+    letSleep: 'call',
+    woken: 'call',
+  },
   settings: {
     watchSettings: 'watch',
     setLanguage: 'call',

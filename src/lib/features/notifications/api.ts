@@ -49,6 +49,8 @@ export interface WakeUpsApi {
   watchWakeUps(options?: AbortOptions): AsyncIterable<WakeUps>
   /** The browser has subscribed: relays are to know. */
   wakeAt(address: WakeAddress, options?: AbortOptions): Promise<void>
+  /** The browser has another subscription: nothing, unless relays are still to know the one before. */
+  moveTo(address: WakeAddress, insteadOf: WakeAddress, options?: AbortOptions): Promise<void>
   /** Nobody is to wake this browser any more. */
   letSleep(options?: AbortOptions): Promise<void>
   /** A push came: looks for what it is about, and answers once every relay was visited or did not answer. */

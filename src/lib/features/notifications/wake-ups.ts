@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { MAX_ENDPOINT_CHARS } from '../../protocol/mailbox.ts'
 import type { Clock } from '../../protocol/seams.ts'
+import { Turns } from '../../protocol/turns.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
 import { changesOf, watch, type Changing } from '../../rpc/watch.ts'
 import type { WakeAddress, WakeUps, WakeUpsApi } from './api.ts'
@@ -30,6 +31,8 @@ const addressSchema = v.strictObject({
 /** Being woken by a relay. The page alone can subscribe; the host tells relays, and keeps what they know. */
 export class WakeUpsService implements WakeUpsApi {
   readonly #components: WakeUpsComponents
+  /** Changes of the address, one after another: each sees what the one before has kept. */
+  readonly #turns = new Turns<'address'>()
 
   constructor(components: WakeUpsComponents) {
     this.#components = components
@@ -50,17 +53,40 @@ export class WakeUpsService implements WakeUpsApi {
   }
 
   async wakeAt(address: WakeAddress, options?: AbortOptions): Promise<void> {
-    if (!v.is(addressSchema, address)) throw new UnusableSubscriptionError('not an address')
+    requireAddress(address)
     options?.signal?.throwIfAborted()
-    await this.#components.mailboxes.wakeAt(address)
+    await this.#turns.run('address', () => this.#components.mailboxes.wakeAt(address))
+  }
+
+  async moveTo(
+    address: WakeAddress,
+    insteadOf: WakeAddress,
+    options?: AbortOptions,
+  ): Promise<void> {
+    requireAddress(address)
+    requireAddress(insteadOf)
+    options?.signal?.throwIfAborted()
+    const { mailboxes } = this.#components
+    await this.#turns.run('address', async () => {
+      if (isSame(mailboxes.wakeUps.state.address, insteadOf)) await mailboxes.wakeAt(address)
+    })
   }
 
   async letSleep(options?: AbortOptions): Promise<void> {
     options?.signal?.throwIfAborted()
-    await this.#components.mailboxes.wakeAt(null)
+    await this.#turns.run('address', () => this.#components.mailboxes.wakeAt(null))
   }
 
   woken(): Promise<void> {
     return this.#components.mailboxes.visit()
   }
+}
+
+/** @throws UnusableSubscriptionError */
+function requireAddress(address: WakeAddress): void {
+  if (!v.is(addressSchema, address)) throw new UnusableSubscriptionError('not an address')
+}
+
+function isSame(a: WakeAddress | null, b: WakeAddress): boolean {
+  return a?.endpoint === b.endpoint && a.key === b.key
 }

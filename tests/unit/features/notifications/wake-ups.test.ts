@@ -16,9 +16,11 @@ class FakeMailboxes {
 
   wakeAt(address: WakeAddress | null): Promise<void> {
     this.told.push(address)
-    this.wakeUps.state = { ...ASLEEP, address }
-    this.wakeUps.dispatchEvent(new Event('changed'))
-    return Promise.resolve()
+    // It is so once it is written down.
+    return Promise.resolve().then(() => {
+      this.wakeUps.state = { ...ASLEEP, address }
+      this.wakeUps.dispatchEvent(new Event('changed'))
+    })
   }
 
   visit(): Promise<void> {
@@ -48,6 +50,18 @@ test('a subscription is told to relays until nobody is to wake any more', async 
   expect(mailboxes.told).toEqual([address, null])
 })
 
+test('another subscription is told in place of the one that is wanted, and of no other', async () => {
+  const { mailboxes, service } = open()
+  const [first, second] = ['1', '2'].map((name) => {
+    return { endpoint: `https://push.example/${name}`, key: KEY }
+  }) as [WakeAddress, WakeAddress]
+  await service.wakeAt(first)
+  await service.moveTo(second, first)
+  await service.moveTo(first, first)
+  await Promise.all([service.letSleep(), service.moveTo(first, second)])
+  expect(mailboxes.told).toEqual([first, second, null])
+})
+
 test.each([
   ['no address', { endpoint: 'push', key: KEY }],
   [
@@ -57,7 +71,10 @@ test.each([
   ['another key', { endpoint: 'https://push.example/1', key: 'B'.repeat(88) }],
 ])('%s is not told to anybody', async (_what, address) => {
   const { mailboxes, service } = open()
+  const good = { endpoint: 'https://push.example/1', key: KEY }
   await expect(service.wakeAt(address)).rejects.toThrow(UnusableSubscriptionError)
+  await expect(service.moveTo(address, good)).rejects.toThrow(UnusableSubscriptionError)
+  await expect(service.moveTo(good, address)).rejects.toThrow(UnusableSubscriptionError)
   expect(mailboxes.told).toEqual([])
 })
 

@@ -1,3 +1,4 @@
+import { toBase64url } from '../../../protocol/base64url.ts'
 import type { WakeAddress, WakeUps, WakeUpsApi } from '../api.ts'
 import { notificationPermission } from './permission.svelte.ts'
 import { isPushed, type AnswerToPush } from './push-messages.ts'
@@ -27,8 +28,9 @@ export async function beWoken(api: WakeUpsApi, key: string): Promise<void> {
 /** Nobody wakes this browser any more, also if relays cannot be told: the push service then knows it no longer. */
 export async function letSleep(api: WakeUpsApi): Promise<void> {
   failed = false
-  await unsubscribe()
+  // First: until then, a subscription that is missing is made anew.
   await api.letSleep()
+  await unsubscribe()
 }
 
 /** Ends the subscription of this browser, if there is one. */
@@ -51,7 +53,12 @@ export function followWakeUps(api: WakeUpsApi): void {
     const stopped = new AbortController()
     const follow = async () => {
       for await (const wakeUps of api.watchWakeUps({ signal: stopped.signal })) {
-        await keepSubscription(api, wakeUps)
+        try {
+          await keepSubscription(api, wakeUps)
+        } catch (error) {
+          // What comes next is followed all the same.
+          if (!stopped.signal.aborted) console.info('no subscription kept:', error)
+        }
       }
     }
     follow().catch((error: unknown) => {
@@ -83,7 +90,7 @@ export async function keepSubscription(api: WakeUpsApi, { address, key }: WakeUp
   }
   const now = await subscription(key ?? address.key)
   const isTold = now?.endpoint === address.endpoint && now.key === address.key
-  if (now !== null && !isTold) await api.wakeAt(now)
+  if (now !== null && !isTold) await api.moveTo(now, address)
 }
 
 /** The subscription for this key, a new one when there is none; null when the browser refuses. */
@@ -129,7 +136,6 @@ async function answer(api: WakeUpsApi, port: MessagePort): Promise<void> {
 }
 
 function keyOf({ options }: PushSubscription): string | null {
-  if (options.applicationServerKey === null) return null
-  const text = String.fromCharCode(...new Uint8Array(options.applicationServerKey))
-  return btoa(text).replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')
+  const key = options.applicationServerKey
+  return key === null ? null : toBase64url(new Uint8Array(key))
 }

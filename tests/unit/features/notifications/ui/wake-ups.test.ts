@@ -47,16 +47,23 @@ class FakePushManager {
 
 let pushes: FakePushManager
 let told: (WakeAddress | null)[]
+/** What was told in place of these. */
+let moved: WakeAddress[]
 let api: WakeUpsApi
 
 beforeEach(() => {
   pushes = new FakePushManager()
   told = []
+  moved = []
   api = {
     watchWakeUps: () => {
       throw new Error('not asked for here')
     },
     wakeAt: (address) => Promise.resolve(void told.push(address)),
+    moveTo: (address, insteadOf) => {
+      moved.push(insteadOf)
+      return Promise.resolve(void told.push(address))
+    },
     letSleep: () => Promise.resolve(void told.push(null)),
     woken: () => Promise.resolve(),
   }
@@ -82,6 +89,17 @@ test('switched on, the relay learns where; off, the browser forgets it and the r
   expect(told.at(-1)).toBeNull()
 })
 
+test('the browser forgets it only once no host wants it made anew', async () => {
+  await beWoken(api, key(1))
+  let wasSubscribed = false
+  api.letSleep = () => {
+    wasSubscribed = pushes.subscription !== null
+    return Promise.resolve()
+  }
+  await letSleep(api)
+  expect([wasSubscribed, pushes.subscription]).toEqual([true, null])
+})
+
 test('a browser that refuses is not said to be woken, until it subscribes', async () => {
   pushes.next = null
   await beWoken(api, key(1))
@@ -101,6 +119,7 @@ test('when another relay wakes, there is another subscription, for its key', asy
   await beWoken(api, key(1))
   await keepSubscription(api, wanted(told[0]!, key(2)))
   expect(told.at(-1)).toEqual({ endpoint: 'https://push/2', key: key(2) })
+  expect(moved).toEqual([told[0]])
 })
 
 test('a subscription that the browser lost is made anew', async () => {
