@@ -7,7 +7,7 @@ declare const self: ServiceWorkerGlobalScope
 /** A page that can answer at all answers within this, ms: one that the browser has frozen does not. */
 export const ANSWER_TIMEOUT_MS = 1_500
 
-/** How long the host may look for what came, ms. */
+/** How long the host may look for what came, ms: one that waits for a silent relay still shows what others have. */
 export const LOOK_TIMEOUT_MS = 15_000
 
 /** How long a page has to show what the host found, ms, and how often it is looked at whether it did. */
@@ -25,10 +25,8 @@ export function showWhenPushed(): void {
 }
 
 async function onPush(): Promise<void> {
-  const pages = await self.clients.matchAll({ type: 'window' })
-  const looked = await someLooked(pages)
-  if (looked && pages.some(({ visibilityState }) => visibilityState === 'visible')) return
-  if (looked && (await isShown())) return
+  const answer = await answerOf(await self.clients.matchAll({ type: 'window' }))
+  if (answer !== null && ((await isInView()) || (await isShown()))) return
   const locale = await keptLanguage()
   await self.registration.showNotification(m.notifications_pushed_title({}, { locale }), {
     body: m.notifications_pushed({}, { locale }),
@@ -38,40 +36,44 @@ async function onPush(): Promise<void> {
     // Gone as soon as a page shows what there is.
     data: { about: 'pushed', href: '#/' },
     // A host that looked found nothing that is to be heard.
-    silent: looked,
+    silent: answer === 'looked',
   })
 }
 
-/** Whether the host has looked for what came, by any of these pages. */
-async function someLooked(pages: readonly Client[]): Promise<boolean> {
-  const asked = pages.map(async (page) => {
-    if (!(await looks(page))) throw new Error('no host there')
+/** What the host says by any of these pages: that it looked, that it is there and has not looked in time, or nothing. */
+async function answerOf(pages: readonly Client[]): Promise<AnswerToPush | null> {
+  const answers = pages.map((page) => ask(page))
+  const looked = answers.map(async (answer) => {
+    if ((await answer) !== 'looked') throw new Error('not looked')
   })
   try {
-    await Promise.any(asked)
-    return true
+    await Promise.any(looked)
+    return 'looked'
   } catch {
-    return false
+    return (await Promise.all(answers)).includes('here') ? 'here' : null
   }
 }
 
-function looks(page: Client): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>()
+/** The last that a page says. */
+function ask(page: Client): Promise<AnswerToPush | null> {
+  const { promise, resolve } = Promise.withResolvers<AnswerToPush | null>()
   const { port1, port2 } = new MessageChannel()
-  const giveUp = (): void => {
-    resolve(false)
-  }
-  let timer = setTimeout(giveUp, ANSWER_TIMEOUT_MS)
+  let timer = setTimeout(resolve, ANSWER_TIMEOUT_MS, null)
   port1.onmessage = ({ data }: MessageEvent<AnswerToPush>) => {
-    if (data === 'looked') resolve(true)
     clearTimeout(timer)
-    timer = setTimeout(giveUp, LOOK_TIMEOUT_MS)
+    if (data === 'looked') resolve(data)
+    else timer = setTimeout(resolve, LOOK_TIMEOUT_MS, 'here')
   }
   page.postMessage(PUSHED, [port2])
   return promise.finally(() => {
     clearTimeout(timer)
     port1.close()
   })
+}
+
+async function isInView(): Promise<boolean> {
+  const pages = await self.clients.matchAll({ type: 'window' })
+  return pages.some(({ visibilityState }) => visibilityState === 'visible')
 }
 
 /** Whether a page shows something now, or in a moment. */

@@ -94,8 +94,19 @@ test('a page that does not answer, as one that is locked or frozen, is waited fo
 
 test('a host that does not come to an end is waited for as long as it may take', async () => {
   pages = [page('hidden', 'here')]
-  await push(LOOK_TIMEOUT_MS)
+  await push(LOOK_TIMEOUT_MS + SHOW_TIMEOUT_MS + 500)
   expect(shown).toEqual([general])
+})
+
+test('a host that does not come to an end, and whose page shows something or is in view, is enough', async () => {
+  pages = [page('hidden', 'here')]
+  setTimeout(() => shown.push({ title: 'Boris', options: {} }), LOOK_TIMEOUT_MS / 2)
+  await push(LOOK_TIMEOUT_MS + SHOW_TIMEOUT_MS + 500)
+  expect(shown).toEqual([{ title: 'Boris', options: {} }])
+  shown.pop()
+  pages = [page('visible', 'here')]
+  await push(LOOK_TIMEOUT_MS + SHOW_TIMEOUT_MS + 500)
+  expect(shown).toEqual([])
 })
 
 test('where a page in view has a host that looked, nothing is shown', async () => {
