@@ -138,7 +138,7 @@ export class Directory {
     if (held !== null) return { type: 'found', record: held }
     try {
       const found = await this.#within(LOOKUP_TIMEOUT_MS, (signal) =>
-        getFromDht(dht, peerRecordKey(peer), sequenceOf, signal),
+        getFromDht(dht, peerRecordKey(peer), { sequenceOf, validate: records.validate }, signal),
       )
       return found === null ? { type: 'unknown' } : { type: 'found', record: found }
     } catch (error) {

@@ -88,8 +88,15 @@ export const MAX_DHT_RECORDS_PER_RELAY = 20_000
 /** Records in all: 2.5 KB each at most, this is 250 MB of disk. */
 export const MAX_DHT_RECORDS = 100_000
 
-/** Signposts one address may have put into the DHT in an hour: a browser does so twice a day. */
-export const MAX_SIGNPOSTS_PER_HOUR = 256
+/** Signposts besides: 1.5 KB each at most, this is 150 MB of disk. In a month one person has three. */
+export const MAX_DHT_SIGNPOSTS = 100_000
+
+/**
+ * Signposts one address may have put into the DHT in an hour. A browser does so twice a day and whenever it starts, and
+ * tries again for as long as it is refused: an office of 100 is through in four hours. In the 30 days a signpost
+ * stands, one address fills a quarter of the places.
+ */
+export const MAX_SIGNPOSTS_PER_HOUR = 32
 
 /** Signposts one address may look for in a minute: for people whose relays have all gone. */
 export const MAX_SIGNPOST_LOOKUPS_PER_MINUTE = 60
@@ -211,7 +218,7 @@ export const WAKE_PAUSE_MS = 60_000
  */
 export const LOOKED_PAUSE_MS = 5_000
 
-/** Mailboxes that were woken for and not looked at: 300 bytes each. Others are not woken for. */
+/** Mailboxes that are remembered as looked at or woken for: 300 bytes each. Others are not woken for. */
 export const MAX_WOKEN_MAILBOXES = 100_000
 
 /** Wake-ups a minute, to everyone: whoever gives somebody else's address for their own floods nobody. */

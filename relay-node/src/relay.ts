@@ -117,10 +117,11 @@ export async function createRelay(
     )
     mailboxes.start()
     let dht: KadDHT | null = null
-    const signposts = new Signposts({ dht: () => dht, clock, log: loggers('mailboxes') })
-    stops.push(() => {
-      signposts.stop()
-      return Promise.resolve()
+    const signposts = new Signposts({
+      dht: () => dht,
+      store: mailboxStore,
+      clock,
+      log: loggers('mailboxes'),
     })
     stops.push(() => mailboxes.stop())
 
@@ -200,6 +201,10 @@ export async function createRelay(
       await node.stop()
     })
     dht = node.services.dht
+    stops.push(() => {
+      dht = null
+      return signposts.stop()
+    })
     const relays = new RelayMesh(
       { node, self: peerId, signer, clock, log: loggers('mesh') },
       { relays: config.relays },

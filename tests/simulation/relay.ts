@@ -2,13 +2,14 @@ import { RefusedError } from '#lib/delivery/mailbox/errors.ts'
 import { markOf } from '#lib/delivery/seams.ts'
 import type { MailboxCall } from '#lib/delivery/mailbox/transport.ts'
 import { refusalCodec } from '#lib/protocol/mailbox.ts'
+import type { Clock } from '#lib/protocol/seams.ts'
 import type { Signer } from '#lib/protocol/signed.ts'
 import { Mailboxes } from '#relay/mailbox/mailboxes.ts'
 import { answerOf, refusalOf } from '#relay/mailbox/refusal-answers.ts'
 import type { Entry, MailboxId, NewItem, Quotas } from '#relay/mailbox/store.ts'
 import { silentLogger } from '../fixtures/fake-network.ts'
 import { MemoryMailboxStore } from '../fixtures/memory-mailbox-store.ts'
-import { MemorySignposts } from '../fixtures/memory-signposts.ts'
+import type { MemorySignposts } from '../fixtures/memory-signposts.ts'
 import type { Faults } from './faults.ts'
 import { skewedClock, type VirtualTime } from './virtual-time.ts'
 
@@ -89,6 +90,7 @@ export class SimulatedRelay {
   readonly address: string
   readonly vice: Vice
   readonly store: ViciousStore
+  readonly clock: Clock
   readonly #mailboxes: Mailboxes
   readonly #signposts: MemorySignposts
   readonly #onRefusal: (what: string, refusal: string) => void
@@ -101,10 +103,12 @@ export class SimulatedRelay {
     skewMs: number,
     time: VirtualTime,
     faults: Faults,
+    signposts: MemorySignposts,
     onRefusal: (what: string, refusal: string) => void,
   ) {
     this.#onRefusal = onRefusal
-    this.#signposts = new MemorySignposts(skewedClock(time, skewMs))
+    this.#signposts = signposts
+    this.clock = skewedClock(time, skewMs)
     this.address = `relay-${number}.example`
     this.vice = vice
     this.store = new ViciousStore(new Uint8Array(16).fill(number), vice, faults)
@@ -112,7 +116,7 @@ export class SimulatedRelay {
       {
         store: this.store,
         signer,
-        clock: skewedClock(time, skewMs),
+        clock: this.clock,
         log: silentLogger,
         wakeUps: null,
         onPut: () => undefined,
@@ -134,7 +138,7 @@ export class SimulatedRelay {
     try {
       if (call === 'info') return Uint8Array.from(this.#mailboxes.info())
       if (call === 'point' || call === 'find') {
-        return Uint8Array.from(await this.#signposts[call](body))
+        return Uint8Array.from(await this.#signposts[call](body, this))
       }
       const answer =
         call === 'put' || call === 'publish'

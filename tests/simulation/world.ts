@@ -1,5 +1,6 @@
 import type { Contactable } from '#lib/delivery/mailbox/deposits.ts'
 import type { PeerIdString } from '#lib/protocol/ids.ts'
+import { MemorySignposts } from '../fixtures/memory-signposts.ts'
 import { seededRandom } from '../fixtures/seeded-random.ts'
 import { Device } from './device.ts'
 import { DirectNetwork } from './direct-network.ts'
@@ -52,6 +53,7 @@ export class World {
     this.network = new DirectNetwork(this.time, this.faults, (a, b) => {
       this.#meet(a, b)
     })
+    const signposts = new MemorySignposts()
     this.relays = this.plan.vices.map(
       (vice, at) =>
         new SimulatedRelay(
@@ -61,6 +63,7 @@ export class World {
           this.plan.relaySkewsMs[at]!,
           this.time,
           this.faults,
+          signposts,
           (what, refusal) => {
             this.trace.add(this.time.nowMs, what)
             // Requests are well-formed, and a relay can keep what there is room for.

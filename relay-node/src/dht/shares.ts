@@ -20,9 +20,16 @@ export class Shares {
   /** Owners by `Share.step`: the greediest is found without looking at all of them. */
   readonly #owners = Array.from({ length: STEPS + 1 }, () => new Set<string>())
 
+  #size = 0
+
   /** `maxOf` says how many records an owner may have. */
   constructor(maxOf: (owner: string) => number) {
     this.#maxOf = maxOf
+  }
+
+  /** Records of all owners. */
+  get size(): number {
+    return this.#size
   }
 
   /** Records of this owner. */
@@ -34,7 +41,7 @@ export class Shares {
   add(owner: string, name: string): void {
     const share = this.#shares.get(owner) ?? { names: new Set(), step: 0 }
     this.#shares.set(owner, share)
-    share.names.delete(name)
+    if (!share.names.delete(name)) this.#size += 1
     share.names.add(name)
     this.#rank(owner, share)
   }
@@ -42,7 +49,7 @@ export class Shares {
   remove(owner: string, name: string): void {
     const share = this.#shares.get(owner)
     if (share === undefined) return
-    share.names.delete(name)
+    if (share.names.delete(name)) this.#size -= 1
     this.#rank(owner, share)
   }
 

@@ -24,7 +24,7 @@ export const SIGNPOST_NAMESPACE = 'starling-signpost'
 /** How long a signpost holds, in ms: as long as the prekeys that it leads to. */
 export const SIGNPOST_LIFE_MS = 30 * 24 * 60 * 60 * 1000
 
-/** Clocks of relays differ by no more than this, ms. */
+/** Clocks of relays differ by no more than this, ms: one is not refused for being of a time to come until then. */
 const TOLERANCE_MS = 24 * 60 * 60 * 1000
 
 /** Longest sealed text, in bytes: three addresses, padded and sealed. */
@@ -76,6 +76,8 @@ export async function openSignpost(bytes: Uint8Array, nowMs: number): Promise<Si
   if (signpost.expiresAtMs > nowMs + SIGNPOST_LIFE_MS + TOLERANCE_MS) {
     throw new InvalidDataError('lives longer than a signpost may')
   }
+  // One of a time to come would stand before all that its owner puts up until then.
+  if (signpost.sequence > nowMs + TOLERANCE_MS) throw new InvalidDataError('of a time to come')
   return signpost
 }
 

@@ -1,10 +1,13 @@
+import type { KadDHT } from '@libp2p/kad-dht'
 import { Libp2pRecord } from '@libp2p/record'
 import { sealPeerRecord } from '#lib/protocol/peer-record.ts'
 import * as mailbox from '#lib/protocol/mailbox.ts'
 import type { Clock } from '#lib/protocol/seams.ts'
-import { usefulUntilMs } from '#relay/dht/record-life.ts'
+import { findCodec, sealSignpost } from '#lib/protocol/signpost.ts'
+import { receivedAt, recordLife } from '#relay/dht/record-life.ts'
 import { Mailboxes } from '#relay/mailbox/mailboxes.ts'
 import { isPublic, isPushEndpoint } from '#relay/mailbox/push-addresses.ts'
+import { Signposts } from '#relay/mailbox/signposts.ts'
 import { operatorOf, userAgent } from '#relay/user-agent.ts'
 import { silentLogger } from '../../fixtures/fake-network.ts'
 import { MemoryMailboxStore } from '../../fixtures/memory-mailbox-store.ts'
@@ -25,10 +28,19 @@ export async function relayTargets(): Promise<Target[]> {
   const me = await signerOf(1)
   const expiresAtMs = NOW + 60_000
   const record = await sealPeerRecord({ peer: me.peer, relays: [], sequence: NOW, expiresAtMs }, me)
-  const stored = new Libp2pRecord(filled(20, 1), record, new Date(NOW)).serialize()
+  const signpost = await sealSignpost(
+    { mailbox: me.publicKey, sealed: filled(99, 3), sequence: NOW, expiresAtMs },
+    me,
+  )
+  const stored = [record, signpost].map((value) =>
+    Uint8Array.from(new Libp2pRecord(filled(20, 1), value, new Date(NOW)).serialize()),
+  )
   return [
     ...(await requestTargets()),
-    bytesTarget('value in the DHT', [], [Uint8Array.from(stored)], (input) => usefulUntilMs(input)),
+    bytesTarget('value in the DHT', [], stored, (input) => {
+      const { signpostSequence } = recordLife(input)
+      if (signpostSequence !== null) receivedAt(input, NOW)
+    }),
     textTarget(
       'push endpoint',
       [],
@@ -60,6 +72,24 @@ async function requestTargets(): Promise<Target[]> {
     { store, signer: relay, clock, log: silentLogger, wakeUps: null, onPut: () => undefined },
     { store: store.id, workBits: 0 },
   )
+  const dht = {
+    async *put() {
+      await Promise.resolve()
+      yield* []
+    },
+    async *get() {
+      await Promise.resolve()
+      yield { name: 'VALUE', value: signpost }
+    },
+  } as unknown as KadDHT
+  // For each request anew: how often one address may ask is no question of bytes.
+  const signposts = (): Signposts =>
+    new Signposts({ dht: () => dht, store, clock, log: silentLogger })
+  const signpost = await sealSignpost(
+    { mailbox: box, sealed: filled(99, 3), sequence: NOW, expiresAtMs: NOW + 60_000 },
+    owner,
+  )
+  await store.publish(box, { second: SECOND, bundle: item, oneTime: [], expiresAtMs: NOW + 60_000 })
   const pass = await mailbox.passes.seal([box, filled(16, 1), SECOND + 9_999], owner)
   const prekeys = mailbox.prekeysCodec.encode({ bundle: item, oneTime: [item] })
   const request = (operation: mailbox.MailboxOperation): Promise<Uint8Array> =>
@@ -76,6 +106,8 @@ async function requestTargets(): Promise<Target[]> {
     fetch: [await request({ type: 'fetch', numbers: [1, 2] })],
     remove: [await request({ type: 'remove', numbers: [1] })],
     wake: [await request({ type: 'wake', endpoint: 'https://push.example/a' })],
+    point: [signpost],
+    find: [findCodec.encode([box])],
   }
   type Call = keyof typeof requests
   const calls = Object.keys(requests) as Call[]
@@ -93,10 +125,12 @@ async function requestTargets(): Promise<Target[]> {
         const isOwners = owned.includes(call) && dice.once(2)
         return { call, body: isOwners ? await sealed(by, bodies(dice)) : makers[call]!(dice) }
       },
-      take: ({ call, body }: { call: Call; body: Uint8Array }) =>
-        call === 'put' || call === 'publish'
+      take: ({ call, body }: { call: Call; body: Uint8Array }) => {
+        if (call === 'point' || call === 'find') return signposts()[call](body, 'somebody')
+        return call === 'put' || call === 'publish'
           ? mailboxes[call](body, 'somebody')
-          : mailboxes[call](body),
+          : mailboxes[call](body)
+      },
     },
   ]
 }

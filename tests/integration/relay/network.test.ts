@@ -14,7 +14,7 @@ import { MAILBOX_PATH } from '#lib/protocol/mailbox.ts'
 import { openRelayList } from '#lib/protocol/relay-list.ts'
 import { systemClock } from '#lib/protocol/seams.ts'
 import { signedBytes, type Signer } from '#lib/protocol/signed.ts'
-import { findCodec, SIGNPOST_LIFE_MS, sealSignpost } from '#lib/protocol/signpost.ts'
+import { findCodec, SIGNPOST_LIFE_MS, sealSignpost, signpostKey } from '#lib/protocol/signpost.ts'
 import { generateKeyPair, publicKeyToProtobuf } from '@libp2p/crypto/keys'
 import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
 import { type Ed25519PrivateKey, stop } from '@libp2p/interface'
@@ -26,6 +26,7 @@ import {
 } from '#relay/limits.ts'
 import type { Relay } from '#relay/relay.ts'
 import { signerOf } from '../../fixtures/signers.ts'
+import { TestMailbox } from '../../support/mailbox.ts'
 import {
   dhtPut,
   refused,
@@ -195,6 +196,9 @@ describe('two relays', () => {
 
     expect((await find(b)).status).toBe(404)
     expect((await post(a, 'point', signpost.with(signpost.length - 1, 0))).status).toBe(403)
+    expect((await post(a, 'point', signpost)).status).toBe(403)
+    const box = await TestMailbox.at(a.address, new Uint8Array(32).fill(9))
+    await box.publish({ bundle: new Uint8Array(1), oneTime: [] })
     expect((await post(a, 'point', signpost)).status).toBe(200)
 
     const found = await find(b)
@@ -220,6 +224,33 @@ describe('two relays', () => {
 })
 
 describe('the DHT', () => {
+  test('keeps the newer signpost, whoever puts an older one', async () => {
+    const a = await startRelay()
+    const owner = await signerOf(9)
+    const box = await TestMailbox.at(a.address, new Uint8Array(32).fill(9))
+    await box.publish({ bundle: new Uint8Array(1), oneTime: [] })
+    const nowMs = Date.now()
+    const [older, newer] = await Promise.all(
+      [nowMs - 1, nowMs].map((sequence) =>
+        sealSignpost(
+          {
+            mailbox: owner.publicKey,
+            sealed: new Uint8Array(300).fill(1),
+            sequence,
+            expiresAtMs: nowMs + SIGNPOST_LIFE_MS,
+          },
+          owner,
+        ),
+      ),
+    )
+    await box.post('point', newer!)
+    await box.post('point', older!)
+    const client = await stockClient()
+    await client.dial(webSocketOf(a))
+    await dhtPut(client, signpostKey(owner.publicKey), older!)
+    expect(await box.post('find', findCodec.encode([owner.publicKey]))).toEqual(newer)
+  })
+
   test('keeps of one peer as many records as allowed', async () => {
     const relay = await startRelay()
     const { client } = await person()

@@ -37,6 +37,14 @@ describe('a signpost', async () => {
     await expect(openSignpost(bytes, signpost.expiresAtMs)).rejects.toThrow(ExpiredError)
   })
 
+  test('is of no time to come, as far as clocks agree on it', async () => {
+    const dayMs = 24 * 60 * 60 * 1000
+    const of = (sequence: number): Promise<Uint8Array> =>
+      sealSignpost({ ...signpost, sequence }, mine)
+    expect(await openSignpost(await of(NOW + dayMs), NOW)).toMatchObject({ sequence: NOW + dayMs })
+    await expect(openSignpost(await of(NOW + dayMs + 1), NOW)).rejects.toThrow(InvalidDataError)
+  })
+
   test('is of the mailbox’s owner alone', async () => {
     await expect(sealSignpost(signpost, other)).rejects.toThrow(InvalidDataError)
     const bytes = await sealSignpost(signpost, mine)

@@ -3,8 +3,9 @@ import { Key } from 'interface-datastore'
 import { Libp2pRecord } from '@libp2p/record'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { PEER_RECORD_LIFE_MS, peerRecordKey, sealPeerRecord } from '#lib/protocol/peer-record.ts'
-import { QuotaDatastore } from '#relay/dht/quota-datastore.ts'
-import { QuotaError } from '#relay/errors.ts'
+import { sealSignpost, SIGNPOST_LIFE_MS, signpostKey } from '#lib/protocol/signpost.ts'
+import { type DhtPlaces, QuotaDatastore } from '#relay/dht/quota-datastore.ts'
+import { QuotaError, StaleRecordError } from '#relay/errors.ts'
 import {
   DHT_RECORD_LIFE_MS,
   DHT_SWEEP_MS,
@@ -35,18 +36,44 @@ async function storedPeerRecord(madeAtMs: number, timeReceived: Date): Promise<U
   return new Libp2pRecord(peerRecordKey(peer), value, timeReceived).serialize().subarray()
 }
 
+/** A signpost made then, as kad-dht stores it. */
+async function storedSignpost(madeAtMs: number, timeReceived: Date): Promise<Uint8Array> {
+  const owner = await signerOf(1)
+  const signpost = {
+    mailbox: owner.publicKey,
+    sealed: new Uint8Array(9),
+    sequence: madeAtMs,
+    expiresAtMs: madeAtMs + SIGNPOST_LIFE_MS,
+  }
+  const value = await sealSignpost(signpost, owner)
+  return new Libp2pRecord(signpostKey(owner.publicKey), value, timeReceived).serialize().subarray()
+}
+
 const VALUE = stored(new Date(new ManualClock().now()))
 
-async function quotas({ datastore = new MemoryDatastore(), clock = new ManualClock() } = {}) {
+interface Quotas {
+  datastore?: MemoryDatastore
+  clock?: ManualClock
+  places?: DhtPlaces
+}
+
+async function quotas({
+  datastore = new MemoryDatastore(),
+  clock = new ManualClock(),
+  places,
+}: Quotas = {}) {
   const refusals = new CountingRefusals()
   let asker: string | null = null
-  const store = new QuotaDatastore({
-    datastore,
-    clock,
-    refusals,
-    asker: () => asker,
-    isRelay: (peer) => peer === 'relay',
-  })
+  const store = new QuotaDatastore(
+    {
+      datastore,
+      clock,
+      refusals,
+      asker: () => asker,
+      isRelay: (peer) => peer === 'relay',
+    },
+    places,
+  )
   await store.start()
   onTestFinished(() => store.stop())
   const put = async (who: string | null, name: string, value = VALUE): Promise<void> => {
@@ -168,6 +195,67 @@ describe('the quota of the DHT', () => {
     clock.advance(DHT_SWEEP_MS)
     await store.settled()
     expect(datastore.has(key)).toBe(false)
+  })
+
+  test('gives a signpost for as long as it stands, which kad-dht ends 48 h after it came', async () => {
+    const { put, store, clock } = await quotas()
+    const madeAtMs = clock.now()
+    const key = new Key('/dht/record/signpost')
+    const stored = await storedSignpost(madeAtMs, new Date(madeAtMs))
+    await put('ada', key.toString(), stored)
+    await put('ada', '/dht/record/other')
+    clock.advance(SIGNPOST_LIFE_MS - 1)
+    const { timeReceived, value } = Libp2pRecord.deserialize(await store.get(key))
+    expect(timeReceived.getTime()).toBe(clock.now())
+    expect(value).toEqual(Libp2pRecord.deserialize(stored).value)
+    clock.advance(1)
+    // It has expired: the sweep has not come yet.
+    expect(await store.get(key)).toEqual(stored)
+    expect(await store.get(new Key('/dht/record/other'))).toEqual(VALUE)
+  })
+
+  test('keeps the newer signpost', async () => {
+    const { put, store, clock, datastore } = await quotas()
+    const name = '/dht/record/signpost'
+    const [older, newer] = await Promise.all(
+      [1, 2].map((ms) => storedSignpost(clock.now() + ms, new Date(clock.now()))),
+    )
+    await put('ada', name, newer)
+    for (const who of ['ada', 'bob', null]) {
+      await expect(put(who, name, older)).rejects.toThrow(StaleRecordError)
+    }
+    await put('bob', name, newer)
+    await store.stop()
+    // Also after a restart.
+    const again = await quotas({ datastore, clock })
+    await expect(again.put('bob', name, older)).rejects.toThrow(StaleRecordError)
+    expect(await datastore.get(new Key(name))).toEqual(newer)
+  })
+
+  test('has other places for signposts than for records', async () => {
+    const { put, store, clock, refusals, datastore } = await quotas({
+      places: { record: 2, signpost: 2 },
+    })
+    const signpost = await storedSignpost(clock.now(), new Date(clock.now()))
+    for (const name of ['record-1', 'record-2']) await put('ada', `/dht/record/${name}`)
+    for (const name of ['signpost-1', 'signpost-2'])
+      await put('ada', `/dht/record/${name}`, signpost)
+    expect(store.size).toBe(4)
+    expect(refusals.counted).toEqual([])
+    await put('ada', '/dht/record/signpost-3', signpost)
+    expect(refusals.counted).toEqual(['dht-records-total'])
+    expect(datastore.has(new Key('/dht/record/signpost-1'))).toBe(false)
+    expect(datastore.has(new Key('/dht/record/record-1'))).toBe(true)
+  })
+
+  test('lets a peer put as many signposts as other records', async () => {
+    const { put, fill, clock } = await quotas()
+    const signpost = await storedSignpost(clock.now(), new Date(clock.now()))
+    await fill('ada', MAX_DHT_RECORDS_PER_PEER)
+    for (let n = 0; n < MAX_DHT_RECORDS_PER_PEER; n += 1) {
+      await put('ada', `/dht/record/signpost-${n}`, signpost)
+    }
+    await expect(put('ada', '/dht/record/signpost', signpost)).rejects.toThrow(QuotaError)
   })
 
   test('deletes what nobody can read', async () => {

@@ -51,7 +51,7 @@ export class Signposts {
   }
 
   /**
-   * Has this relay put mine up, if it is time. One that does not is no worse a relay.
+   * Has this relay put mine up, if it is time. One that does not is no worse a relay, and asked again at the next visit.
    * @param addresses of all that keep my mailboxes
    */
   async putUp(
@@ -78,12 +78,12 @@ export class Signposts {
     )
     try {
       await mailboxes.point(signpost, signal)
+      this.#putUp.set(address, now)
     } catch (error) {
       signal.throwIfAborted()
       if (!(error instanceof StarlingError)) throw error
       logger.info(`no signpost by ${address}: ${error.message}`)
     }
-    this.#putUp.set(address, now)
   }
 
   /** Where somebody's signpost leads, the newest that these relays find: addresses of relays; none when there is none. */
