@@ -35,8 +35,6 @@ export class Oracle {
   readonly #onEvent: (line: string) => void
   readonly #sent = new Map<MessageId, Sent>()
   readonly #views = new Map<string, View>()
-  /** Chains whose writer deleted the history: what was missing of them stays so. */
-  readonly #ended = new Set<ChainId>()
   /** Texts whose `send` has resolved: id by conversation and text. */
   readonly acknowledged = new Map<string, MessageId>()
   /** Deleted by its writer before it came. */
@@ -76,8 +74,8 @@ export class Oracle {
       received: (peer, messages) => {
         for (const message of messages) this.#onReceived(me, peer, message)
       },
-      forgotten: (peer, before) => {
-        this.#onForgotten(me, peer, before)
+      forgotten: (peer) => {
+        this.#onForgotten(me, peer)
       },
       advanced: (peer, before, after, outbox) => {
         this.#onAdvanced(me, peer, before, after)
@@ -135,14 +133,13 @@ export class Oracle {
     view.ever.add(message.id)
   }
 
-  #onForgotten(me: PeerIdString, peer: PeerIdString, before: Chains | null): void {
+  #onForgotten(me: PeerIdString, peer: PeerIdString): void {
     const view = this.#view(me, peer)
     const theirs = this.#view(peer, me)
     for (const [id, { mine }] of view.has) {
       if (mine && !theirs.ever.has(id)) this.#withdrawn.add(id)
     }
     view.has.clear()
-    if (before !== null) this.#ended.add(before.mine.chain)
     this.#onEvent('forgot')
   }
 

@@ -26,6 +26,10 @@ export const EPOCH_MS = 15 * 24 * 60 * 60 * 1000
 
 const SEED_BYTES = 32
 const NONCE_BYTES = 24
+const TAG_BYTES = 16
+
+/** What sealing for oneself or for a card adds, in bytes. */
+export const SEALED_OVERHEAD_BYTES = NONCE_BYTES + TAG_BYTES
 
 /** As many bytes as make the remainder by the curve's order uniform (RFC 9380, 5: 512 bits are more than enough). */
 const FACTOR_BYTES = 64

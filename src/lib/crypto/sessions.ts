@@ -18,7 +18,7 @@ import { equalBytes } from '../protocol/codec.ts'
 import type { Random } from '../protocol/seams.ts'
 import { CannotOpenError } from './errors.ts'
 import { KEY_BYTES } from './key-pair.ts'
-import { pad, unpad } from './padding.ts'
+import { pad, SIZE_CLASSES, unpad } from './padding.ts'
 import {
   agreeAsFirst,
   agreeAsSecond,
@@ -51,6 +51,9 @@ export const HEAD_BYTES = 1 + 2 * ID_BYTES + KEY_BYTES + KEM_CIPHERTEXT_BYTES + 
 /** What sealing adds to the padded plaintext at most, in bytes. */
 export const SEAL_OVERHEAD_BYTES = HEAD_BYTES + RATCHET_OVERHEAD_BYTES
 
+/** Bytes of a message of the smallest class in a session that both know: what relays see most. */
+export const SHORT_MESSAGE_BYTES = 1 + RATCHET_OVERHEAD_BYTES + SIZE_CLASSES[0]
+
 export interface Session {
   /** SHA-256 of the head it began with: the same on both sides. */
   id: Uint8Array
@@ -69,6 +72,14 @@ export interface PrekeyIds {
   prekeys: number
   /** Null: of last resort. */
   oneTime: number | null
+}
+
+/** What nobody can tell from such a message. @param content looks like chance itself; no longer than one has room for */
+export function likeMessage(content: Uint8Array, random: Random): Uint8Array<ArrayBuffer> {
+  const message = random.bytes(SHORT_MESSAGE_BYTES)
+  message[0] = MESSAGE
+  message.set(content, 1)
+  return message
 }
 
 /** Sessions with a new one, to somebody who has published these keys. @throws CannotOpenError */

@@ -167,6 +167,8 @@ export interface ChainsRow {
     received: number
     /** They read everything up to here. */
     read: number
+    /** They hold no more than this since they restored a backup; absent while that is as much as they said they hold. */
+    held?: number
   }
   theirs: {
     chain: ChainId

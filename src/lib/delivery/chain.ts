@@ -44,6 +44,11 @@ export function forgottenChains(chains: Chains, random: Random): Chains {
   return { ...chains, mine: freshMine(random), ended: [] }
 }
 
+/** How far they hold my chain now: less than they once did, when they restored a backup since. */
+export function heldOf({ held, received }: Chains['mine']): number {
+  return held ?? received
+}
+
 /** They began a chain; the one before it has ended, unless nothing of it has come: then it may be the later one. */
 export function adoptChain(chains: Chains, chain: ChainId): Chains {
   const { theirs } = chains

@@ -11,6 +11,7 @@ import {
   followChain,
   forgottenChains,
   freshChains,
+  heldOf,
   skipTo,
   type Chains,
   type Delivered,
@@ -32,7 +33,7 @@ import { NotAcceptedError } from './errors.ts'
 import { MAX_FRAME_BYTES } from './frames.ts'
 import { OwedNotes } from './owed-notes.ts'
 import type { Place } from '../protocol/place.ts'
-import { isKeptAt, storesOf } from './receipts.ts'
+import { isKeptAt, standing, storesOf } from './receipts.ts'
 import { markOf, type KeyStep, type Mail, type Sealer } from './seams.ts'
 import { Session, type Incoming, type Intake, type Taken } from './session.ts'
 import type { DeliveryStore } from './store.ts'
@@ -208,7 +209,7 @@ export class Delivery implements Startable, Intake {
     const { store } = this.#components
     await this.#turns.run(peer, async () => {
       const { mine } = await this.#chains(peer)
-      await store.forgetKeys(peer, mine.chain, mine.received)
+      await store.forgetKeys(peer, mine.chain, heldOf(mine))
     })
   }
 
@@ -292,7 +293,7 @@ export class Delivery implements Startable, Intake {
   }
 
   /**
-   * My messages that this peer lacks, in order, at most `limit`.
+   * My messages that this peer lacks, in order, at most `limit`; with the receipts of relays that keep them still.
    * @param relays of theirs: what all of these keep is left out
    */
   async lacking(
@@ -300,15 +301,19 @@ export class Delivery implements Startable, Intake {
     limit: number,
     relays: readonly string[] | null = null,
   ): Promise<Outgoing[]> {
-    const { store } = this.#components
+    const { clock, store } = this.#components
+    const nowMs = clock.now()
     const chains = await store.chains(peer)
     if (chains === null || !(await this.#init.accept(peer))) return []
-    const { chain, received } = chains.mine
+    const { chain } = chains.mine
     const found: Outgoing[] = []
-    let after = received
+    let after = heldOf(chains.mine)
     for (;;) {
       const rows = await store.outbox(peer, chain, after, limit)
-      found.push(...rows.filter((row) => relays === null || !isKeptAt(row.receipts, relays)))
+      for (const row of rows) {
+        const receipts = standing(row.receipts, nowMs)
+        if (relays === null || !isKeptAt(receipts, relays)) found.push({ ...row, receipts })
+      }
       if (found.length >= limit || rows.length < limit) return found.slice(0, limit)
       after = rows.at(-1)!.sequence
     }
@@ -349,7 +354,7 @@ export class Delivery implements Startable, Intake {
     await this.#turns.run(peer, async () => {
       const { mine } = await this.#chains(peer)
       const step = await sealer.begin(peer, keys)
-      await store.putKeys(peer, step, mine.chain, reseal ? mine.received : mine.sequence)
+      await store.putKeys(peer, step, mine.chain, reseal ? heldOf(mine) : mine.sequence)
       if (reseal) await this.#notes.unseal(peer)
     })
   }
@@ -483,13 +488,18 @@ export class Delivery implements Startable, Intake {
     const chains = await store.chains(peer)
     if (chains?.mine.chain !== chain) return
     const { mine } = chains
+    const before = heldOf(mine)
     const read = Math.max(mine.read, numbers.read ?? 0)
     // What was read was received, and needs no store any more.
     const received = Math.max(mine.received, numbers.received ?? 0, read)
     if (received > mine.sequence) throw new InvalidDataError('holds what was never sent')
-    if (received === mine.received && read === mine.read) return
-    const stored = Math.max(mine.stored, received)
-    await store.putChains({ ...chains, mine: { ...mine, stored, received, read } })
+    const held = numbers.received ?? (mine.held === undefined ? received : before)
+    if (received === mine.received && read === mine.read && held === before) return
+    const { sequence, head } = mine
+    const after = { chain, sequence, head, stored: Math.max(mine.stored, received), received, read }
+    await store.putChains({ ...chains, mine: held < received ? { ...after, held } : after })
+    // They took it from where it lay, before they restored a backup from before that.
+    if (held < before) await store.dropReceipts(peer, chain, held + 1, received)
   }
 
   async #takeMailed(peer: PeerIdString, bytes: Uint8Array, step: KeyStep): Promise<ItemTaken> {
@@ -539,7 +549,7 @@ export class Delivery implements Startable, Intake {
   /** All that they do not hold: it is sealed in the session this step is of. */
   async #sealAnew(peer: PeerIdString, step: KeyStep): Promise<void> {
     const { mine } = await this.#chains(peer)
-    await this.#components.store.putKeys(peer, step, mine.chain, mine.received)
+    await this.#components.store.putKeys(peer, step, mine.chain, heldOf(mine))
   }
 
   /** What a note says now; null when nothing is to be said. */

@@ -44,9 +44,11 @@ export class OwedNotes {
       await store.settleOwed(owed.peer, owed.type)
       return 'nothing'
     }
-    // Owed anew meanwhile, by one whose keys are lost: what says so begins a session.
     const now = await this.#of(owed.peer, owed.type)
-    if (now?.lost === true && !owed.lost) return null
+    // The channel has said it meanwhile.
+    if (now === undefined) return 'nothing'
+    // Owed anew meanwhile, by one whose keys are lost: what says so begins a session.
+    if (now.lost && !owed.lost) return null
     const sealing = await sealer.seal(owed.peer, encodeContent({ type: 'note', note }))
     if (sealing === null) return null
     await store.putOwed({ ...owed, sealed: sealing.sealed }, sealing.step)

@@ -94,7 +94,7 @@ export class Session {
   /** The last number sent of it on this channel. */
   #sent = 0
   /** The chain they said they write. */
-  #theirs: ChainId | null = null
+  #named: ChainId | null = null
   #due = { hello: true, ack: false, read: false, ask: false, place: true }
   /** To be shown to them: mine, or a newer one of theirs. */
   #announcing: 'mine' | Uint8Array | null = 'mine'
@@ -228,7 +228,7 @@ export class Session {
         this.#gaveAnew = false
         this.#missed = null
         await intake.theyBegan(peer, frame.mine.chain)
-        this.#theirs = frame.mine.chain
+        this.#named = frame.mine.chain
         await this.#heardHello(frame.yours)
         this.#due.ack = true
         this.#due.read = true
@@ -353,7 +353,7 @@ export class Session {
     }
     if (this.#due.ack) {
       this.#due.ack = false
-      const named = this.#theirs
+      const named = this.#named
       if (named !== null && named !== theirs?.chain && !past.includes(named)) {
         // Nothing of it has come yet.
         await this.#send({ type: 'ack', chain: named, received: 0 })

@@ -4,7 +4,14 @@ import { orStorageFull } from '../db/storage-full.ts'
 import { equalBytes } from '../protocol/codec.ts'
 import type { ChainId, MessageId, PeerIdString } from '../protocol/ids.ts'
 import type { Clock } from '../protocol/seams.ts'
-import type { Chains, Delivered, Early, Outgoing, Owed } from './chain.ts'
+import {
+  heldOf,
+  type Chains,
+  type Delivered,
+  type Early,
+  type Outgoing,
+  type Owed,
+} from './chain.ts'
 import { eraseReceived } from './outbox.ts'
 import type { Place } from '../protocol/place.ts'
 import { spendPrekey } from './prekey-store.ts'
@@ -142,7 +149,7 @@ export class DexieDeliveryStore implements DeliveryStore {
   async waiting(): Promise<PeerIdString[]> {
     const owed = await this.#db.owed.toArray()
     const behind = await this.#db.chains
-      .filter(({ mine }) => mine.received < mine.sequence)
+      .filter(({ mine }) => heldOf(mine) < mine.sequence)
       .toArray()
     return [...new Set([...owed, ...behind].map(({ peer }) => peer))]
   }

@@ -245,6 +245,36 @@ test('what a mailbox still has of a history its writer has deleted waits for not
   expect(await anna.store.early(BEN, two!.chain)).toEqual([])
 })
 
+test('who holds less than before, by what their mailbox note says, is written it again', async () => {
+  for (const text of ['one', 'two', 'three']) await say(anna, text)
+  const { chain } = (await standing(anna)).mine
+  const saying = (received: number, read: number, lost = false) =>
+    encodeContent({
+      type: 'note',
+      note: {
+        type: 'status',
+        yours: { chain, received, read },
+        want: null,
+        lost,
+        place: { relays: [], passes: [] },
+      },
+    })
+  const lacking = async () => (await anna.delivery.lacking(BEN, 9)).map(({ sequence }) => sequence)
+  await anna.delivery.receiveItem(BEN, saying(3, 0))
+  expect(await lacking()).toEqual([])
+  // They restored a backup of before the second.
+  await anna.delivery.receiveItem(BEN, saying(1, 0, true))
+  expect(await anna.delivery.waiting()).toEqual([BEN])
+  const again = await anna.delivery.lacking(BEN, 9)
+  expect(again).toMatchObject([
+    { sequence: 2, sealed: null, receipts: [] },
+    { sequence: 3, sealed: null, receipts: [] },
+  ])
+  expect((await standing(anna)).mine.received).toBe(3)
+  await anna.delivery.receiveItem(BEN, saying(3, 1))
+  expect(await lacking()).toEqual([])
+})
+
 test('what they wrote does not come back after I deleted it', async () => {
   await connect()
   await say(ben, 'to be forgotten')

@@ -11,7 +11,7 @@
  */
 import { x25519 } from '@noble/curves/ed25519.js'
 import { concatBytes } from '@noble/hashes/utils.js'
-import { equalBytes } from '../../protocol/codec.ts'
+import { equalBytes } from '@noble/ciphers/utils.js'
 import type { Random } from '../../protocol/seams.ts'
 import { CannotOpenError } from '../errors.ts'
 import { createKeyPair, KEY_BYTES, type KeyPair } from '../key-pair.ts'

@@ -43,6 +43,9 @@ const FOLLOW = { firstMs: 60_000, maxMs: 60 * 60_000 }
 
 const RETRY = { firstMs: 1_000, maxMs: 5 * 60_000 }
 
+/** What has lain at relays for so long that it must be put there again is looked for so often, ms. */
+const LOOK_MS = 24 * 60 * 60 * 1000
+
 /** What a contact's card says, for when nothing newer is known. */
 export interface Contactable {
   relays: readonly string[]
@@ -152,7 +155,7 @@ export class Deposits {
   async start(): Promise<void> {
     if (this.#life !== null) return
     this.#life = new AbortController()
-    for (const peer of await this.#init.delivery.waiting()) this.post(peer)
+    await this.#look(this.#life.signal)
   }
 
   async stop(): Promise<void> {
@@ -161,6 +164,19 @@ export class Deposits {
     for (const { cancel } of this.#addressees.values()) cancel?.()
     await Promise.all(this.#working)
     this.#addressees.clear()
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    for (const peer of await this.#init.delivery.waiting()) this.post(peer)
+    if (signal.aborted) return
+    const { clock, logger } = this.#components
+    const cancel = clock.after(LOOK_MS, () => {
+      signal.removeEventListener('abort', cancel)
+      this.#look(signal).catch((error: unknown) => {
+        if (!signal.aborted) logger.error('what waits was not looked for', error)
+      })
+    })
+    signal.addEventListener('abort', cancel)
   }
 
   /** Something waits for this peer. */
@@ -266,7 +282,13 @@ export class Deposits {
       signal,
     )
     if (doors.length === 0 && card !== null) {
-      const nextMs = await this.#follow(addressee, told(contact, place), card, signal)
+      const nextMs = await this.#follow(
+        addressee,
+        due.length > 0,
+        told(contact, place),
+        card,
+        signal,
+      )
       if (nextMs !== null) return nextMs
     }
     const parcels = await this.#parcels(peer, card, doors, signal)
@@ -317,9 +339,11 @@ export class Deposits {
   /**
    * Looks for their signpost when no relay of theirs answers, from time to time; gives when to go on, null when there is
    * no other to go to.
+   * @param tried whether one of them was asked just now
    */
   async #follow(
     { signpost, targets }: Addressee,
+    tried: boolean,
     told: readonly TheirRelay[],
     card: CardKeys,
     signal: AbortSignal,
@@ -327,6 +351,7 @@ export class Deposits {
     const { clock } = this.#components
     if (targets.some(({ nextAtMs }) => nextAtMs <= clock.now())) return null
     if (signpost.relays.length > 0) {
+      if (!tried) return null
       // Nor do those answer that it led to: back to those that they told of, which may be there again.
       signpost.relays = []
       return 0
@@ -391,8 +416,10 @@ export class Deposits {
   ): Promise<void> {
     for (const parcel of parcels) {
       if (parcel.at.includes(target.address)) continue
-      const { store, storedAtMs } = await target.mailboxes.put(mailbox, pass, parcel.sealed, signal)
-      const receipt = { relay: target.address, store: toBase64url(store), atMs: storedAtMs }
+      const { store } = await target.mailboxes.put(mailbox, pass, parcel.sealed, signal)
+      // By my clock, as all that people are told; the relay's own may be days away from it.
+      const atMs = this.#components.clock.now()
+      const receipt = { relay: target.address, store: toBase64url(store), atMs }
       await parcel.kept(receipt, await wanted())
     }
     target.backoff.reset()

@@ -1,12 +1,17 @@
 import type { MessagingIdentity } from '../../crypto/api.ts'
-import { endOfEpoch, epochOf, sealForCard } from '../../crypto/mailbox-keys.ts'
+import {
+  endOfEpoch,
+  epochOf,
+  SEALED_OVERHEAD_BYTES,
+  sealForCard,
+} from '../../crypto/mailbox-keys.ts'
 import { CannotOpenError } from '../../crypto/errors.ts'
 import { pad, SIZE_CLASSES, unpad } from '../../crypto/padding.ts'
-import { RATCHET_OVERHEAD_BYTES } from '../../crypto/ratchet/ratchet.ts'
+import { likeMessage } from '../../crypto/sessions.ts'
 import { toBase64url } from '../../protocol/base64url.ts'
 import { StarlingError, StorageFullError } from '../../protocol/errors.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
-import { ITEM_LIFE_MS, passes, type MailboxPage } from '../../protocol/mailbox.ts'
+import { ITEM_LIFE_MS, passes, SENDER_BYTES, type MailboxPage } from '../../protocol/mailbox.ts'
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
 import type { Signer } from '../../protocol/signed.ts'
 import { markOf, type Sealer } from '../seams.ts'
@@ -68,6 +73,8 @@ export class MailboxVisits {
   readonly #init: VisitInit
   /** Items that stay for now, by mark. */
   readonly #left = new Set<string>()
+  /** Items that stay until I know who is called so. */
+  readonly #unknown = new Set<string>()
   readonly #removed = new Set<string>()
   /** Canaries that were seen, by mark: removed once that is written down, or a relay that did as it was told would be blamed. */
   readonly #spent = new Set<string>()
@@ -80,6 +87,7 @@ export class MailboxVisits {
   /** What was left is looked at again at the next visit. */
   lookAgain(): void {
     this.#left.clear()
+    this.#unknown.clear()
   }
 
   /**
@@ -164,7 +172,7 @@ export class MailboxVisits {
       if (this.#removed.has(placeOf(owner, entry.number))) {
         throw new LyingRelayError('an item that was removed is back')
       }
-      if (this.#left.has(mark)) continue
+      if (this.#left.has(mark) || this.#unknown.has(mark)) continue
       if (mark === canary?.mark) this.#spent.add(mark)
       else if (this.#spent.delete(mark)) gone.push(entry.number)
       else wanted.push(entry)
@@ -178,7 +186,10 @@ export class MailboxVisits {
         if (item === undefined) continue
         const from = sender === null ? null : (senders.get(toBase64url(sender)) ?? null)
         const outcome = await this.#take(item, from)
-        if (outcome === 'later') this.#left.add(markOf(item))
+        // Of a contact whom I do not know yet, when I was restored without my contacts; or another installation's canary.
+        const isUnknown = outcome === 'unopened' && sender !== null && from === null
+        if (isUnknown) this.#unknown.add(markOf(item))
+        else if (outcome === 'later') this.#left.add(markOf(item))
         else gone.push(number)
         if (outcome === 'taken') count += 1
       }
@@ -228,21 +239,26 @@ export class MailboxVisits {
   async #announce(relay: MailboxRelay, epoch: number, signal: AbortSignal): Promise<MailboxRelay> {
     const { identity, random } = this.#components
     const announcement = pad(await this.#init.devices.announcement())
-    await this.#putForMyself(epoch, identity.sealForMyself(announcement, random), signal)
+    const item = likeMessage(identity.sealForMyself(announcement, random), random)
+    await this.#putForMyself(epoch, identity.senderName(epoch, identity.peer), item, signal)
     return { ...relay, announced: epoch }
   }
 
   async #putCanary(relay: MailboxRelay, epoch: number, signal: AbortSignal): Promise<MailboxRelay> {
-    const item = this.#components.random.bytes(1 + RATCHET_OVERHEAD_BYTES + SIZE_CLASSES[0])
-    const atMs = await this.#putForMyself(epoch, item, signal)
+    const { random } = this.#components
+    const item = likeMessage(new Uint8Array(), random)
+    const atMs = await this.#putForMyself(epoch, random.bytes(SENDER_BYTES), item, signal)
     return { ...relay, canary: { mark: markOf(item), epoch, atMs } }
   }
 
   /** @returns when it was stored, by the relay's clock */
-  async #putForMyself(epoch: number, item: Uint8Array, signal: AbortSignal): Promise<number> {
-    const { identity } = this.#components
-    const owner = identity.contactsMailbox(epoch)
-    const name = identity.senderName(epoch, identity.peer)
+  async #putForMyself(
+    epoch: number,
+    name: Uint8Array,
+    item: Uint8Array,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const owner = this.#components.identity.contactsMailbox(epoch)
     const expiry = Math.floor(endOfEpoch(epoch) / 1000)
     const pass = await passes.seal([owner.publicKey, name, expiry], owner)
     const { storedAtMs } = await this.#init.mailboxes.put(owner.publicKey, pass, item, signal)
@@ -252,12 +268,13 @@ export class MailboxVisits {
   /** One of another installation of mine, or my announcement, which stays for others to see. */
   async #takeOwn(item: Uint8Array): Promise<ItemTaken> {
     try {
-      const announcement = unpad(this.#components.identity.openOfMyself(item))
+      const sealed = item.subarray(1, 1 + SEALED_OVERHEAD_BYTES + SIZE_CLASSES[0])
+      const announcement = unpad(this.#components.identity.openOfMyself(sealed))
       const about = await this.#init.devices.hearOwn(announcement)
       return about === 'older' ? 'refused' : 'later'
     } catch (error) {
-      // The canary of another installation.
-      if (error instanceof CannotOpenError) return 'later'
+      // Of an earlier version, or rubbish: of use to nobody.
+      if (error instanceof CannotOpenError) return 'refused'
       throw error
     }
   }

@@ -139,6 +139,7 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
       head,
       stored: count,
       received: count,
+      held: v.exactOptional(count),
       read: count,
     }),
     theirs: v.nullable(

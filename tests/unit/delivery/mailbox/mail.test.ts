@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { DeliveryState } from '#lib/features/chat/api.ts'
 import { VISIT_AFTER_MS } from '#lib/delivery/mailbox/own-mailboxes.ts'
+import { RECEIPT_LIFE_MS } from '#lib/delivery/receipts.ts'
 import { EPOCH_MS, epochOf } from '#lib/crypto/mailbox-keys.ts'
 import { toBase64url } from '#lib/protocol/base64url.ts'
 import { FakeNetwork, settled } from '../../../fixtures/fake-network.ts'
@@ -279,6 +280,21 @@ test('after deleting the history, what was written before it does not come back 
   await comes(async () => (await stateAt(anna, ben, 'a new page')) === 'stored')
   ben = await awake(ben)
   await comes(async () => (await textsAt(ben, anna)).includes('a new page'))
+})
+
+test('what they sleep too long for is put at relays again before it is gone there', async () => {
+  await befriend(network, anna, ben)
+  await published()
+  await sleep(ben)
+  await anna.chat.send(ben.peer, 'sleep well', 'one')
+  await comes(async () => (await receiptsOf(anna)).length === relays.length)
+  const laterMs = clock.now() + RECEIPT_LIFE_MS
+  clock.advance(RECEIPT_LIFE_MS)
+  await comes(async () => {
+    const [row] = await anna.db.outbox.toArray()
+    const again = row!.receipts.filter(({ atMs }) => atMs >= laterMs)
+    return again.length === relays.length
+  })
 })
 
 test('what waits is stored however much it is', async () => {

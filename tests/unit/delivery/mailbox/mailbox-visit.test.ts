@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest'
 import { createSecrets, openIdentity } from '#lib/crypto/identity.ts'
 import { epochOf } from '#lib/crypto/mailbox-keys.ts'
+import { SHORT_MESSAGE_BYTES } from '#lib/crypto/sessions.ts'
 import { MailboxVisits } from '#lib/delivery/mailbox/mailbox-visit.ts'
 import { RelayMailboxes } from '#lib/delivery/mailbox/relay-mailboxes.ts'
 import type { MailboxRelay } from '#lib/delivery/mailbox/store.ts'
+import { passes } from '#lib/protocol/mailbox.ts'
 import { silentLogger } from '../../../fixtures/fake-network.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { MemoryRelay, MemoryTransport } from '../../../fixtures/memory-relays.ts'
@@ -11,7 +13,7 @@ import { seededRandom } from '../../../fixtures/seeded-random.ts'
 
 const { signal } = new AbortController()
 
-test('a canary that was seen is not missed when that was not written down', async () => {
+async function scene() {
   const clock = new ManualClock()
   const random = seededRandom(1)
   const identity = await openIdentity(createSecrets(random))
@@ -21,6 +23,7 @@ test('a canary that was seen is not missed when that was not written down', asyn
     { transport: new MemoryTransport([relay], 'here'), clock },
     { origins: [relay.origin], key: null },
   )
+  const taken: Uint8Array[] = []
   const visits = (): MailboxVisits =>
     new MailboxVisits(
       {
@@ -35,11 +38,14 @@ test('a canary that was seen is not missed when that was not written down', asyn
         mailboxes,
         senders: () => Promise.resolve(new Map()),
         devices: {
-          announcement: () => Promise.resolve(new Uint8Array()),
+          announcement: () => Promise.resolve(new Uint8Array(100)),
           hearOwn: () => Promise.resolve('this'),
         },
         wakes: () => false,
-        take: () => Promise.resolve('taken'),
+        take: (item) => {
+          taken.push(item)
+          return Promise.resolve('unopened')
+        },
       },
     )
   const fresh: MailboxRelay = {
@@ -53,10 +59,51 @@ test('a canary that was seen is not missed when that was not written down', asyn
     published: { epoch, atMs: clock.now() },
     canary: null,
   }
+  const box = identity.contactsMailbox(epoch)
+  const items = async (): Promise<Uint8Array[]> => {
+    const entries = await relay.store.list(box.publicKey, 0, 100, clock.now())
+    const found = await relay.store.read(
+      box.publicKey,
+      entries.map(({ number }) => number),
+    )
+    return [...found.values()]
+  }
+  return { box, clock, fresh, items, mailboxes, random, taken, visits }
+}
+
+test('a canary that was seen is not missed when that was not written down', async () => {
+  const { fresh, visits } = await scene()
   const { relay: before } = await visits().visit(fresh, false, signal)
   expect(before.canary).not.toBeNull()
   const seen = await visits().visit(before, false, signal)
   expect(seen.relay.canary?.mark).not.toBe(before.canary?.mark)
   // The power goes before what was seen is on the disk.
   await expect(visits().visit(before, false, signal)).resolves.toBeDefined()
+})
+
+test('what I leave for myself has the form of a message', async () => {
+  const { fresh, items, visits } = await scene()
+  await visits().visit({ ...fresh, announced: null }, false, signal)
+  const left = await items()
+  expect(left.map(({ byteLength }) => byteLength)).toEqual([
+    SHORT_MESSAGE_BYTES,
+    SHORT_MESSAGE_BYTES,
+  ])
+  expect(left.map(([first]) => first)).toEqual([1, 1])
+})
+
+test('what does not open under a name that I do not know stays, until there may be somebody called so', async () => {
+  const { box, clock, fresh, items, mailboxes, random, taken, visits } = await scene()
+  const expiry = clock.now() / 1000 + 60
+  const pass = await passes.seal([box.publicKey, random.bytes(16), expiry], box)
+  const item = random.bytes(400)
+  await mailboxes.put(box.publicKey, pass, item, signal)
+  const visit = visits()
+  for (let time = 0; time < 2; time += 1) await visit.visit(fresh, true, signal)
+  const tries = () => taken.filter(({ byteLength }) => byteLength === item.byteLength)
+  expect(tries()).toEqual([item])
+  expect(await items()).toContainEqual(item)
+  visit.lookAgain()
+  await visit.visit(fresh, true, signal)
+  expect(tries()).toEqual([item, item])
 })
