@@ -130,7 +130,8 @@ export class MailboxVisits {
     }
     // Who has just looked is not woken by what came before: nor am I by what is my own.
     if (after !== before && this.#init.wakes()) {
-      await this.#init.mailboxes.list(identity.contactsMailbox(epoch), 0, signal)
+      const owner = identity.contactsMailbox(epoch)
+      taken += (await this.#empty(owner, epoch, after.canary, signal)).count
     }
     return { relay: after, taken }
   }
