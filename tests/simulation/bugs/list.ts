@@ -221,9 +221,9 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'a receipt of another item is kept',
     file: DEPOSITS,
-    find: 'const receipt = { relay: target.address, store: toBase64url(store), atMs: storedAtMs }',
+    find: 'const receipt = { relay: target.address, store: toBase64url(store), atMs }',
     replace:
-      'const receipt = { relay: target.address, store: toBase64url(store), atMs: storedAtMs }\n      for (const each of parcels) await each.kept(receipt, wanted)',
+      'const receipt = { relay: target.address, store: toBase64url(store), atMs }\n      for (const each of parcels) await each.kept(receipt, await wanted())',
   },
   {
     name: 'nothing is put where a channel is that brings nothing',
