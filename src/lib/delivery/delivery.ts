@@ -42,6 +42,14 @@ import { Turns } from '../protocol/turns.ts'
 /** How far beyond a gap messages are kept. What lies further is sent again when the gap is closed. */
 export const MAX_EARLY = 256
 
+/**
+ * Times one peer is given keys in a day. Each takes the place of a one-time prekey that somebody else was given, of which
+ * 400 are kept: so it takes more than one to use those up.
+ */
+export const MAX_GIVEN_A_DAY = 40
+
+const DAY_MS = 24 * 60 * 60 * 1000
+
 export interface DeliveryComponents {
   identity: Pick<Identity, 'peer'>
   channels: Channels
@@ -93,6 +101,8 @@ export class Delivery implements Startable, Intake {
   /** All that reads and then writes a conversation's chains. */
   readonly #turns = new Turns<PeerIdString>()
   readonly #notes: OwedNotes
+  /** How often keys were given to whom, on which day. */
+  readonly #given = new Map<PeerIdString, { day: number; times: number }>()
   #unhandle: (() => Promise<void>) | null = null
 
   constructor(components: DeliveryComponents, init: DeliveryInit) {
@@ -427,8 +437,15 @@ export class Delivery implements Startable, Intake {
     })
   }
 
-  give(peer: PeerIdString): Promise<Uint8Array> {
-    return this.#components.sealer.give(peer)
+  /** Null when they were given enough for today. */
+  async give(peer: PeerIdString): Promise<Uint8Array | null> {
+    const { clock, sealer } = this.#components
+    const day = Math.floor(clock.now() / DAY_MS)
+    const last = this.#given.get(peer)
+    const times = last?.day === day ? last.times : 0
+    if (times >= MAX_GIVEN_A_DAY) return null
+    this.#given.set(peer, { day, times: times + 1 })
+    return sealer.give(peer)
   }
 
   /** @param after what they hold of my chain; null when they want no more than to be written to */

@@ -48,8 +48,8 @@ export interface Intake {
   receive(peer: PeerIdString, message: Incoming): Promise<Taken>
   /** Seals a message that waits, durably; null while there are no keys of theirs. */
   seal(peer: PeerIdString, outgoing: Outgoing): Promise<Uint8Array | null>
-  /** What they need to begin a session with me. */
-  give(peer: PeerIdString): Promise<Uint8Array>
+  /** What they need to begin a session with me; null when they were given enough for now. */
+  give(peer: PeerIdString): Promise<Uint8Array | null>
   /**
    * They gave what is needed to begin a session with them.
    * @param after the number they hold of my chain, when all beyond is to be sealed anew; null when they only were asked
@@ -379,7 +379,8 @@ export class Session {
       const anew = this.#giving === 'anew'
       this.#giving = null
       this.#given += 1
-      await this.#send({ type: 'keys', keys: await intake.give(channel.peer), anew })
+      const keys = await intake.give(channel.peer)
+      if (keys !== null) await this.#send({ type: 'keys', keys, anew })
       return true
     }
     if (this.#due.ask) {

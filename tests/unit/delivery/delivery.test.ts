@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { MAX_CLOCK_JUMP, MAX_PAST_CHAINS, type Chains } from '#lib/delivery/chain.ts'
 import { decodeContent, encodeContent, type StatusNote } from '#lib/delivery/content.ts'
-import { Delivery, MAX_EARLY } from '#lib/delivery/delivery.ts'
+import { Delivery, MAX_EARLY, MAX_GIVEN_A_DAY } from '#lib/delivery/delivery.ts'
 import {
   decodeEnvelope,
   encodeEnvelope,
@@ -358,6 +358,16 @@ test('what was on its way from somebody no longer accepted is not taken in', asy
   const incoming = { chain, sequence, sealed: sealed! }
   await expect(anna.delivery.receive(BEN, incoming)).rejects.toThrow(NotAcceptedError)
   expect(texts(anna)).toEqual([])
+})
+
+test('one peer is given so many keys a day, over however many channels', async () => {
+  for (let time = 0; time < MAX_GIVEN_A_DAY; time += 1) {
+    expect(await anna.delivery.give(BEN)).not.toBeNull()
+  }
+  expect(await anna.delivery.give(BEN)).toBeNull()
+  expect(await anna.delivery.give((await signerOf(3)).peer)).not.toBeNull()
+  clock.advance(24 * 60 * 60 * 1000)
+  expect(await anna.delivery.give(BEN)).not.toBeNull()
 })
 
 test('a message for a sleeping peer goes to the mailbox, a note to self does not', async () => {

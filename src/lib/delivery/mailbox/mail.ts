@@ -1,4 +1,5 @@
 import { TypedEventEmitter } from 'main-event'
+import { RETENTION_MS } from '../../crypto/prekeys.ts'
 import type { MessagingIdentity } from '../../crypto/api.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock, Logger, Random, Startable } from '../../protocol/seams.ts'
@@ -18,8 +19,8 @@ import type { WakeAddress, WakeUps } from './wake-ups.ts'
  */
 const LOST_PAUSE_MS = 30 * 60 * 1000
 
-/** Marks of opened items are kept for twice as long as items are, ms. */
-const MARKS_LIFE_MS = 60 * 24 * 60 * 60 * 1000
+/** Marks of opened items are kept for as long as a prekey may that opened one, ms. */
+const MARKS_LIFE_MS = RETENTION_MS
 
 export interface MailboxMailComponents {
   identity: MessagingIdentity
