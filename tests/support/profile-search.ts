@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { readLog, readTable } from './level-db.ts'
 
 /** Everything in the files of a browser's profile, opened as far as a forensic tool would. */
@@ -11,18 +11,18 @@ export interface ProfileContents {
   compressedBlocks: number
 }
 
+/** A browser that runs may write meanwhile: what goes while this reads is not there. */
 export function openProfile(folder: string): ProfileContents {
   const pieces: { file: string; bytes: Buffer }[] = []
   let compressedBlocks = 0
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue
-    const file = join(entry.parentPath, entry.name)
-    const bytes = readFileSync(file)
+  for (const file of filesIn(folder)) {
+    const bytes = unlessGone(() => readFileSync(file))
+    if (bytes === null) continue
     pieces.push({ file, bytes })
-    if (!entry.parentPath.includes('leveldb')) continue
-    if (entry.name.endsWith('.log')) {
+    if (!dirname(file).includes('leveldb')) continue
+    if (file.endsWith('.log')) {
       for (const record of readLog(bytes)) pieces.push({ file, bytes: record })
-    } else if (entry.name.endsWith('.ldb')) {
+    } else if (file.endsWith('.ldb')) {
       const { entries, compressed } = readTable(bytes)
       compressedBlocks += compressed
       for (const each of entries) pieces.push({ file, bytes: each })
@@ -36,6 +36,24 @@ export function openProfile(folder: string): ProfileContents {
     compressedBlocks,
     filesWith: (text) => filesWithAny(spellings(text)),
     filesWithBytes: (bytes) => filesWithAny([Buffer.from(bytes)]),
+  }
+}
+
+function* filesIn(folder: string): Generator<string> {
+  for (const entry of unlessGone(() => readdirSync(folder, { withFileTypes: true })) ?? []) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) yield* filesIn(path)
+    else if (entry.isFile()) yield path
+  }
+}
+
+/** Null when there is no such file or folder any more. */
+function unlessGone<T>(read: () => T): T | null {
+  try {
+    return read()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
   }
 }
 
