@@ -8,10 +8,12 @@ export interface AppContext {
   readonly node: NodeApi
   /** Who I am; read in a template it follows a change of name. */
   readonly me: Profile
-  /** What the address says, such as `id` of `#/chat/:id`; read in a template it follows the address. */
-  /** Path of the address, `/contacts`. */
+  /** Path of the address, `/contacts`; read in a template it follows the address. */
   readonly pathname: string
-  readonly params: Readonly<Partial<Record<'id' | 'card', string>>>
+  /** The address says something else already, which is not on the screen yet. */
+  readonly leaving: boolean
+  /** What the address says, such as `id` of `#/chat/:id`. */
+  readonly params: Readonly<Partial<Record<'id' | 'card' | 'part', string>>>
   /** The card of an invitation taken up on the first screen, until its person is added. */
   accepted: string | null
   /** Goes to one of `paths`. `replace` leaves no step back. */

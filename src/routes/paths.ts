@@ -2,6 +2,9 @@
 export const MY_CODE = 'code'
 export const SCAN = 'scan'
 
+/** Parts of the settings that are led to. */
+export type SettingsPart = 'recovery' | 'storage' | 'install'
+
 /** Where the screens are. screens.ts says which component stands where. */
 export const paths = {
   chats: '#/',
@@ -16,6 +19,8 @@ export const paths = {
   card: (card: string) => `#/c/${card}`,
   network: '#/network',
   settings: '#/settings',
+  /** The settings, opened at one of their parts. */
+  settingsAt: (part: SettingsPart) => `#/settings/${part}`,
 } as const
 
 /** The card in an address such as `#/c/…`, or null when it leads somewhere else. */

@@ -3,6 +3,7 @@ import { createRouter } from 'sv-router'
 
 const chats = () => import('./chats/Chats.svelte')
 const contacts = () => import('./contacts/Contacts.svelte')
+const settings = () => import('./settings/Settings.svelte')
 
 // The same component at two addresses stays mounted while a person goes between them.
 export const router = createRouter({
@@ -13,6 +14,7 @@ export const router = createRouter({
   '/contacts/:id/safety': contacts,
   '/c/:card': contacts,
   '/network': () => import('./network/Network.svelte'),
-  '/settings': () => import('./settings/Settings.svelte'),
+  '/settings': settings,
+  '/settings/:part': settings,
   '*': () => import('./NotFound.svelte'),
 })

@@ -45,6 +45,7 @@ test('a backup brings everything back in another browser, and the conversation g
   await expect(anna.message('Heard')).toBeVisible()
 
   await anna.page.getByRole('link', { name: 'Show how' }).click()
+  await expect(anna.page.getByRole('heading', { name: 'Recovery words' })).toBeInViewport()
   await anna.page.evaluate(downloadsOnly)
   const words = await writeDownWords(anna.page)
   await expect(anna.page.getByText('You showed that you have them')).toBeVisible()
@@ -117,7 +118,13 @@ test('what Safari keeps is taken along into the app on the Home Screen', async (
   await app.context.addInitScript(onIphone, true)
   await app.reload()
   await expect(app.page.getByText('Do you use Starling in Safari already?')).toBeVisible()
+  await app.page.getByText('Words alone').click()
+  await app.page.getByRole('button', { name: 'Come back' }).click()
+  await expect(app.page.getByText('There must be 24 words')).toBeVisible()
+  await app.page.getByText('A backup file').click()
   await chooseBackup(app.page, backup)
+  await app.page.getByRole('button', { name: 'Come back' }).click()
+  await expect(app.page.getByText('Enter the password this backup was made with')).toBeVisible()
   await app.page.getByLabel('Password or code of this backup').fill('not the code')
   await app.page.getByRole('button', { name: 'Come back' }).click()
   await expect(app.page.getByText('This password does not open the backup.')).toBeVisible()
@@ -126,6 +133,29 @@ test('what Safari keeps is taken along into the app on the Home Screen', async (
   await app.navigation.waitFor()
   await app.openChat('Notes to self')
   await expect(app.message('Milk')).toBeVisible()
+})
+
+test('all recovery words come on the paper', async ({ person }) => {
+  const anna = await person('Anna')
+  const { page } = anna
+  await anna.goTo('Settings')
+  await page.getByRole('button', { name: 'Show the words…' }).click()
+  await page.getByRole('button', { name: 'Show the words', exact: true }).click()
+  const words = page.getByRole('dialog').getByRole('listitem')
+  await expect(words).toHaveCount(24)
+  const expected = await words.allTextContents()
+  await page.evaluate(() => {
+    window.print = () => undefined
+  })
+
+  await page.getByRole('button', { name: 'Print' }).click()
+  await page.emulateMedia({ media: 'print' })
+
+  const printed = page.locator('li:visible')
+  expect(await printed.allTextContents()).toEqual(expected)
+  for (const word of await printed.all()) await expect(word).toBeInViewport({ ratio: 1 })
+  await page.evaluate(() => dispatchEvent(new Event('afterprint')))
+  await expect(page.locator('body > .words-sheet')).toHaveCount(0)
 })
 
 test('the words alone bring back who one is', async ({ person, stranger }) => {

@@ -23,6 +23,7 @@ test('written to somebody asleep, read while the writer sleeps, and the writer l
   await expect(anna.message('until tomorrow')).toBeVisible()
   await anna.write('and you')
   await expectStored(anna, 'and you')
+  await expect(anna.page.getByText('Relays keep what you write')).toBeVisible()
   await anna.leave()
 
   await boris.comeBack()

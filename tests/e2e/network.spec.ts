@@ -26,7 +26,7 @@ test('a relay is tested, added, used and removed', async ({ person, ownRelay: ot
 
   await anna.addRelay(other.origin)
   await expect(anna.relayRow(other).getByText(/Works, answered in/)).toBeVisible()
-  await expect(anna.relayRow(other).getByText(/Holds your place · added by you/)).toBeVisible()
+  await expect(anna.relayRow(other).getByText(/Holds your place\s· added by you/)).toBeVisible()
   await anna.addRelay(other.origin)
   await expect(anna.page.getByText('This relay is in the list already.')).toBeVisible()
 

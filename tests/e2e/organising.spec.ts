@@ -156,6 +156,17 @@ test('somebody blocked before the first message can be unblocked where they were
   await expect(anna.composer).toBeVisible()
 })
 
+test('somebody blocked is marked as such in the list', async ({ person }) => {
+  const [anna] = await friends(person)
+  await anna.openChat('Boris')
+  await anna.write('so long')
+
+  await anna.chooseInChatMenu('Block…')
+  await anna.page.getByRole('dialog').getByRole('button', { name: 'Block' }).click()
+
+  await expect(anna.chat('Boris')).toContainText('Blocked')
+})
+
 test('a contact is deleted and their messages are kept', async ({ person }) => {
   const [anna, boris] = await friends(person)
   await boris.openChat('Anna')

@@ -38,6 +38,22 @@ test('who is connected directly keeps talking while the relay is down', async ({
   await expect(anna.message('nobody in between')).toBeVisible()
 })
 
+test('nobody is told to be offline while a relay answers, whatever the browser says', async ({
+  ownRelay: relay,
+  person,
+}) => {
+  const anna = await person('Anna', { relay })
+  await anna.goTo('Network')
+  await expect(anna.relayRow(relay).getByText('Holds your place')).toBeVisible()
+  await anna.context.setOffline(true)
+  await expect.poll(() => anna.page.evaluate(() => navigator.onLine)).toBe(false)
+  await expect(anna.page.getByText('You are offline')).toBeHidden()
+
+  await relay.kill()
+
+  await expect(anna.page.getByText('You are offline')).toBeVisible()
+})
+
 test('the page opens without a network, with everything in it', async ({
   ownRelay: relay,
   person,

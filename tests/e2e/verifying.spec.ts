@@ -75,6 +75,7 @@ test('a contact with another key is shown as such until it is accepted', async (
 
   const warning = anna.page.getByRole('alert').filter({ hasText: 'Key changed' })
   await expect(warning).toContainText('Dora shows another key than before.')
+  await expect(anna.page.getByText('Only the two of you can read')).toBeHidden()
   await anna.write('waits until then')
   await anna.goTo('Contacts')
   await expect(anna.contact('Dora')).toContainText('Key changed')

@@ -106,8 +106,8 @@ function locale(): string {
 }
 
 const STYLES = {
-  time: { hour: 'numeric', minute: '2-digit' },
-  second: { hour: 'numeric', minute: '2-digit', second: '2-digit' },
+  time: { timeStyle: 'short' },
+  second: { timeStyle: 'medium' },
   weekday: { weekday: 'long' },
   shortWeekday: { weekday: 'short' },
   date: { day: 'numeric', month: 'long' },

@@ -91,8 +91,8 @@ export interface WebRtcBridgeEvents {
 }
 
 /**
- * `starting` until a relay is reserved or all have failed; `offline` while the browser says so, no relay answers or
- * there is none.
+ * `starting` until the node runs and a relay is reserved or all have failed; `offline` while the browser says so, no
+ * relay answers or there is none.
  */
 export type NodeState = 'starting' | 'online' | 'offline'
 

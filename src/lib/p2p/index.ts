@@ -131,7 +131,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
   }
 
   get state(): NodeState {
-    return this.#node === null ? 'offline' : this.#relays.state
+    return this.#relays.state
   }
 
   get webrtc(): boolean {

@@ -1,10 +1,12 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import {
   formatAgo,
   formatBytes,
+  formatDateTime,
   formatDay,
   formatLatency,
   formatMoment,
+  formatTime,
   shortId,
 } from '../../../src/lib/i18n/format.ts'
 
@@ -18,6 +20,15 @@ test('a moment of today is its time, of yesterday a word, of this week a weekday
   expect(formatMoment(noon - DAY_MS, noon)).toBe('Yesterday')
   expect(formatMoment(noon - 3 * DAY_MS, noon)).toBe('Sun')
   expect(formatMoment(noon - 30 * DAY_MS, noon)).toMatch(/11/)
+})
+
+test('a time is written the same alone and after a date', () => {
+  const morning = new Date(2026, 5, 10, 8, 5).getTime()
+  for (const languages of [['en-US'], ['en-GB']]) {
+    vi.stubGlobal('navigator', { languages })
+    expect(formatDateTime(morning)).toMatch(new RegExp(` ${formatTime(morning)}$`))
+  }
+  vi.unstubAllGlobals()
 })
 
 test('days are told by the calendar, not by 24 hours', () => {

@@ -68,9 +68,11 @@ async function aBook(init: {
   answers?: AnsweringRelays
   /** Before any answers; may refuse. */
   dialled?: (host: string) => Promise<void>
+  /** Kept since an earlier start. */
+  kept?: RelayRow[]
 }) {
   const clock = new ManualClock()
-  const rows = new Map<string, RelayRow>()
+  const rows = new Map((init.kept ?? []).map((row) => [row.address, row]))
   const browser = { offline: init.offline ?? false }
   const disk = { full: init.full ?? false }
   const book = new RelayBook(
@@ -240,6 +242,18 @@ test('a relay that led to somebody is kept, once, and not against the will of th
   await book.keep('friend.example', to(LARGER))
   expect(book.statuses()).toEqual([])
   book.detach()
+})
+
+test('a relay learned elsewhere that serves the page is said to', async () => {
+  const { book, rows } = await aBook({ origin: 'https://relay.example' })
+  book.detach()
+  const kept = [...rows.values()].map((row) => ({ ...row, source: 'learned' as const }))
+
+  const again = await aBook({ origin: 'https://relay.example', kept })
+
+  expect(again.book.statuses()).toMatchObject([{ source: 'origin' }])
+  expect([...again.rows.values()]).toMatchObject([{ source: 'origin' }])
+  again.book.detach()
 })
 
 test('as many relays are learned as allowed; a person may add more', async () => {

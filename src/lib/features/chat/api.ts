@@ -21,7 +21,7 @@ export type ConversationId = PeerIdString
 
 /**
  * True when shown: `queued` is durable here, `stored` at as many relays as are wanted, `delivered` on their device,
- * `read` was on their screen.
+ * `read` was on their screen, or they went past it to the newest.
  */
 export type DeliveryState = 'queued' | 'stored' | 'delivered' | 'read'
 
@@ -48,7 +48,7 @@ export interface Message {
   receivedAtMs: number
   /** Of my own messages; null for theirs. */
   state: DeliveryState | null
-  /** Theirs, and not yet on my screen. */
+  /** Theirs, and neither on my screen yet nor gone past. */
   unread: boolean
 }
 
@@ -222,7 +222,7 @@ export interface ChatApi {
   setTyping(conversation: ConversationId, typing: boolean, options?: AbortOptions): Promise<void>
   /** Who is writing to me at this moment. */
   watchTyping(options?: AbortOptions): AsyncIterable<ConversationId[]>
-  /** All up to and including this message were on my screen. */
+  /** All up to and including this message were on my screen, or I went past them. */
   markRead(conversation: ConversationId, upTo: MessageId, options?: AbortOptions): Promise<void>
   saveDraft(conversation: ConversationId, text: string, options?: AbortOptions): Promise<void>
   setPinned(conversation: ConversationId, pinned: boolean, options?: AbortOptions): Promise<void>

@@ -347,7 +347,12 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
   /** Adds a relay nobody typed, unless it is known or there are enough. */
   async #learn(text: string, source: RelaySource): Promise<void> {
     const address = parseRelayAddress(text)
-    if (this.#entryFor(address) !== undefined || this.#node === null) return
+    const known = this.#entryFor(address)
+    if (known?.row.source === 'learned' && source === 'origin') {
+      known.row = { ...known.row, source }
+      await this.#tryToStore(known.row, this.#components.store.put(known.row))
+    }
+    if (known !== undefined || this.#node === null) return
     const learned = [...this.#entries.values()].filter(({ row }) => row.source === 'learned')
     if (source === 'learned' && learned.length >= MAX_LEARNED_RELAYS) return
     const { row } = this.#remember(this.#newRow(address, source))

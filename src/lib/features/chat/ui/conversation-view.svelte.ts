@@ -72,6 +72,8 @@ export class ConversationView {
   #firstUnread: MessageId | null = null
   /** Unread ones that were on the screen; those after one that was not cannot be marked yet. */
   #seen: readonly MessageId[] = []
+  /** The reader goes past all that is unread. */
+  #skipping = false
   #watching: AbortController | null = null
 
   constructor(chat: ChatApi, id: ConversationId) {
@@ -142,6 +144,12 @@ export class ConversationView {
     }
   }
 
+  /** Goes to the newest message past all that is unread, which then counts as read: the reader chose not to look. */
+  skipToEnd(): void {
+    this.#skipping = this.hasUnread
+    this.goTo('end')
+  }
+
   /** Told whenever it changes. */
   look({ firstRow, lastRow, atEnd, attended }: Sight): void {
     this.#following = atEnd && !this.#hasNewer
@@ -163,7 +171,7 @@ export class ConversationView {
   /** Says that the ends of these were on the screen. Marks theirs as read, each once, as far as all before were. */
   async seen(messages: readonly MessageId[]): Promise<void> {
     this.#seen = [...this.#seen, ...messages.filter((each) => !this.#seen.includes(each))]
-    const upTo = this.#lastSeenInARow()
+    const upTo = this.#skipping ? this.#lastSeen() : this.#lastSeenInARow()
     if (upTo === null || upTo === this.#readUpTo) return
     const before = this.#readUpTo
     this.#readUpTo = upTo
@@ -208,7 +216,10 @@ export class ConversationView {
     signal: AbortSignal,
   ): Promise<void> {
     this.#firstUnread = firstUnread
-    if (firstUnread === null) this.#seen = []
+    if (firstUnread === null) {
+      this.#seen = []
+      this.#skipping = false
+    }
     const pushedOut = !this.#moving && items.length > 0 && items[0]?.id !== this.#items[0]?.id
     if (hasNewer && this.#following && this.#attended) {
       this.#stand('end')
@@ -271,6 +282,13 @@ export class ConversationView {
       for (const each of [rows[row - off], rows[row + off]]) {
         if (each?.type === 'message') return each.message.id
       }
+    }
+    return null
+  }
+
+  #lastSeen(): MessageId | null {
+    for (const item of this.#items.toReversed()) {
+      if (item.type === 'message' && item.unread && this.#seen.includes(item.id)) return item.id
     }
     return null
   }

@@ -386,6 +386,25 @@ describe('what was on the screen', () => {
     expect(talk.read).toEqual([])
   })
 
+  test('is marked as read with all that the reader went past to the newest', async () => {
+    const talk = new Talk(1_000, 100)
+    const view = await open(talk)
+    await view.seen(['100', '101'].map(id))
+
+    view.skipToEnd()
+    await view.seen(['102'].map(id))
+    await settle()
+    await view.seen(['998', '999'].map(id))
+    expect(talk.read).toEqual(['101', '102', '999'].map(id))
+    await settle()
+    expect(view.hasUnread).toBe(false)
+
+    talk.say('later', 'and later')
+    await settle()
+    await view.seen(['and later'].map(id))
+    expect(talk.read).toHaveLength(3)
+  })
+
   test('is marked again when that failed', async () => {
     const talk = new Talk(3, 0)
     const view = await open(talk)
