@@ -18,7 +18,8 @@ export default defineConfig<HostOption>({
     locale: 'en-GB',
     // Nothing here looks at what moves, and drawing it without a graphics card takes a third of the time.
     contextOptions: { reducedMotion: 'reduce' },
-    trace: 'retain-on-failure',
+    // To record takes nearly as long again as the tests: `--trace retain-on-failure` to look into one.
+    trace: 'off',
     screenshot: 'only-on-failure',
     launchOptions: {
       args: ['--no-sandbox'],

@@ -1,7 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -108,12 +110,29 @@ export class Relay implements AsyncDisposable {
   }
 }
 
-/** A port nobody listens on now. */
+/**
+ * A port nobody listens on now, by TCP or UDP. It is below those that are given to whoever asks for any (32,768 and
+ * above on Linux), which browsers do all the time: nobody takes it before the relay does, or while it is down.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  if (address === null || typeof address === 'string') throw new Error('no port is free')
-  return address.port
+  for (;;) {
+    const port = randomInt(10_240, 32_768)
+    if ((await isFree(createServer().listen(port, '127.0.0.1'))) && (await isFree(udpAt(port)))) {
+      return port
+    }
+  }
+}
+
+function udpAt(port: number): Socket {
+  return createSocket('udp4').bind(port, '127.0.0.1')
+}
+
+async function isFree(listener: Server | Socket): Promise<boolean> {
+  try {
+    await once(listener, 'listening')
+  } catch {
+    return false
+  }
+  listener.close()
+  return true
 }
