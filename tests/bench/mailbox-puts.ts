@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http'
 import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { MAILBOX_PATH, putCodec } from '#lib/protocol/mailbox.ts'
+import { itemId, MAILBOX_PATH, putCodec } from '#lib/protocol/mailbox.ts'
 import { seededRandom } from '../fixtures/seeded-random.ts'
 import { TestMailbox } from '../support/mailbox.ts'
 import { Relay } from '../support/relay.ts'
@@ -77,8 +77,11 @@ class Load implements AsyncDisposable {
     const bodies = await Promise.all(
       Array.from({ length: atOnce }, async (_, at) => {
         const box = this.#boxes[at % MAILBOXES]!
-        const right = await box.pass(this.#random.bytes(16))
-        return () => putCodec.encode([right, box.id, this.#random.bytes(ITEM_BYTES)])
+        const pass = await box.pass(this.#random.bytes(16))
+        return async () => {
+          const item = this.#random.bytes(ITEM_BYTES)
+          return putCodec.encode([await box.right(pass, itemId(item)), box.id, item])
+        }
       }),
     )
     const timesMs: number[] = []
@@ -87,8 +90,9 @@ class Load implements AsyncDisposable {
     await Promise.all(
       bodies.map(async (body) => {
         while (performance.now() < endMs) {
+          const bytes = await body()
           const sentMs = performance.now()
-          await this.#put(body())
+          await this.#put(bytes)
           timesMs.push(performance.now() - sentMs)
         }
       }),

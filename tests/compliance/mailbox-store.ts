@@ -54,6 +54,7 @@ export function complies(kind: string, prepare: () => Promise<Ground>): void {
   const item = (changes: Partial<NewItem> = {}): NewItem => ({
     mailbox: anna,
     sender: ada,
+    proof: changes.sender === null ? null : random.bytes(64),
     id: random.bytes(32),
     bytes: random.bytes(100),
     storedAtMs: NOW,

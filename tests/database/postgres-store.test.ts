@@ -31,6 +31,7 @@ function itemOf(mailbox: Uint8Array, changes: Partial<NewItem> = {}): NewItem {
   return {
     mailbox,
     sender: null,
+    proof: null,
     id: random.bytes(32),
     bytes: random.bytes(100),
     storedAtMs: 1,

@@ -3,7 +3,7 @@
  *
  *     npm run fuzz -- [--inputs N] [--only NAME] [--seed S] [--from K] [--workers N]
  *
- * Each input must be taken, or refused with a StarlingError, within seconds and a bounded heap. The same seed makes the
+ * Each input must be taken, or refused with a StarlingError, within 100 ms and a bounded heap. The same seed makes the
  * same inputs. Ends with 1 at the first target that fails, after the others have had theirs.
  */
 import { once } from 'node:events'

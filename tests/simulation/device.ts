@@ -2,7 +2,6 @@ import type { NodeIdentity } from '#lib/crypto/api.ts'
 import { Delivery } from '#lib/delivery/delivery.ts'
 import { Devices } from '#lib/delivery/devices.ts'
 import { MailboxMail } from '#lib/delivery/mailbox/mail.ts'
-import { RatchetSealer } from '#lib/delivery/ratchet-sealer.ts'
 import { InvalidDataError, StarlingError, StorageFullError } from '#lib/protocol/errors.ts'
 import type { MessageId, PeerIdString } from '#lib/protocol/ids.ts'
 import type { Logger } from '#lib/protocol/seams.ts'
@@ -10,13 +9,19 @@ import { seededRandom } from '../fixtures/seeded-random.ts'
 import { Disk, DiskStore } from './disk.ts'
 import type { World } from './world.ts'
 import { Life } from './life.ts'
+import type { Seen } from './oracle.ts'
 import { MailboxNetwork } from './mailbox-network.ts'
 import type { SimulatedRelay } from './relay.ts'
+import { WatchedSealer } from './watched-sealer.ts'
 
 /** One-time prekeys of a publication: they are most of its cost, and with few of them they run out. */
 const PUBLISHED = 2
 
-const HELLO = new Uint8Array([1])
+/** What a hello says: whether theirs was heard. */
+const HELLO = { mutual: new Uint8Array([1]), first: new Uint8Array([0]) }
+
+/** Backup files that are not thrown away. */
+const KEPT_BACKUPS = 2
 
 const NEVER_WOKEN = { get: () => Promise.resolve(undefined), put: () => Promise.resolve() }
 
@@ -43,12 +48,17 @@ export class Device {
   readonly name: string
   readonly identity: NodeIdentity
   readonly skewMs: number
-  readonly disk: Disk
-  readonly intents: Intent[] = []
+  disk: Disk
+  intents: Intent[] = []
   readonly unreachable = new Set<SimulatedRelay>()
   readonly #world: World
   /** Those they have. */
   readonly friends: PeerIdString[] = []
+  /** Another installation than at first. */
+  wasRestored = false
+  /** Those who were not met yet when the backup was made that was restored. */
+  readonly estranged = new Set<PeerIdString>()
+  readonly #backups: { disk: Disk; seen: Seen }[] = []
   #program: Program | null = null
 
   constructor(world: World, name: string, identity: NodeIdentity, skewMs: number) {
@@ -80,14 +90,22 @@ export class Device {
       this.crash(life)
     })
     const random = seededRandom(faults.below(2 ** 32))
-    const sealer = new RatchetSealer({
-      identity: this.identity,
-      sessions: store,
-      prekeys: store,
-      keyCommitmentOf: (peer) => this.#world.deviceOf(peer).identity.keyCommitment,
-      clock: life,
-      random,
-    })
+    const sealer = new WatchedSealer(
+      {
+        identity: this.identity,
+        sessions: store,
+        prekeys: store,
+        keyCommitmentOf: (peer) => this.#world.deviceOf(peer).identity.keyCommitment,
+        clock: life,
+        random,
+      },
+      {
+        sealedIn: this.#world.sealedIn,
+        fail: (what) => {
+          oracle.fail(`${this.name}: ${what}`)
+        },
+      },
+    )
     const logger = this.#logger()
     const devices = new Devices(
       { identity: this.identity, store, clock: life },
@@ -121,10 +139,13 @@ export class Device {
         check: (payload) => {
           if (payload.byteLength === 0) throw new InvalidDataError('no text')
         },
-        hello: (peer) => (this.friends.includes(peer) ? HELLO : null),
-        hear: async (peer) => {
+        hello: (peer) => {
+          if (!this.friends.includes(peer)) return null
+          return this.disk.heard.has(peer) ? HELLO.mutual : HELLO.first
+        },
+        hear: async (peer, hello) => {
           if (!this.friends.includes(peer)) return false
-          await this.#hear(store, delivery, peer)
+          await this.#hear(store, delivery, peer, hello)
           return true
         },
       },
@@ -215,6 +236,11 @@ export class Device {
     this.#world.network.dialAll()
   }
 
+  /** Other relays answer now. */
+  relaysChanged(): void {
+    if (this.awake) this.#program!.mail.relaysChanged()
+  }
+
   /** The person writes; what fails they send again later. */
   say(to: PeerIdString, text: string): void {
     const intent = { to, text, trying: false, acknowledged: false }
@@ -251,9 +277,32 @@ export class Device {
   /** The power goes, and what comes back has no keys any more. */
   loseKeys(): void {
     this.crash()
-    this.disk.renew(this.#world.faults.random.bytes(16))
+    this.disk.loseKeys(this.#world.faults.random.bytes(16))
     this.#world.faults.count('keys lost')
     this.#world.note(this, 'has lost its keys')
+  }
+
+  /** A backup is made, and kept elsewhere. */
+  backup(): void {
+    if (!this.awake) return
+    this.#backups.push({ disk: this.disk.backup(), seen: this.#world.oracle.seenBy(this.peer) })
+    if (this.#backups.length > KEPT_BACKUPS) this.#backups.shift()
+    this.#world.note(this, 'makes a backup')
+  }
+
+  /** The device is gone, and another goes on from a backup. What its person was about to say nobody says any more. */
+  restore(): void {
+    if (this.#backups.length === 0) return
+    const { faults, oracle, time } = this.#world
+    this.crash()
+    const { disk, seen } = faults.oneOf(this.#backups)
+    this.disk = disk.restored(this.peer, Math.floor(time.nowMs + this.skewMs), faults.random)
+    this.intents = this.intents.filter(({ acknowledged }) => acknowledged)
+    this.wasRestored = true
+    for (const friend of this.friends) if (!disk.heard.has(friend)) this.estranged.add(friend)
+    oracle.restored(this.peer, seen, disk, this.disk)
+    faults.count('backup restored')
+    this.#world.note(this, 'has restored a backup')
   }
 
   /** They meet: each hears that the other has them. */
@@ -271,9 +320,20 @@ export class Device {
     return this.friends.includes(peer) && this.disk.heard.has(peer)
   }
 
-  async #hear(store: DiskStore, delivery: Delivery, peer: PeerIdString): Promise<void> {
-    if (this.disk.heard.has(peer)) return
-    await store.putHeard(peer)
+  async #hear(
+    store: DiskStore,
+    delivery: Delivery,
+    peer: PeerIdString,
+    hello: Uint8Array,
+  ): Promise<void> {
+    const isNew = !this.disk.heard.has(peer)
+    if (isNew) await store.putHeard(peer)
+    const isMutual = hello[0] === HELLO.mutual[0]
+    // As contacts do: it is not waited for, since the turn of this conversation is on.
+    this.#try('answer', () =>
+      isMutual ? delivery.owesNot(peer, 'hello') : delivery.owe(peer, 'hello'),
+    )
+    if (!isNew) return
     this.#world.faults.count('hello by mailbox')
     delivery.offer(peer)
   }

@@ -1,14 +1,24 @@
+import { newDevice } from '#lib/db/device.ts'
 import type { DeviceRow } from '#lib/db/schema.ts'
 import { NO_PREKEYS, spend, type Prekeys } from '#lib/crypto/prekeys.ts'
-import type { Chains, Delivered, Early, Outgoing, Owed } from '#lib/delivery/chain.ts'
+import {
+  heldOf,
+  type Chains,
+  type Delivered,
+  type Early,
+  type Outgoing,
+  type Owed,
+} from '#lib/delivery/chain.ts'
 import type { MailboxRelay, MailboxRelayStore } from '#lib/delivery/mailbox/store.ts'
 import type { DeviceStore } from '#lib/delivery/devices.ts'
 import type { Place } from '#lib/protocol/place.ts'
 import type { PrekeyStore } from '#lib/delivery/prekey-store.ts'
 import type { KeyStep } from '#lib/delivery/seams.ts'
+import { carryOver, placeAfter, renew } from '#lib/delivery/renew.ts'
 import type { DeliveryStore } from '#lib/delivery/store.ts'
 import { StorageFullError } from '#lib/protocol/errors.ts'
 import type { ChainId, MessageId, PeerIdString } from '#lib/protocol/ids.ts'
+import type { Random } from '#lib/protocol/seams.ts'
 import type { Faults } from './faults.ts'
 import type { Life } from './life.ts'
 
@@ -33,6 +43,8 @@ export class Disk {
   readonly heard = new Set<PeerIdString>()
   prekeys: Prekeys = NO_PREKEYS
   device: DeviceRow
+  /** Nothing more is written; what is there stays. */
+  isFull = false
 
   /** @param id of the installation */
   constructor(id: Uint8Array<ArrayBuffer>) {
@@ -51,17 +63,58 @@ export class Disk {
     return conversation
   }
 
-  /**
-   * Another installation goes on from a backup, which leaves keys behind (features/backup/rows.ts), what was published
-   * and sealed with them, and owes everybody a hello (features/backup/restoration.ts). It was made just now, so that
-   * chains go on.
-   */
-  renew(id: Uint8Array<ArrayBuffer>): void {
+  /** What a backup of it has (features/backup/snapshot.ts): no keys, and nothing that rests on them. */
+  backup(): Disk {
+    const copy = new Disk(this.device.id.slice())
+    copy.device = this.device
+    for (const [address, relay] of this.mailboxRelays) copy.mailboxRelays.set(address, relay)
+    for (const peer of this.heard) copy.heard.add(peer)
+    for (const [peer, { chains, outbox, early, messages, place }] of this.conversations) {
+      Object.assign(copy.of(peer), {
+        ...{ chains, outbox: [...outbox], messages: new Map(messages), place },
+        early: early.filter(
+          ({ chain, sequence }) =>
+            chain === chains?.theirs?.chain && sequence > chains.theirs.sequence,
+        ),
+      })
+    }
+    return copy
+  }
+
+  /** What another installation makes of a backup (features/backup/restoration.ts). */
+  restored(me: PeerIdString, nowMs: number, random: Random): Disk {
+    const disk = this.backup()
+    disk.device = newDevice({ clock: { now: () => nowMs }, random }, this.device.generation)
+    for (const [address, relay] of disk.mailboxRelays)
+      disk.mailboxRelays.set(address, unkept(relay))
+    for (const [peer, conversation] of disk.conversations) {
+      conversation.owed = owedTo(peer)
+      if (conversation.chains === null) continue
+      let chains = renew(conversation.chains, random)
+      const ended = chains.ended.at(-1)!
+      const outbox: Outgoing[] = []
+      for (const row of conversation.outbox) {
+        if (row.chain !== ended.chain || row.sequence <= ended.received) continue
+        const carried = carryOver(me, chains, row, nowMs)
+        chains = carried.chains
+        outbox.push(carried.outgoing)
+      }
+      conversation.chains = chains
+      conversation.outbox = outbox
+      for (const [id, message] of conversation.messages) {
+        if (message.mine) conversation.messages.set(id, placeAfter(chains, message))
+      }
+    }
+    return disk
+  }
+
+  /** The keys are lost, and with them what was published and sealed; the chains go on. */
+  loseKeys(id: Uint8Array<ArrayBuffer>): void {
     this.device = { ...this.device, id, generation: this.device.generation + 1 }
     this.prekeys = NO_PREKEYS
     this.opened.clear()
     for (const [address, relay] of this.mailboxRelays) {
-      this.mailboxRelays.set(address, { ...relay, announced: null, published: null, canary: null })
+      this.mailboxRelays.set(address, unkept(relay))
     }
     for (const [peer, conversation] of this.conversations) {
       conversation.sessions = null
@@ -71,18 +124,30 @@ export class Disk {
         receipts: [],
       }))
       conversation.announcement = null
-      conversation.owed.clear()
-      const hello: Owed = { peer, type: 'hello', lost: false, sealed: null, receipts: [] }
-      conversation.owed.set('hello', hello)
+      conversation.owed = owedTo(peer)
     }
   }
+}
+
+/** The relay, where nothing of this installation lies yet. */
+function unkept(relay: MailboxRelay): MailboxRelay {
+  return { ...relay, announced: null, published: null, canary: null }
+}
+
+/** By who is back without keys (features/backup/restoration.ts). */
+function owedTo(peer: PeerIdString): Map<Owed['type'], Owed> {
+  const hello: Owed = { peer, type: 'hello', lost: false, sealed: null, receipts: [] }
+  return new Map([
+    ['hello', hello],
+    ['status', { ...hello, type: 'status', lost: true }],
+  ])
 }
 
 /** Sees each change of a disk as it becomes durable. */
 export interface DiskWatcher {
   sent(message: Delivered, chains: Chains): void
   received(peer: PeerIdString, messages: readonly Delivered[]): void
-  forgotten(peer: PeerIdString, before: Chains | null): void
+  forgotten(peer: PeerIdString): void
   advanced(
     peer: PeerIdString,
     before: Chains | null,
@@ -167,7 +232,7 @@ export class DiskStore implements DeliveryStore, DeviceStore, PrekeyStore, Mailb
   waiting(): Promise<PeerIdString[]> {
     return this.#read(() =>
       [...this.#disk.conversations].flatMap(([peer, { chains, owed }]) => {
-        const lacks = chains !== null && chains.mine.received < chains.mine.sequence
+        const lacks = chains !== null && heldOf(chains.mine) < chains.mine.sequence
         return lacks || owed.size > 0 ? [peer] : []
       }),
     )
@@ -282,7 +347,11 @@ export class DiskStore implements DeliveryStore, DeviceStore, PrekeyStore, Mailb
       conversation.early = conversation.early.filter(
         (row) => !early.some((gone) => isSame(row, gone)),
       )
-      for (const message of messages) conversation.messages.set(message.id, message)
+      for (const message of messages) {
+        // As the journal of chats does with what was carried over and is here already.
+        if (conversation.messages.has(message.id)) continue
+        conversation.messages.set(message.id, message)
+      }
     })
   }
 
@@ -301,7 +370,7 @@ export class DiskStore implements DeliveryStore, DeviceStore, PrekeyStore, Mailb
   forget(chains: Chains): Promise<void> {
     return this.#write('forgotten', () => {
       const conversation = this.#disk.of(chains.peer)
-      this.#watcher.forgotten(chains.peer, conversation.chains)
+      this.#watcher.forgotten(chains.peer)
       conversation.chains = chains
       conversation.outbox = []
       conversation.early = []
@@ -398,7 +467,7 @@ export class DiskStore implements DeliveryStore, DeviceStore, PrekeyStore, Mailb
 
   async #write<T>(name: string, work: () => T): Promise<T> {
     await this.#reach()
-    if (this.#faults.happens('noRoom')) throw new StorageFullError('no room')
+    if (this.#disk.isFull || this.#faults.happens('noRoom')) throw new StorageFullError('no room')
     if (!this.#faults.happens('crash')) return work()
     const durable = this.#faults.oneIn(2)
     this.#faults.count(`crash ${durable ? 'after' : 'before'} ${name}`)

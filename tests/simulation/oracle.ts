@@ -2,7 +2,7 @@ import type { Chains, Delivered, Outgoing } from '#lib/delivery/chain.ts'
 import { QUORUM } from '#lib/delivery/mailbox/deposits.ts'
 import { markOf } from '#lib/delivery/seams.ts'
 import type { ChainId, MessageId, PeerIdString } from '#lib/protocol/ids.ts'
-import type { DiskWatcher } from './disk.ts'
+import type { Disk, DiskWatcher } from './disk.ts'
 import type { SimulatedRelay } from './relay.ts'
 
 interface Sent {
@@ -15,14 +15,33 @@ interface Sent {
   seen: readonly MessageId[]
 }
 
-/** What one person has of one conversation, as the oracle saw it become durable. */
-interface View {
+/** What one disk has, and had, of one conversation. */
+interface Screen {
   has: Map<MessageId, Delivered>
   ever: Set<MessageId>
+  /** What came, by chain and id: a message of a chain that ended with a restored backup comes in the next one, too. */
+  came: Set<string>
+}
+
+/** What was on a disk when a backup of it was made, by conversation. */
+export type Seen = ReadonlyMap<PeerIdString, Screen & Pick<View, 'places'>>
+
+/** What one person has of one conversation, as the oracle saw it become durable. */
+interface View extends Screen {
+  me: PeerIdString
+  peer: PeerIdString
+  /** All that was ever durable on a device of theirs. */
+  had: Set<MessageId>
+  /** Of mine, what this device cannot send any more: it was deleted, or is not in the backup that was restored. */
+  gone: Set<MessageId>
   /** Highest number of each chain of theirs that was on the screen. */
   read: Map<ChainId, number>
   /** Relays the other side is written to at, as told last and before that; 0 while nothing was told. */
   places: [number, number]
+}
+
+const NOTHING_SEEN: Screen & Pick<View, 'places'> = {
+  ...{ has: new Map(), ever: new Set(), came: new Set(), places: [0, 0] },
 }
 
 /**
@@ -37,8 +56,6 @@ export class Oracle {
   readonly #views = new Map<string, View>()
   /** Texts whose `send` has resolved: id by conversation and text. */
   readonly acknowledged = new Map<string, MessageId>()
-  /** Deleted by its writer before it came. */
-  readonly #withdrawn = new Set<MessageId>()
   /** Messages of one side by number, for its states. */
   readonly #chains = new Map<ChainId, MessageId[]>()
 
@@ -64,6 +81,40 @@ export class Oracle {
   isReading(me: PeerIdString, peer: PeerIdString, { chain, sequence }: Delivered): void {
     const { read } = this.#view(me, peer)
     read.set(chain, Math.max(read.get(chain) ?? 0, sequence))
+  }
+
+  /** A backup is made. */
+  seenBy(me: PeerIdString): Seen {
+    return new Map(
+      [...this.#views.values()]
+        .filter((view) => view.me === me)
+        .map(({ peer, has, ever, came, places }) => [
+          peer,
+          { has: new Map(has), ever: new Set(ever), came: new Set(came), places },
+        ]),
+    )
+  }
+
+  /**
+   * Another device goes on from a backup. What its person wrote since then, and what the other side held when it was
+   * made, it cannot send any more; all else of theirs must still arrive, and all of the others' arrive again.
+   */
+  restored(me: PeerIdString, seen: Seen, backup: Disk, disk: Disk): void {
+    for (const view of this.#views.values()) {
+      if (view.me !== me) continue
+      const { peer } = view
+      const { has, ever, came, places } = seen.get(peer) ?? NOTHING_SEEN
+      Object.assign(view, { has: new Map(has), ever: new Set(ever), came: new Set(came), places })
+      const { chains } = disk.of(peer)
+      const before = backup.of(peer).chains?.mine
+      const numbers = (before && this.#chains.get(before.chain)) ?? []
+      const carried = numbers.slice(before?.received, before?.sequence)
+      view.gone = new Set(this.#sentBy(me, peer).filter((id) => !carried.includes(id)))
+      if (chains === null) continue
+      this.#chains.set(chains.mine.chain, carried)
+      if (chains.mine.sequence !== carried.length)
+        this.fail('a backup has others than it was given')
+    }
   }
 
   watcherOf(me: PeerIdString): DiskWatcher {
@@ -107,6 +158,7 @@ export class Oracle {
     this.#sent.set(id, { from: me, to: peer, text, clock, chain, seen })
     view.has.set(id, message)
     view.ever.add(id)
+    view.had.add(id)
     const numbers = this.#chains.get(chain) ?? []
     this.#chains.set(chain, numbers)
     if (numbers.length !== sequence - 1) this.fail(`${text} has a number that is not the next`)
@@ -124,21 +176,27 @@ export class Oracle {
       this.fail(`${text} was never sent so`)
       return
     }
-    if (view.ever.has(message.id)) this.fail(`${text} is shown twice`)
-    // What its writer deleted before it came never will.
-    const missing = sent.seen.filter((id) => !view.ever.has(id) && !this.#withdrawn.has(id))
-    if (missing.length > 0) this.fail(`${text} is shown before its cause`)
     if (message.clock !== sent.clock) this.fail(`${text} is shown in another place`)
+    const key = `${message.chain} ${message.id}`
+    const isCarried = message.chain !== sent.chain
+    const isKnown = view.has.has(message.id)
+    // What is carried over may come once more where it was deleted.
+    if (view.came.has(key) || (view.ever.has(message.id) && !isCarried && !isKnown)) {
+      this.fail(`${text} is shown twice`)
+    }
+    view.came.add(key)
+    // Known by its id, and not shown again.
+    if (isKnown) return
+    const missing = sent.seen.filter((id) => !view.ever.has(id) && !this.#isGone(id))
+    if (missing.length > 0) this.fail(`${text} is shown before its cause`)
     view.has.set(message.id, message)
     view.ever.add(message.id)
+    view.had.add(message.id)
   }
 
   #onForgotten(me: PeerIdString, peer: PeerIdString): void {
     const view = this.#view(me, peer)
-    const theirs = this.#view(peer, me)
-    for (const [id, { mine }] of view.has) {
-      if (mine && !theirs.ever.has(id)) this.#withdrawn.add(id)
-    }
+    view.gone = new Set(this.#sentBy(me, peer))
     view.has.clear()
     this.#onEvent('forgot')
   }
@@ -150,7 +208,7 @@ export class Oracle {
     const numbers = this.#chains.get(mine.chain) ?? []
     for (const id of numbers.slice(before.mine.received, mine.received)) {
       this.#onEvent(`delivered ${this.#sent.get(id)!.text}`)
-      if (!theirs.ever.has(id)) this.fail(`${this.#sent.get(id)!.text} is called delivered`)
+      if (!theirs.had.has(id)) this.fail(`${this.#sent.get(id)!.text} is called delivered`)
     }
     if (mine.read > before.mine.read) {
       this.#onEvent(`read up to ${mine.read}`)
@@ -205,7 +263,7 @@ export class Oracle {
     const [atA, atB] = [this.#view(a, b), this.#view(b, a)]
     for (const [id, { from, to, text }] of this.#sent) {
       const ours = (from === a && to === b) || (from === b && to === a)
-      if (!ours || this.#withdrawn.has(id)) continue
+      if (!ours || this.#isGone(id)) continue
       const reader = to === a ? atA : atB
       if (!reader.ever.has(id)) found.push(`${text} is lost`)
     }
@@ -230,10 +288,21 @@ export class Oracle {
     if (new Set(texts).size !== texts.length) this.fail('a text is shown twice')
   }
 
+  #sentBy(me: PeerIdString, peer: PeerIdString): MessageId[] {
+    return [...this.#sent].flatMap(([id, { from, to }]) => (from === me && to === peer ? [id] : []))
+  }
+
+  /** Who wrote it cannot send it any more: where it has not come, it need not. */
+  #isGone(id: MessageId): boolean {
+    const { from, to } = this.#sent.get(id)!
+    return this.#view(from, to).gone.has(id)
+  }
+
   #view(me: PeerIdString, peer: PeerIdString): View {
     const key = `${me} ${peer}`
     const view: View = this.#views.get(key) ?? {
-      ...{ has: new Map(), ever: new Set(), read: new Map(), places: [0, 0] },
+      ...{ me, peer, has: new Map(), ever: new Set(), came: new Set() },
+      ...{ had: new Set(), gone: new Set(), read: new Map(), places: [0, 0] },
     }
     this.#views.set(key, view)
     return view

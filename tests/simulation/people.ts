@@ -25,6 +25,7 @@ function remembering(identity: NodeIdentity): NodeIdentity {
   const contacts = new Map<number, Signer>()
   const introductions = new Map<number, Signer>()
   const names = new Map<string, Uint8Array>()
+  const secrets = new Map<string, Uint8Array<ArrayBuffer>>()
   const mlDsaKey = identity.mlDsaKey()
   return {
     peer: identity.peer,
@@ -39,6 +40,8 @@ function remembering(identity: NodeIdentity): NodeIdentity {
       remembered(introductions, epoch, () => identity.introductionMailbox(epoch)),
     senderName: (epoch, contact) =>
       remembered(names, `${epoch} ${contact}`, () => identity.senderName(epoch, contact)),
+    senderSecret: (epoch, contact) =>
+      remembered(secrets, `${epoch} ${contact}`, () => identity.senderSecret(epoch, contact)),
     sealForMyself: (plaintext, random) => identity.sealForMyself(plaintext, random),
     openOfMyself: (sealed) => identity.openOfMyself(sealed),
     libp2pKey: () => identity.libp2pKey(),

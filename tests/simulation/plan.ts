@@ -28,8 +28,11 @@ export interface Plan {
     relayDown: number
     unreachable: number
     narrow: number
+    fill: number
     loseKeys: number
     forget: number
+    backup: number
+    restore: number
     longSleep: number
   }
   /** Long sleeps last up to this. */
@@ -50,6 +53,10 @@ export function planOf(random: Random): Plan {
   const skewed = chance(0.5)
   const skew = (): number => (skewed ? (random.fraction() * 2 - 1) * MAX_SKEW_MS : 0)
   const vicious = chance(0.3)
+  const backups = (): { backup: number; restore: number } => {
+    const restore = maybe(0.6, 0.4)
+    return { backup: restore * 2, restore }
+  }
   const pairs = pairsOf(people)
   const strangers = chance(0.25)
   return {
@@ -81,8 +88,10 @@ export function planOf(random: Random): Plan {
       relayDown: maybe(1),
       unreachable: maybe(1),
       narrow: maybe(0.5, 0.25),
-      loseKeys: maybe(0.3, 0.3),
-      forget: maybe(0.3, 0.3),
+      fill: maybe(0.5, 0.25),
+      loseKeys: maybe(1.5, 0.3),
+      forget: maybe(1.2, 0.3),
+      ...backups(),
       longSleep: maybe(0.3, 0.5),
     },
     longestSleepMs: chance(0.15) ? 70 * DAY_MS : 2 * DAY_MS,

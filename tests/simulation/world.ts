@@ -11,6 +11,7 @@ import { planOf, type Plan } from './plan.ts'
 import { SimulatedRelay } from './relay.ts'
 import { Trace } from './trace.ts'
 import { VirtualTime } from './virtual-time.ts'
+import type { SealedIn } from './watched-sealer.ts'
 
 const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
@@ -38,6 +39,7 @@ export class World {
   readonly plan: Plan
   readonly trace: Trace
   readonly oracle: Oracle
+  readonly sealedIn: SealedIn = new Map()
   readonly network: DirectNetwork
   readonly relays: readonly SimulatedRelay[]
   readonly devices: readonly Device[]
@@ -192,6 +194,12 @@ export class World {
         },
       ],
       [
+        events.fill,
+        () => {
+          this.#fill(device)
+        },
+      ],
+      [
         events.loseKeys,
         () => {
           device.loseKeys()
@@ -201,6 +209,18 @@ export class World {
         events.forget,
         () => {
           device.forget(friend)
+        },
+      ],
+      [
+        events.backup,
+        () => {
+          device.backup()
+        },
+      ],
+      [
+        events.restore,
+        () => {
+          device.restore()
         },
       ],
       [events.longSleep, () => this.#longSleep()],
@@ -255,6 +275,7 @@ export class World {
 
   #relayDown(relay: SimulatedRelay): void {
     relay.up = !relay.up
+    for (const device of this.devices) device.relaysChanged()
     if (!relay.up) this.faults.count('relay down')
   }
 
@@ -268,6 +289,12 @@ export class World {
     const isNarrow = this.faults.oneIn(2)
     relay.store.narrow(isNarrow)
     if (isNarrow) this.faults.count('relay full')
+  }
+
+  /** Something else takes all the room on a device, or gives it back. */
+  #fill({ disk }: Device): void {
+    disk.isFull = !disk.isFull
+    if (disk.isFull) this.faults.count('disk full')
   }
 
   /** Everybody's device sleeps or is off for long. */
@@ -293,7 +320,11 @@ export class World {
       relay.up = true
       relay.store.heal()
     }
-    for (const device of devices) device.unreachable.clear()
+    for (const device of devices) {
+      device.unreachable.clear()
+      device.disk.isFull = false
+      device.relaysChanged()
+    }
     const wakeAll = async (): Promise<void> => {
       for (const device of devices) {
         device.start()
@@ -302,12 +333,15 @@ export class World {
       }
       await this.time.pass(0)
     }
-    // What strangers sealed for keys that are lost names nobody who could be told: they say it again when they meet.
+    const lostKeys = faults.counts.has('keys lost') || faults.counts.has('backup restored')
+    // What strangers sealed for keys that are lost names nobody who could be told: they say it again when they meet. So do
+    // two who have both restored a backup: each has sealed for the other what says so with keys that are lost as well.
     const reachable = (): [Device, Device][] =>
-      this.#pairs().filter(
-        ([a, b]) =>
-          !faults.counts.has('keys lost') || (a.disk.heard.has(b.peer) && b.disk.heard.has(a.peer)),
-      )
+      this.#pairs().filter(([a, b]) => {
+        const known = a.disk.heard.has(b.peer) && b.disk.heard.has(a.peer)
+        const estranged = a.estranged.has(b.peer) || b.estranged.has(a.peer)
+        return (!lostKeys || known) && !estranged && !(a.wasRestored && b.wasRestored)
+      })
     if (plan.mailboxesAlone) {
       for (const [a, b] of this.#pairs()) network.cut(a.peer, b.peer)
       await this.time.pass(MINUTE_MS)
@@ -316,7 +350,12 @@ export class World {
         waited < MAILBOXES_MS && this.#lacking(reachable()).length > 0;
         waited += MINUTE_MS
       ) {
-        await wakeAll()
+        // By their own clocks: nobody has them try at once.
+        for (const device of devices) {
+          device.start()
+          if (!device.awake) device.wake()
+          device.sendAgain()
+        }
         await this.time.pass(MINUTE_MS)
       }
       // What a relay lost after its receipt is missed when more comes, and known to those who meet.

@@ -1,5 +1,7 @@
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
+import { signerWith } from '#lib/crypto/mailbox-keys.ts'
 import {
+  type Grant,
   infoCodec,
   itemId,
   itemsCodec,
@@ -11,6 +13,7 @@ import {
   pageCodec,
   passes,
   prekeysCodec,
+  prove,
   publishCodec,
   putCodec,
   receipts,
@@ -80,9 +83,11 @@ export class TestMailbox {
     return this.#info
   }
 
-  async pass(sender: Uint8Array, endSecond = this.now() + 86_400): Promise<Right> {
-    const pass = await passes.seal([this.id, sender, endSecond], this.#owner)
-    return { type: 'pass', pass }
+  /** @param sender name, 16 bytes; whoever is called so has one key everywhere */
+  async pass(sender: Uint8Array, endSecond = this.now() + 86_400): Promise<Grant> {
+    const secret = Uint8Array.from([...sender, ...sender])
+    const { publicKey } = signerWith(secret)
+    return [await passes.seal([this.id, sender, publicKey, endSecond], this.#owner), secret]
   }
 
   workToPut(item: Uint8Array): Right {
@@ -94,7 +99,8 @@ export class TestMailbox {
   }
 
   /** Gives the receipt as it came, once it was found to be the relay's for this item. */
-  async put(right: Right, item: Uint8Array): Promise<Uint8Array> {
+  async put(by: Right | Grant, item: Uint8Array): Promise<Uint8Array> {
+    const right = await this.right(by, itemId(item))
     const receipt = await this.post('put', putCodec.encode([right, this.id, item]))
     const [relay, mailbox, id] = await receipts.open(receipt)
     const isRight = [
@@ -106,8 +112,16 @@ export class TestMailbox {
     return receipt
   }
 
-  async take(right: Right, second = this.now()): Promise<[Uint8Array, Uint8Array | null]> {
+  async take(by: Right | Grant, second = this.now()): Promise<[Uint8Array, Uint8Array | null]> {
+    const right = await this.right(by, takeSubject(second))
     return takenCodec.decode(await this.post('take', takeCodec.encode([right, this.id, second])))
+  }
+
+  /** To put or take this. */
+  async right(by: Right | Grant, subject: Uint8Array): Promise<Right> {
+    if (!Array.isArray(by)) return by
+    const [pass, secret] = by
+    return { type: 'pass', pass, proof: await prove(this.id, subject, signerWith(secret)) }
   }
 
   async list(after = 0): Promise<MailboxPage> {

@@ -32,9 +32,17 @@ const MAX_ROW_BYTES = 4_096
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 
-/** Id, sender, length, stored at, expires at. */
+/** Id, sender and their proof, length, stored at, expires at. Earlier versions had no proof beside the sender. */
 const entryCodec = codec(
-  v.strictTuple([bytesSchema(32, 32), v.nullable(bytesSchema(16, 16)), count, count, count]),
+  v.strictTuple([
+    bytesSchema(32, 32),
+    v.nullable(
+      v.union([v.strictTuple([bytesSchema(16, 16), bytesSchema(64, 64)]), bytesSchema(16, 16)]),
+    ),
+    count,
+    count,
+    count,
+  ]),
   MAX_ROW_BYTES,
 )
 
@@ -259,7 +267,7 @@ export class LevelMailboxStore implements MailboxStore {
   }
 
   async #putItem(change: Change, box: string, item: NewItem): Promise<Entry> {
-    const { id, sender, bytes, storedAtMs, expiresAtMs } = item
+    const { id, sender, proof, bytes, storedAtMs, expiresAtMs } = item
     const { byteLength } = bytes
     const size = sizeOf(bytes)
     const senderKey = `sender!${box}!${sender === null ? '' : hex(sender)}`
@@ -273,17 +281,16 @@ export class LevelMailboxStore implements MailboxStore {
     if (before.goneAtMs !== null) change.del(endKey(before.goneAtMs, `box!${box}`))
     const number = Math.max(before.last + 1, storedAtMs)
     const place = `${box}!${digits(number)}`
+    const by =
+      sender === null || proof === null ? sender : ([sender, proof] as [Uint8Array, Uint8Array])
     change.put(`item!${place}`, bytes)
-    change.put(
-      `entry!${place}`,
-      entryCodec.encode([id, sender, byteLength, storedAtMs, expiresAtMs]),
-    )
+    change.put(`entry!${place}`, entryCodec.encode([id, by, byteLength, storedAtMs, expiresAtMs]))
     change.put(`id!${box}!${hex(id)}`, numberCodec.encode(number))
     change.put(endKey(expiresAtMs, `entry!${place}`), EMPTY)
     change.put(senderKey, numberCodec.encode(sent + size))
     const after = { last: number, bytes: before.bytes + size, goneAtMs: null }
     change.put(`box!${box}`, boxCodec.encode(after))
-    return { number, sender, id, byteLength, storedAtMs, expiresAtMs }
+    return { number, sender, proof, id, byteLength, storedAtMs, expiresAtMs }
   }
 
   /** Gives how many were there. */
@@ -458,11 +465,13 @@ export class LevelMailboxStore implements MailboxStore {
 }
 
 function entryOf(number: number, value: Uint8Array): Entry {
-  const [id, sender, byteLength, storedAtMs, expiresAtMs] = entryCodec.decode(value)
+  const [id, by, byteLength, storedAtMs, expiresAtMs] = entryCodec.decode(value)
+  const [sender, proof] = Array.isArray(by) ? by : [by, null]
   // LevelDB gives Buffers.
   return {
     number,
-    sender: sender === null ? null : Uint8Array.from(sender),
+    sender: sender && Uint8Array.from(sender),
+    proof: proof && Uint8Array.from(proof),
     id: Uint8Array.from(id),
     byteLength,
     storedAtMs,

@@ -16,6 +16,7 @@ import {
   putCodec,
   receipts,
   REQUEST_LIFE_MS,
+  requireProof,
   type Right,
   showsWork,
   takeCodec,
@@ -127,10 +128,13 @@ export class Mailboxes implements Startable {
     const [right, mailbox, bytes] = putCodec.decode(body)
     const id = itemId(bytes)
     const sender = await this.#requireRight(right, mailbox, id)
+    const proof = right.type === 'pass' ? right.proof : null
     this.#requireShare(source, sizeOf(bytes))
     const storedAtMs = this.#clock.now()
     const expiresAtMs = storedAtMs + ITEM_LIFE_MS
-    const kept = await this.#store.put({ mailbox, sender, id, bytes, storedAtMs, expiresAtMs })
+    const kept = await this.#store.put({
+      ...{ mailbox, sender, proof, id, bytes, storedAtMs, expiresAtMs },
+    })
     this.#onPut()
     this.#wakeUps?.came(mailbox)
     const seconds = [secondsOf(kept.storedAtMs), secondsOf(kept.expiresAtMs)] as const
@@ -154,8 +158,8 @@ export class Mailboxes implements Startable {
     const nowMs = this.#clock.now()
     const entries = await this.#store.list(mailbox, operation.after, MAX_PAGE_ITEMS, nowMs)
     return pageCodec.encode({
-      entries: entries.map(({ number, id, byteLength, sender }) => {
-        return { number, id, byteLength, sender }
+      entries: entries.map(({ number, id, byteLength, sender, proof }) => {
+        return { number, id, byteLength, sender: sender && proof && [sender, proof] }
       }),
       oneTimeLeft: await this.#store.oneTimeLeft(mailbox, nowMs),
     })
@@ -218,11 +222,12 @@ export class Mailboxes implements Startable {
       if (showsWork(mailbox, subject, right.nonce, this.#init.workBits)) return null
       throw new RefusedError('mailbox-not-allowed', 'too little work')
     }
-    const [of, sender, endSecond] = await passes.open(right.pass)
+    const [of, sender, key, endSecond] = await passes.open(right.pass)
     const leftMs = endSecond * 1_000 - this.#clock.now()
     if (!equalBytes(of, mailbox) || leftMs <= 0 || leftMs > MAX_PASS_LIFE_MS) {
       throw new RefusedError('mailbox-not-allowed', 'the pass is for another mailbox or time')
     }
+    await requireProof(mailbox, subject, key, right.proof)
     return sender
   }
 

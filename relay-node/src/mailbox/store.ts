@@ -24,6 +24,8 @@ export interface NewItem {
   mailbox: MailboxId
   /** On the sender's pass; null for one who has shown work. */
   sender: Uint8Array | null
+  /** Of the sender, that it is theirs; null for one who has shown work. */
+  proof: Uint8Array | null
   /** SHA-256 of `bytes`. */
   id: Uint8Array
   bytes: Uint8Array
@@ -37,6 +39,7 @@ export interface Entry {
   /** Grows with each item of a mailbox; never used again. */
   number: number
   sender: Uint8Array | null
+  proof: Uint8Array | null
   id: Uint8Array
   byteLength: number
   storedAtMs: number

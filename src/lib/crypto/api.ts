@@ -32,6 +32,8 @@ export interface MessagingIdentity extends Identity {
   openOfMyself(sealed: Uint8Array): Uint8Array
   /** What this contact is called on passes for my mailbox; 16 bytes. */
   senderName(epoch: number, contact: PeerIdString): Uint8Array
+  /** Secret half of the key in these passes; 32 bytes. */
+  senderSecret(epoch: number, contact: PeerIdString): Uint8Array<ArrayBuffer>
 }
 
 /** What the libp2p node alone is given: it signs handshakes with the key itself. */

@@ -15,6 +15,7 @@ import {
   openOfOwner,
   sealForOwner,
   senderName,
+  senderSecret,
 } from './mailbox-keys.ts'
 
 /** A seed of either kind of key has 32 bytes. */
@@ -109,6 +110,10 @@ class KeyIdentity implements NodeIdentity {
 
   senderName(epoch: number, contact: PeerIdString): Uint8Array {
     return senderName(this.#secrets.ed25519Seed, epoch, contact)
+  }
+
+  senderSecret(epoch: number, contact: PeerIdString): Uint8Array<ArrayBuffer> {
+    return senderSecret(this.#secrets.ed25519Seed, epoch, contact)
   }
 
   libp2pKey(): Ed25519PrivateKey {

@@ -36,6 +36,7 @@ const FACTOR_BYTES = 64
 
 const CONTACTS_INFO = 'starling mailbox of contacts'
 const SENDER_INFO = 'starling mailbox sender'
+const SENDER_KEY_INFO = 'starling mailbox sender key'
 const BLIND_INFO = 'starling introduction mailbox'
 const PREKEYS_INFO = 'starling introduction prekeys'
 const OWN_INFO = 'starling sealed for oneself'
@@ -60,10 +61,13 @@ export function endOfEpoch(epoch: number): number {
 
 /** The owner of the mailbox for contacts in this epoch. @param seed of the identity, secret */
 export function contactsMailbox(seed: Uint8Array, epoch: number): Signer {
-  const secret = hkdf(sha256, seed, undefined, infoOf(CONTACTS_INFO, epoch), SEED_BYTES)
-  const publicKey = Uint8Array.from(ed25519.getPublicKey(secret))
+  return signerWith(hkdf(sha256, seed, undefined, infoOf(CONTACTS_INFO, epoch), SEED_BYTES))
+}
+
+/** Whoever has this secret half of an Ed25519 key (RFC 8032, 5.1.5). */
+export function signerWith(secret: Uint8Array): Signer {
   return {
-    publicKey,
+    publicKey: Uint8Array.from(ed25519.getPublicKey(secret)),
     sign: (context, body) =>
       Promise.resolve(Uint8Array.from(ed25519.sign(signedBytes(context, body), secret))),
   }
@@ -73,6 +77,16 @@ export function contactsMailbox(seed: Uint8Array, epoch: number): Signer {
 export function senderName(seed: Uint8Array, epoch: number, contact: PeerIdString): Uint8Array {
   const key = hkdf(sha256, seed, undefined, infoOf(SENDER_INFO, epoch), SEED_BYTES)
   return hmac(sha256, key, publicKeyOf(contact)).slice(0, SENDER_BYTES)
+}
+
+/** Secret half of the key in this contact's passes of this epoch, which its owner can make again. */
+export function senderSecret(
+  seed: Uint8Array,
+  epoch: number,
+  contact: PeerIdString,
+): Uint8Array<ArrayBuffer> {
+  const key = hkdf(sha256, seed, undefined, infoOf(SENDER_KEY_INFO, epoch), SEED_BYTES)
+  return Uint8Array.from(hmac(sha256, key, publicKeyOf(contact)))
 }
 
 /** What a card says of its owner's keys. */

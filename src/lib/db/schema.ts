@@ -175,6 +175,8 @@ export interface ChainsRow {
     sequence: number
     head: MessageId | null
     clock: number
+    /** Of the last message, by their clock; absent in rows of before this was kept. */
+    sentAtMs?: number
     /** I read everything up to here. */
     read: number
   } | null

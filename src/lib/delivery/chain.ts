@@ -29,8 +29,8 @@ export interface Delivered {
 export const MAX_PAST_CHAINS = 16
 
 /**
- * How far the clock may jump where messages are missing for good: at a new chain after a deleted history. One step
- * a message would need 2^33 such chains to use up the numbers.
+ * How far the clock may jump: over messages that are missing for good, of a history that was deleted or of what was
+ * said after a backup that was restored. To use up the numbers takes 2^33 messages.
  */
 export const MAX_CLOCK_JUMP = 2 ** 20
 
@@ -49,16 +49,38 @@ export function heldOf({ held, received }: Chains['mine']): number {
   return held ?? received
 }
 
-/** They began a chain; the one before it has ended, unless nothing of it has come: then it may be the later one. */
-export function adoptChain(chains: Chains, chain: ChainId): Chains {
+/**
+ * They began a chain; the one before it has ended, unless nothing of it has come: then it may be the later one.
+ * @param waits something of the one before came early
+ */
+export function adoptChain(chains: Chains, chain: ChainId, waits: boolean): Chains {
   const { theirs } = chains
-  const came = theirs !== null && theirs.sequence > 0
+  const came = theirs !== null && (theirs.sequence > 0 || waits)
   const past = came ? [...chains.past, theirs.chain] : chains.past
   return {
     ...chains,
-    theirs: { chain, sequence: 0, head: null, clock: 0, read: 0 },
+    theirs: { chain, sequence: 0, head: null, clock: 0, sentAtMs: 0, read: 0 },
     past: past.slice(-MAX_PAST_CHAINS),
   }
+}
+
+/**
+ * Whether a chain that is not known, with this message, began after the one that is followed. Each begins where all
+ * before it have ended, so its clock is higher than any of theirs; but for one of an installation that was restored from
+ * before those, which does not know of them: that one is of a later time, by the writer's own clock.
+ * @param early what waits in the chain that is followed
+ */
+export function isLaterChain(
+  { theirs }: Chains,
+  early: readonly Envelope[],
+  { clock, sentAtMs }: Envelope,
+): boolean {
+  const clocks = early.map((each) => each.clock)
+  const times = early.map((each) => each.sentAtMs)
+  return (
+    clock > Math.max(theirs?.clock ?? 0, ...clocks) ||
+    sentAtMs > Math.max(theirs?.sentAtMs ?? Infinity, ...times)
+  )
 }
 
 /** The chains with their next message. @throws InvalidDataError when it does not follow. */
@@ -68,7 +90,7 @@ export function followChain(chains: Chains, id: MessageId, envelope: Envelope): 
     throw new InvalidDataError('not the next message of the chain')
   }
   if (envelope.previous !== theirs.head) throw new InvalidDataError('a chain that forks')
-  checkClock(chains, envelope, theirs.sequence === 0 ? MAX_CLOCK_JUMP : 1)
+  checkClock(chains, envelope)
   return advance(chains, id, envelope)
 }
 
@@ -76,23 +98,32 @@ export function followChain(chains: Chains, id: MessageId, envelope: Envelope): 
  * The chains with a message of a chain that has ended, of which some before it will never come.
  * @throws InvalidDataError when it cannot be one.
  */
-export function skipTo(chains: Chains, id: MessageId, envelope: Envelope): Chains {
-  checkClock(chains, envelope, MAX_CLOCK_JUMP)
-  return advance(chains, id, envelope)
+export function leaveChain(chains: Chains, envelope: Envelope): Chains {
+  checkJump(chains, envelope)
+  return { ...chains, clock: Math.max(chains.clock, envelope.clock) }
 }
 
-function checkClock(chains: Chains, { clock }: Envelope, jump: number): void {
-  // Who wrote it had seen no more than I have, unless something of theirs never came.
-  if (clock > chains.clock + jump) throw new InvalidDataError('a clock that runs ahead')
-  if (clock <= (chains.theirs?.clock ?? 0)) throw new InvalidDataError('a clock that stands still')
+function checkClock(chains: Chains, envelope: Envelope): void {
+  checkJump(chains, envelope)
+  if (envelope.clock <= (chains.theirs?.clock ?? 0)) {
+    throw new InvalidDataError('a clock that stands still')
+  }
 }
 
-function advance(chains: Chains, id: MessageId, { chain, sequence, clock }: Envelope): Chains {
+function checkJump(chains: Chains, { clock }: Envelope): void {
+  if (clock > chains.clock + MAX_CLOCK_JUMP) throw new InvalidDataError('a clock that runs ahead')
+}
+
+function advance(
+  chains: Chains,
+  id: MessageId,
+  { chain, sequence, clock, sentAtMs }: Envelope,
+): Chains {
   const read = chains.theirs?.read ?? 0
   return {
     ...chains,
     clock: Math.max(chains.clock, clock),
-    theirs: { chain, sequence, head: id, clock, read },
+    theirs: { chain, sequence, head: id, clock, sentAtMs, read },
   }
 }
 

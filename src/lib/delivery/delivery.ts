@@ -12,7 +12,8 @@ import {
   forgottenChains,
   freshChains,
   heldOf,
-  skipTo,
+  isLaterChain,
+  leaveChain,
   type Chains,
   type Delivered,
   type Early,
@@ -49,6 +50,9 @@ export const MAX_EARLY = 256
 export const MAX_GIVEN_A_DAY = 40
 
 const DAY_MS = 24 * 60 * 60 * 1000
+
+/** Items from mailboxes that are remembered, for they come from each relay. */
+const MAX_MAILED = 1_000
 
 export interface DeliveryComponents {
   identity: Pick<Identity, 'peer'>
@@ -101,6 +105,8 @@ export class Delivery implements Startable, Intake {
   /** All that reads and then writes a conversation's chains. */
   readonly #turns = new Turns<PeerIdString>()
   readonly #notes: OwedNotes
+  /** Marks of items that came from a mailbox. */
+  readonly #mailed = new Set<string>()
   /** How often keys were given to whom, on which day. */
   readonly #given = new Map<PeerIdString, { day: number; times: number }>()
   #unhandle: (() => Promise<void>) | null = null
@@ -262,19 +268,28 @@ export class Delivery implements Startable, Intake {
    */
   async receiveItem(peer: PeerIdString, sealed: Uint8Array): Promise<ItemTaken> {
     const { store } = this.#components
+    const mark = markOf(sealed)
     return this.#turns.run(peer, async () => {
-      if (await store.wasOpened(markOf(sealed))) {
-        // What was said of it may not have come through.
-        await this.#notes.owe(peer, 'status')
+      const isFirst = !this.#mailed.has(mark)
+      if (await store.wasOpened(mark)) {
+        // What was said of it when it came over a channel may not have come through. Other relays have it too.
+        if (isFirst) await this.#notes.owe(peer, 'status')
+        this.#rememberMailed(mark)
         return 'taken'
       }
       const opened = await this.#open(peer, sealed)
       if (opened === null) return 'unopened'
+      this.#rememberMailed(mark)
       const content = decodeContent(opened.content)
       return content.type === 'note'
         ? this.#takeNote(peer, content.note, opened.step)
         : this.#takeMailed(peer, content.envelope, opened.step)
     })
+  }
+
+  #rememberMailed(mark: string): void {
+    if (this.#mailed.size >= MAX_MAILED) this.#mailed.clear()
+    this.#mailed.add(mark)
   }
 
   /**
@@ -329,8 +344,10 @@ export class Delivery implements Startable, Intake {
     }
   }
 
-  owed(peer: PeerIdString): Promise<Owed[]> {
-    return this.#components.store.owed(peer)
+  /** What is to be said to them now: to whom messages are not exchanged with, no more than hello. The rest stays owed. */
+  async owed(peer: PeerIdString): Promise<Owed[]> {
+    const all = await this.#notes.to(peer, this.#components.clock.now())
+    return (await this.#init.accept(peer)) ? all : all.filter(({ type }) => type === 'hello')
   }
 
   /** A note for the mailbox of this peer, until `settle`. @param lost their keys did not open here */
@@ -353,9 +370,12 @@ export class Delivery implements Startable, Intake {
     await this.#turns.run(owed.peer, () => this.#notes.kept(owed, sealed, receipt))
   }
 
-  /** It is owed no more once so many stores keep it. */
+  /** It is owed no more once so many stores keep it; a hello to somebody who has not answered stays so until then. */
   async settleOwed(owed: Owed, wanted: number): Promise<void> {
-    await this.#turns.run(owed.peer, () => this.#notes.settleKept(owed, wanted))
+    await this.#turns.run(owed.peer, async () => {
+      if (owed.type === 'hello' && !(await this.#init.accept(owed.peer))) return
+      await this.#notes.settleKept(owed, wanted)
+    })
   }
 
   /** Begins a session with what they have published. @param reseal all that they lack is sealed in it */
@@ -472,17 +492,19 @@ export class Delivery implements Startable, Intake {
     return this.#turns.run(peer, () => this.#chains(peer))
   }
 
-  /** Their side names the chain it writes now. */
-  async theyBegan(peer: PeerIdString, chain: ChainId): Promise<void> {
+  /** Their side names the chain it writes now, and how long it is. */
+  async theyBegan(peer: PeerIdString, chain: ChainId, sequence: number): Promise<void> {
     const { store } = this.#components
     await this.#turns.run(peer, async () => {
       await this.#notes.settleStatus(peer)
       const chains = await this.#chains(peer)
       const { theirs, past } = chains
       if (theirs?.chain === chain || past.includes(chain)) return
-      // The hello may be older than what came through mailboxes: a message tells. What waits for others is told at once.
-      const waits = theirs !== null && (await store.early(peer, theirs.chain)).length > 0
-      if (theirs === null || theirs.sequence === 0 || waits) await this.#adopt(chains, chain)
+      const waiting = theirs === null ? [] : await store.early(peer, theirs.chain)
+      // The hello may be older than what came through mailboxes: a message tells, but where none will of what waits.
+      const isSilent = waiting.length > 0 && sequence === 0
+      const isFirst = theirs === null || (theirs.sequence === 0 && waiting.length === 0)
+      if (isSilent || isFirst) await this.#adopt(chains, chain, waiting, 'now')
     })
   }
 
@@ -550,13 +572,19 @@ export class Delivery implements Startable, Intake {
     }
     await store.putPlace(peer, note.place)
     // With the keys of the note, or it would be known and not heeded when it comes again.
-    if (note.type === 'status' && note.lost) await this.#sealAnew(peer, step)
-    else await store.putStep(peer, step)
+    if (note.type === 'status' && note.lost) {
+      // What I said of theirs may be among what does not open there.
+      await this.#notes.oweAgain(peer)
+      await this.#sealAnew(peer, step)
+    } else await store.putStep(peer, step)
     mail.post(peer)
     return 'taken'
   }
 
-  async #heed(peer: PeerIdString, { yours, want }: StatusNote): Promise<void> {
+  async #heed(peer: PeerIdString, { yours, want, lost }: StatusNote): Promise<void> {
+    const { mine } = await this.#chains(peer)
+    // They are back from a backup of before this chain.
+    if (lost && yours?.chain !== mine.chain) await this.#hold(peer, mine.chain, { received: 0 })
     if (yours === null) return
     await this.#hold(peer, yours.chain, yours)
     if (want === null) return
@@ -607,7 +635,7 @@ export class Delivery implements Startable, Intake {
     const messages = this.#delivered(peer, id, envelope, receivedAtMs)
     for (const { payload } of messages) this.#init.check(payload)
     if (sequence === (chains.theirs?.sequence ?? 0) + 1) {
-      await this.#commit(followChain(chains, id, envelope), messages, step)
+      await this.#commit(followChain(chains, id, envelope), envelope, messages, step)
     } else {
       await store.putEarly({ peer, chain, sequence, id, envelope: bytes, receivedAtMs }, step)
     }
@@ -631,6 +659,20 @@ export class Delivery implements Startable, Intake {
     this.#sessions.set(peer, session)
     await session.run()
     if (this.#sessions.get(peer) === session) this.#sessions.delete(peer)
+    if (session.unanswered) await this.#tellByMail(peer)
+  }
+
+  /** How far I hold theirs, when a channel may not have told them. */
+  async #tellByMail(peer: PeerIdString): Promise<void> {
+    const { logger, store } = this.#components
+    try {
+      await this.#turns.run(peer, async () => {
+        const chains = await store.chains(peer)
+        if ((chains?.theirs?.sequence ?? 0) > 0) await this.#notes.owe(peer, 'status')
+      })
+    } catch (error) {
+      logger.warn(`${peer} is not told what came of theirs: ${String(error)}`)
+    }
   }
 
   /** Null when it was sealed with keys that are not here. */
@@ -649,10 +691,26 @@ export class Delivery implements Startable, Intake {
   }
 
   /** Stores what the chains advanced by, and what waited for it. */
-  async #commit(chains: Chains, messages: Delivered[], step: KeyStep): Promise<void> {
+  async #commit(
+    chains: Chains,
+    first: Envelope,
+    messages: Delivered[],
+    step: KeyStep,
+  ): Promise<void> {
     const { logger, store } = this.#components
     const { peer, theirs } = chains
     const gone: Early[] = []
+    let left = await this.#leftBehind(chains)
+    // Before what is new, which is after all that was carried over.
+    const leave = ({ payload }: Envelope): Delivered[] => {
+      if (left.length === 0 || !(payload instanceof Uint8Array)) return []
+      const ended = this.#endOf(chains, left)
+      gone.push(...left)
+      left = []
+      chains = ended.chains
+      return ended.messages
+    }
+    messages.unshift(...leave(first))
     for (const early of theirs === null ? [] : await store.early(peer, theirs.chain)) {
       if (early.sequence > (chains.theirs?.sequence ?? 0) + 1) break
       gone.push(early)
@@ -666,45 +724,64 @@ export class Delivery implements Startable, Intake {
         logger.warn(`dropped message ${early.sequence} of ${early.peer}: ${String(error)}`)
         break
       }
+      messages.push(...leave(envelope))
       messages.push(...this.#delivered(peer, id, envelope, early.receivedAtMs))
     }
     await store.putReceived(chains, messages, gone, step)
   }
 
-  /**
-   * The chains, turned to the one of theirs that this is of; null when that has ended. A later chain begins where all
-   * before it have ended, so its clock is higher than any of theirs.
-   */
-  async #turnedTo(chains: Chains, { chain, clock }: Envelope): Promise<Chains | null> {
+  /** The chains, turned to the one of theirs that this is of; null when that has ended. */
+  async #turnedTo(chains: Chains, envelope: Envelope): Promise<Chains | null> {
     const { peer, theirs, past } = chains
+    const { chain } = envelope
     if (theirs?.chain === chain) return chains
     if (past.includes(chain)) return null
     const waiting = theirs === null ? [] : await this.#components.store.early(peer, theirs.chain)
-    const clocks = waiting.map(({ envelope }) => decodeEnvelope(envelope).clock)
-    if (clock <= Math.max(theirs?.clock ?? 0, ...clocks)) return null
-    return this.#adopt(chains, chain)
+    const early = waiting.map((each) => decodeEnvelope(each.envelope))
+    if (!isLaterChain(chains, early, envelope)) return null
+    return this.#adopt(chains, chain, waiting, 'later')
   }
 
-  /** Turns to a new chain of theirs. What waited in the old one is taken as it is: its gaps stay for ever. */
-  async #adopt(before: Chains, chain: ChainId): Promise<Chains> {
-    const { logger, store } = this.#components
-    const { peer } = before
-    const waiting = before.theirs === null ? [] : await store.early(peer, before.theirs.chain)
+  /**
+   * Turns to a new chain of theirs.
+   * @param waiting what waits in the one before
+   * @param when it is taken: later, if what it waits for may be carried over (`#leftBehind`)
+   */
+  async #adopt(
+    before: Chains,
+    chain: ChainId,
+    waiting: Early[],
+    when: 'now' | 'later',
+  ): Promise<Chains> {
+    const left = await this.#leftBehind(before)
+    const ended = when === 'now' ? this.#endOf(before, waiting) : { chains: before, messages: [] }
+    const after = adoptChain(ended.chains, chain, waiting.length > 0)
+    const gone = when === 'now' ? [...left, ...waiting] : left
+    await this.#components.store.putReceived(after, ended.messages, gone, null)
+    return after
+  }
+
+  /** What waited in the chain of theirs before this one when that ended, until something new is said in this one. */
+  async #leftBehind({ peer, past }: Chains): Promise<Early[]> {
+    const before = past.at(-1)
+    return before === undefined ? [] : this.#components.store.early(peer, before)
+  }
+
+  /** What waited in a chain that has ended is taken as it is: its gaps stay for ever. */
+  #endOf(chains: Chains, waiting: readonly Early[]): { chains: Chains; messages: Delivered[] } {
+    const { logger } = this.#components
+    const { peer } = chains
     const messages: Delivered[] = []
-    let chains = before
-    for (const early of waiting) {
-      const { id } = early
-      const envelope = decodeEnvelope(early.envelope)
+    for (const { id, sequence, envelope: bytes, receivedAtMs } of waiting) {
+      const envelope = decodeEnvelope(bytes)
       try {
-        chains = skipTo(chains, id, envelope)
-        messages.push(...this.#delivered(peer, id, envelope, early.receivedAtMs))
+        chains = leaveChain(chains, envelope)
+        messages.push(...this.#delivered(peer, id, envelope, receivedAtMs))
       } catch (error) {
-        logger.warn(`dropped message ${early.sequence} of ${peer}: ${String(error)}`)
+        logger.warn(`dropped message ${sequence} of ${peer}: ${String(error)}`)
       }
     }
-    const after = adoptChain(chains, chain)
-    await store.putReceived(after, messages, waiting, null)
-    return after
+    return { chains, messages }
   }
 
   /** A message of theirs as a feature gets it: in its chain's place, by its own id and time. None when it was erased. */

@@ -49,7 +49,7 @@ export interface Envelope {
   parent: MessageId | null
   /** Lamport clock, from 1. */
   clock: number
-  /** By the sender's wall clock; for display only. */
+  /** By the sender's wall clock: for display, and to tell which of two chains is the later. */
   sentAtMs: number
   payload: Uint8Array | Carried | Erased
 }

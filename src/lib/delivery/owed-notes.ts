@@ -3,7 +3,7 @@ import { equalBytes } from '../protocol/codec.ts'
 import type { PeerIdString } from '../protocol/ids.ts'
 import type { Owed } from './chain.ts'
 import { encodeContent, type Note } from './content.ts'
-import { storesOf } from './receipts.ts'
+import { standing, storesOf } from './receipts.ts'
 import type { Mail, Sealer } from './seams.ts'
 import type { DeliveryStore } from './store.ts'
 
@@ -19,6 +19,8 @@ export interface OwedNotesComponents {
  */
 export class OwedNotes {
   readonly #components: OwedNotesComponents
+  /** Those who were told that their keys did not open here: once, or again because they had lost theirs. */
+  readonly #toldLost = new Map<PeerIdString, 'once' | 'again'>()
 
   constructor(components: OwedNotesComponents) {
     this.#components = components
@@ -30,7 +32,29 @@ export class OwedNotes {
     const before = await this.#of(peer, type)
     const again = lost || before?.lost === true
     await store.putOwed({ peer, type, lost: again, sealed: null, receipts: [] }, null)
+    if (lost) this.#toldLost.set(peer, 'once')
     mail.post(peer)
+  }
+
+  /**
+   * Their keys are lost, and what I said may be among what does not open there: also that theirs did not open here, but
+   * once, or two would tell each other for ever.
+   */
+  async oweAgain(peer: PeerIdString): Promise<void> {
+    const lost = this.#toldLost.get(peer) === 'once'
+    await this.owe(peer, 'status', lost)
+    if (lost) this.#toldLost.set(peer, 'again')
+  }
+
+  /** What is owed to them: anew, what relays kept, and keep no more. */
+  async to(peer: PeerIdString, nowMs: number): Promise<Owed[]> {
+    const all = await this.#components.store.owed(peer)
+    return all.map((owed) => {
+      const isGone = owed.receipts.length > 0 && standing(owed.receipts, nowMs).length === 0
+      // A hello is sealed with keys of theirs as they are now: those of then may be lost.
+      const lost = owed.lost || owed.type === 'hello'
+      return isGone ? { ...owed, lost, sealed: null, receipts: [] } : owed
+    })
   }
 
   /**
@@ -52,6 +76,9 @@ export class OwedNotes {
     const sealing = await sealer.seal(owed.peer, encodeContent({ type: 'note', note }))
     if (sealing === null) return null
     await store.putOwed({ ...owed, sealed: sealing.sealed }, sealing.step)
+    // A status that was owed at the start. A hello does not tell it.
+    const tells = owed.lost && owed.type === 'status'
+    if (tells && !this.#toldLost.has(owed.peer)) this.#toldLost.set(owed.peer, 'once')
     return sealing.sealed
   }
 

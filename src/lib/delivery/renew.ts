@@ -6,7 +6,7 @@
 import type { ChainId, PeerIdString } from '../protocol/ids.ts'
 import type { Random } from '../protocol/seams.ts'
 import { freshChains, type Chains, type Outgoing } from './chain.ts'
-import { carrying, decodeEnvelope, encodeEnvelope, idOf, type Envelope } from './envelope.ts'
+import { carrying, encodeEnvelope, idOf, type Envelope } from './envelope.ts'
 
 /** Ended chains of mine that are remembered, for the states of the messages in them. */
 export const MAX_ENDED_CHAINS = 16
@@ -25,11 +25,15 @@ export function renew(before: Chains, random: Random): Chains {
   return { ...before, clock: before.clock + SAID_SINCE, mine, ended }
 }
 
-/** Adds a message of the chain that has ended, which was not acknowledged, to the new one. */
+/**
+ * Adds a message of the chain that has ended, which was not acknowledged, to the new one.
+ * @param nowMs when it is carried over: what the chain is known by as later than others (chain.ts)
+ */
 export function carryOver(
   me: PeerIdString,
   chains: Chains,
   { peer, intent, envelope: before, erase }: Outgoing,
+  nowMs: number,
 ): { chains: Chains; outgoing: Outgoing } {
   const { mine, theirs } = chains
   const { chain } = mine
@@ -41,7 +45,7 @@ export function carryOver(
     previous: mine.head,
     parent: theirs?.head ?? null,
     clock,
-    sentAtMs: decodeEnvelope(before).sentAtMs,
+    sentAtMs: nowMs,
     payload: carrying(before),
   }
   const envelope = encodeEnvelope(carried)

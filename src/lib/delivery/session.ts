@@ -63,7 +63,7 @@ export interface Intake {
   /** Where I can be written to by them while I sleep. */
   place(peer: PeerIdString): Promise<Place>
   theyAreAt(peer: PeerIdString, place: Place): Promise<void>
-  theyBegan(peer: PeerIdString, chain: ChainId): Promise<void>
+  theyBegan(peer: PeerIdString, chain: ChainId, sequence: number): Promise<void>
   theyHold(
     peer: PeerIdString,
     chain: ChainId,
@@ -113,6 +113,7 @@ export class Session {
   #wakes = 0
   #unretry: (() => void) | null = null
   #ended: Promise<void> | null = null
+  #unanswered = false
 
   constructor(init: SessionInit) {
     this.#init = init
@@ -123,6 +124,11 @@ export class Session {
   run(): Promise<void> {
     this.#ended ??= this.#run()
     return this.#ended
+  }
+
+  /** Whether it ended before they answered what was said last: it may not have been heard. */
+  get unanswered(): boolean {
+    return this.#unanswered
   }
 
   async end(): Promise<void> {
@@ -189,6 +195,7 @@ export class Session {
       }
     }
     channel.closed.removeEventListener('abort', onClosed)
+    this.#unanswered = this.#unretry !== null
     this.#unretry?.()
     this.#unretry = null
   }
@@ -227,7 +234,7 @@ export class Session {
       case 'hello': {
         this.#gaveAnew = false
         this.#missed = null
-        await intake.theyBegan(peer, frame.mine.chain)
+        await intake.theyBegan(peer, frame.mine.chain, frame.mine.sequence)
         this.#named = frame.mine.chain
         await this.#heardHello(frame.yours)
         this.#due.ack = true

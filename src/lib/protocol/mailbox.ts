@@ -4,7 +4,8 @@
  *
  * Signed objects (signed.ts), by the mailbox's key but for the last:
  *
- *     pass      lets somebody put: list of mailbox, name for the sender (16 random bytes), second of expiry
+ *     pass      lets somebody put: list of mailbox, name for the sender (16 random bytes), a key of theirs, second of
+ *               expiry
  *     request   the owner's: list of relay, mailbox, operation, second
  *     receipt   the relay holds an item durably: list of relay, mailbox, item, seconds of storing and expiry
  *
@@ -21,7 +22,8 @@
  *     POST /api/mailbox/wake    request {type: 'wake'}                     ─►  nothing
  *     POST /api/mailbox/point, /find                                       see signpost.ts
  *
- * Who has no pass shows work instead (`showsWork`). An answer other than 200 has a `refusal` for its body. Clocks of
+ * Who has a pass proves for each item that its key is theirs (`prove`), so nobody else can put under their name, the
+ * relays that see the pass included. Who has none shows work instead (`showsWork`). An answer other than 200 has a `refusal` for its body. Clocks of
  * browsers may be days off, so each request's second is by the relay's clock, which `info` tells.
  */
 import { sha256 } from '@noble/hashes/sha2.js'
@@ -30,7 +32,7 @@ import * as v from 'valibot'
 import { codec } from './codec.ts'
 import { PUBLIC_KEY_BYTES } from './ids.ts'
 import { bytesSchema } from './schemas.ts'
-import { SIGNATURE_BYTES, signed } from './signed.ts'
+import { requireSignature, SIGNATURE_BYTES, signed, type Signer } from './signed.ts'
 
 /** Where the operations are, on the relay's own origin. */
 export const MAILBOX_PATH = '/api/mailbox'
@@ -88,16 +90,29 @@ const numbersSchema = v.pipe(v.array(numberSchema), v.maxLength(MAX_PAGE_ITEMS))
 const MAX_PASS_BODY_BYTES = 128
 const MAX_PASS_BYTES = MAX_PASS_BODY_BYTES + SIGNATURE_BYTES + 16
 
-/** Mailbox, name of the sender, second of expiry. */
+/** Mailbox, name of the sender, Ed25519 key that the sender proves to have, second of expiry. */
 export const passes = signed({
-  context: 'starling-mailbox-pass-1',
-  schema: v.strictTuple([keySchema, senderSchema, secondSchema]),
+  context: 'starling-mailbox-pass-2',
+  schema: v.strictTuple([keySchema, senderSchema, keySchema, secondSchema]),
   maxBytes: MAX_PASS_BODY_BYTES,
   signedBy: ([mailbox]) => Uint8Array.from(mailbox),
 })
 
 /** A pass, sealed. */
 export const passBytesSchema = bytesSchema(MAX_PASS_BYTES)
+
+/** The secret half of the key in a pass (RFC 8032, 5.1.5). */
+const PASS_SECRET_BYTES = 32
+
+/** What a contact is given: a pass, and the secret half of the key it names. */
+export const grantSchema = v.strictTuple([
+  passBytesSchema,
+  bytesSchema(PASS_SECRET_BYTES, PASS_SECRET_BYTES),
+])
+
+export type Grant = v.InferOutput<typeof grantSchema>
+
+const proofSchema = bytesSchema(SIGNATURE_BYTES, SIGNATURE_BYTES)
 
 const operationSchema = v.variant('type', [
   /** Items with a number above `after`. */
@@ -135,7 +150,7 @@ export const receipts = signed({
 })
 
 const rightSchema = v.variant('type', [
-  v.strictObject({ type: v.literal('pass'), pass: passBytesSchema }),
+  v.strictObject({ type: v.literal('pass'), pass: passBytesSchema, proof: proofSchema }),
   v.strictObject({ type: v.literal('work'), nonce: bytesSchema(WORK_BYTES, WORK_BYTES) }),
 ])
 
@@ -205,8 +220,8 @@ const pageSchema = v.strictObject({
         number: numberSchema,
         id: hashSchema,
         byteLength: numberSchema,
-        /** The name on the pass it was put with; null when it was put with work. */
-        sender: v.nullable(senderSchema),
+        /** The name on the pass it was put with, and the proof for it; null when it was put with work. */
+        sender: v.nullable(v.strictTuple([senderSchema, proofSchema])),
       }),
     ),
     v.maxLength(MAX_PAGE_ITEMS),
@@ -217,7 +232,7 @@ const pageSchema = v.strictObject({
 
 export type MailboxPage = v.InferOutput<typeof pageSchema>
 
-export const pageCodec = codec<MailboxPage>(pageSchema, MAX_PAGE_ITEMS * 128 + FRAMING_BYTES)
+export const pageCodec = codec<MailboxPage>(pageSchema, MAX_PAGE_ITEMS * 192 + FRAMING_BYTES)
 
 /** Those of the wanted items that are there, in the order they were asked for. */
 export const itemsCodec = codec(
@@ -247,7 +262,26 @@ export function itemId(bytes: Uint8Array): Uint8Array {
   return sha256(bytes)
 }
 
-/** What the work for taking prekeys is shown for, in place of an item. */
+/** Signs for putting this into a mailbox. @param subject id of the item, or `takeSubject` @param sender has the key in the pass */
+export function prove(
+  mailbox: Uint8Array,
+  subject: Uint8Array,
+  sender: Signer,
+): Promise<Uint8Array> {
+  return sender.sign(PROOF_CONTEXT, concatBytes(mailbox, subject))
+}
+
+/** @param key in the pass @throws InvalidSignatureError */
+export function requireProof(
+  mailbox: Uint8Array,
+  subject: Uint8Array,
+  key: Uint8Array,
+  proof: Uint8Array,
+): Promise<void> {
+  return requireSignature(key, PROOF_CONTEXT, concatBytes(mailbox, subject), proof)
+}
+
+/** What the work for taking prekeys is shown for, and the proof, in place of an item. */
 export function takeSubject(second: number): Uint8Array {
   const bytes = new Uint8Array(8)
   new DataView(bytes.buffer).setBigUint64(0, BigInt(second))
@@ -285,5 +319,6 @@ export function workFor(
   return null
 }
 
+const PROOF_CONTEXT = 'starling-mailbox-put-1'
 const WORK_PREFIX = utf8ToBytes('starling-work-1')
 const TAKE_PREFIX = utf8ToBytes('starling-take-1')

@@ -1,7 +1,7 @@
 /** Where somebody sleeping can be written to: relays, and passes for a mailbox of each coming epoch. */
 import * as v from 'valibot'
 import { PUBLIC_KEY_BYTES } from './ids.ts'
-import { passBytesSchema } from './mailbox.ts'
+import { grantSchema, passBytesSchema, type Grant } from './mailbox.ts'
 import { bytesSchema, MAX_ADDRESS_CHARS } from './schemas.ts'
 
 /** Relays that keep one's mailboxes: two may go before a message is lost with the third. */
@@ -11,7 +11,7 @@ export const PLACE_RELAYS = 3
 export const PLACE_PASSES = 4
 
 /** Longest place in bytes. */
-export const MAX_PLACE_BYTES = PLACE_RELAYS * (MAX_ADDRESS_CHARS + 48) + PLACE_PASSES * 224 + 64
+export const MAX_PLACE_BYTES = PLACE_RELAYS * (MAX_ADDRESS_CHARS + 48) + PLACE_PASSES * 288 + 64
 
 export const placeSchema = v.strictObject({
   relays: v.pipe(
@@ -24,7 +24,13 @@ export const placeSchema = v.strictObject({
     ),
     v.maxLength(PLACE_RELAYS),
   ),
-  passes: v.pipe(v.array(passBytesSchema), v.maxLength(PLACE_PASSES)),
+  /** A pass by itself, without its secret, is of an earlier version, and good for nothing any more. */
+  passes: v.pipe(v.array(v.union([grantSchema, passBytesSchema])), v.maxLength(PLACE_PASSES)),
 })
 
 export type Place = v.InferOutput<typeof placeSchema>
+
+/** The passes of use. */
+export function grantsOf({ passes }: Place): Grant[] {
+  return passes.filter((pass) => Array.isArray(pass))
+}

@@ -62,7 +62,7 @@ export function signed<T>(init: SignedInit<T>): Signed<T> {
     async open(bytes) {
       const [bodyBytes, signature] = envelope.decode(bytes)
       const value = body.decode(bodyBytes)
-      await verify(init.signedBy(value), signedBytes(init.context, bodyBytes), signature)
+      await requireSignature(init.signedBy(value), init.context, bodyBytes, signature)
       return value
     },
     peek(bytes) {
@@ -85,7 +85,14 @@ export function requireFresh(expiresAtMs: number, nowMs: number): void {
   if (nowMs >= expiresAtMs) throw new ExpiredError(`expired ${nowMs - expiresAtMs} ms ago`)
 }
 
-async function verify(key: Uint8Array, bytes: Uint8Array, signature: Uint8Array): Promise<void> {
+/** @param key Ed25519, 32 bytes @throws InvalidSignatureError */
+export async function requireSignature(
+  key: Uint8Array,
+  context: string,
+  body: Uint8Array,
+  signature: Uint8Array,
+): Promise<void> {
+  const bytes = signedBytes(context, body)
   // libp2p's own verifier takes Web Crypto where it knows Ed25519 and @noble/curves elsewhere. In browsers it reads
   // the whole buffer behind the key, so the key must be all there is in it.
   if (!(await publicKeyFromRaw(Uint8Array.from(key)).verify(bytes, signature))) {

@@ -210,7 +210,7 @@ async function answerTargets(): Promise<Target[]> {
   const calls = Object.keys(answers) as (keyof typeof answers)[]
   const makers = Object.fromEntries(calls.map((call) => [call, bytesLike([answers[call]])]))
   const { signal } = new AbortController()
-  const pass = filled(90, 1)
+  const grant: mailbox.Grant = [filled(90, 1), filled(32, 1)]
 
   const ask = async ({
     call,
@@ -228,7 +228,7 @@ async function answerTargets(): Promise<Target[]> {
     )
     switch (call) {
       case 'put':
-        return mailboxes.put(box, pass, item, signal)
+        return mailboxes.put(box, grant, item, signal)
       case 'take':
         return mailboxes.take(box, signal)
       case 'list':

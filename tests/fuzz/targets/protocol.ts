@@ -113,7 +113,10 @@ async function mailboxTargets(): Promise<Target[]> {
   const box = owner.publicKey
   const item = filled(400, 5)
   const hash = mailbox.itemId(item)
-  const pass = await mailbox.passes.seal([box, filled(16, 1), SECOND + 9_999], owner)
+  const pass = await mailbox.passes.seal(
+    [box, filled(16, 1), relay.publicKey, SECOND + 9_999],
+    owner,
+  )
   const request = (operation: mailbox.MailboxOperation): Promise<Uint8Array> =>
     mailbox.ownerRequests.seal([relay.publicKey, box, operation, SECOND], owner)
   const requests = await Promise.all([
@@ -125,16 +128,20 @@ async function mailboxTargets(): Promise<Target[]> {
     request({ type: 'wake', endpoint: null }),
   ])
   const receipt = [relay.publicKey, box, hash, SECOND, SECOND + 99] as const
-  const byPass: mailbox.Right = { type: 'pass', pass }
+  const byPass: mailbox.Right = { type: 'pass', pass, proof: filled(64, 1) }
   const byWork: mailbox.Right = { type: 'work', nonce: filled(8, 0) }
   const prekeys = mailbox.prekeysCodec.encode({ bundle: item, oneTime: [item, item] })
-  const entry = { number: 7, id: hash, byteLength: 400, sender: filled(16, 1) }
-  const place = { relays: [{ key: relay.publicKey, address: 'relay.example' }], passes: [pass] }
+  const sender: [Uint8Array, Uint8Array] = [filled(16, 1), filled(64, 1)]
+  const entry = { number: 7, id: hash, byteLength: 400, sender }
+  const place = {
+    relays: [{ key: relay.publicKey, address: 'relay.example' }],
+    passes: [[pass, filled(32, 1)], pass],
+  }
   return [
     signedTarget(
       'mailbox pass',
       [of('passes')],
-      { context: 'starling-mailbox-pass-1', signer: owner },
+      { context: 'starling-mailbox-pass-2', signer: owner },
       [pass],
       (input) => mailbox.passes.open(input),
     ),

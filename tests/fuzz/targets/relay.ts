@@ -90,14 +90,18 @@ async function requestTargets(): Promise<Target[]> {
     owner,
   )
   await store.publish(box, { second: SECOND, bundle: item, oneTime: [], expiresAtMs: NOW + 60_000 })
-  const pass = await mailbox.passes.seal([box, filled(16, 1), SECOND + 9_999], owner)
+  const pass = await mailbox.passes.seal(
+    [box, filled(16, 1), relay.publicKey, SECOND + 9_999],
+    owner,
+  )
+  const proof = await mailbox.prove(box, mailbox.itemId(item), relay)
   const prekeys = mailbox.prekeysCodec.encode({ bundle: item, oneTime: [item] })
   const request = (operation: mailbox.MailboxOperation): Promise<Uint8Array> =>
     mailbox.ownerRequests.seal([relay.publicKey, box, operation, SECOND], owner)
   const publish = await request({ type: 'publish', hash: mailbox.itemId(prekeys) })
   const requests = {
     put: [
-      mailbox.putCodec.encode([{ type: 'pass', pass }, box, item]),
+      mailbox.putCodec.encode([{ type: 'pass', pass, proof }, box, item]),
       mailbox.putCodec.encode([{ type: 'work', nonce: filled(8, 0) }, box, item]),
     ],
     take: [mailbox.takeCodec.encode([{ type: 'work', nonce: filled(8, 0) }, box, SECOND])],

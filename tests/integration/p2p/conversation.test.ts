@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { FrozenLine } from './frozen-line.ts'
-import { Inbox, onPath, onState, until } from './person.ts'
+import { Inbox, onPath, onState, person, until } from './person.ts'
 import { after, aPair, aRelay, hear, PROTOCOL, say, somebody } from './scene.ts'
 
 test('reserves at the relay that serves the page', async () => {
@@ -9,6 +9,11 @@ test('reserves at the relay that serves the page', async () => {
   await onState(ada.node, 'online')
   expect(ada.node.peers.myRelays()).toEqual([relay.host])
   expect(ada.node.network.addresses()[0]).toContain(`/p2p-circuit/p2p/${ada.peer}`)
+})
+
+test('before it runs, nobody is told that it has no relay', async () => {
+  const { node } = await person({ origin: 'http://localhost:1' })
+  expect(node.network.state).toBe('starting')
 })
 
 test('starts while its relay is down, and says so', async () => {

@@ -16,6 +16,7 @@ import {
   publishCodec,
   receipts,
   REQUEST_LIFE_MS,
+  takeSubject,
   type Refusal,
 } from '#lib/protocol/mailbox.ts'
 import type { Clock } from '#lib/protocol/seams.ts'
@@ -84,7 +85,10 @@ describe('a mailbox', () => {
     const { entries, oneTimeLeft } = await box.list()
     expect(oneTimeLeft).toBeNull()
     expect(entries.map(({ id, byteLength, sender }) => ({ id, byteLength, sender }))).toEqual(
-      items.map((item) => ({ id: itemId(item), byteLength: item.byteLength, sender: ADA })),
+      items.map((item) => ({
+        ...{ id: itemId(item), byteLength: item.byteLength },
+        sender: [ADA, expect.any(Uint8Array)],
+      })),
     )
     const [first, second] = entries.map(({ number }) => number) as [number, number]
     expect(await box.fetch([second, 5, first])).toEqual([
@@ -213,9 +217,25 @@ describe('refused is', () => {
   test('a pass whose signature is not of the mailbox', async () => {
     const box = await mailboxAt(await startRelay())
     const pass = await box.pass(ADA)
-    if (pass.type !== 'pass') throw new Error('not a pass')
-    pass.pass[pass.pass.byteLength - 1]! ^= 1
+    pass[0][pass[0].byteLength - 1]! ^= 1
     expect(await refusalOf(box.put(pass, random.bytes(10)))).toMatchObject({
+      reason: 'not-allowed',
+    })
+  })
+
+  test('a pass of who has not the key in it, or has proven it for something else', async () => {
+    const box = await mailboxAt(await startRelay())
+    const pass = await box.pass(ADA)
+    const item = random.bytes(10)
+    const rights = [
+      await box.right([pass[0], random.bytes(32)], itemId(item)),
+      await box.right(pass, itemId(random.bytes(10))),
+      await box.right(pass, takeSubject(box.now())),
+    ]
+    for (const right of rights) {
+      expect(await refusalOf(box.put(right, item))).toMatchObject({ reason: 'not-allowed' })
+    }
+    expect(await refusalOf(box.take(await box.right(pass, itemId(item))))).toMatchObject({
       reason: 'not-allowed',
     })
   })

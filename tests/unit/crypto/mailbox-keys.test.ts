@@ -50,6 +50,7 @@ test('a pass can be signed by either mailbox', async () => {
     const pass: Parameters<typeof passes.seal>[0] = [
       owner.publicKey,
       anna.senderName(7, ben.peer),
+      ben.publicKey,
       Math.floor(endOfEpoch(7) / 1000),
     ]
     expect(await passes.open(await passes.seal(pass, owner))).toEqual(pass)
@@ -60,6 +61,18 @@ test('a contact has another name in each epoch', () => {
   expect(anna.senderName(7, ben.peer)).toEqual(anna.senderName(7, ben.peer))
   expect(anna.senderName(8, ben.peer)).not.toEqual(anna.senderName(7, ben.peer))
   expect(anna.senderName(7, anna.peer)).not.toEqual(anna.senderName(7, ben.peer))
+})
+
+test('a contact has another key in each epoch, which is not to be told from their name', () => {
+  const secret = anna.senderSecret(7, ben.peer)
+  expect(anna.senderSecret(7, ben.peer)).toEqual(secret)
+  const others = [
+    anna.senderSecret(8, ben.peer),
+    anna.senderSecret(7, anna.peer),
+    ben.senderSecret(7, ben.peer),
+  ]
+  for (const other of others) expect(other).not.toEqual(secret)
+  expect(secret.subarray(0, 16)).not.toEqual(anna.senderName(7, ben.peer))
 })
 
 test('what is sealed for a card opens with it, in its epoch', () => {
@@ -88,6 +101,7 @@ test('mailboxes are found, and what lies in them opens, as in earlier versions',
   const said = Uint8Array.of(1, 2, 3)
   expect(carol.contactsMailbox(7).publicKey).toEqual(vectors['contacts'])
   expect(carol.senderName(7, carol.peer)).toEqual(vectors['sender'])
+  expect(carol.senderSecret(7, carol.peer)).toEqual(frozenBytes('mailbox-2')['sender secret'])
   const introduction = carol.introductionMailbox(7)
   expect(introduction.publicKey).toEqual(vectors['introduction'])
   expect(await introduction.sign('starling-mailbox-pass-1', said)).toEqual(vectors['signature'])

@@ -32,7 +32,7 @@ function waiting(sequence: number): Outgoing {
 }
 
 test('what is said in the new chain is later than all that may have been said since', () => {
-  const { chains, outgoing } = carryOver(me, renew(before, random), waiting(2))
+  const { chains, outgoing } = carryOver(me, renew(before, random), waiting(2), 9)
   expect(chains.clock).toBe(9 + SAID_SINCE + 1)
   expect(decodeEnvelope(outgoing.envelope).clock).toBe(chains.clock)
   expect(SAID_SINCE).toBeLessThan(MAX_CLOCK_JUMP)
@@ -42,7 +42,7 @@ test('a message carried over keeps its id, its time and its place among the othe
   let chains = renew(before, random)
   for (const sequence of [2, 3]) {
     const row = waiting(sequence)
-    const carried = carryOver(me, chains, row)
+    const carried = carryOver(me, chains, row, 9)
     chains = carried.chains
     const { outgoing } = carried
     const envelope = decodeEnvelope(outgoing.envelope)
@@ -57,15 +57,20 @@ test('a message carried over keeps its id, its time and its place among the othe
   expect(placeAfter(chains, waiting(1))).toEqual(waiting(1))
 })
 
+test('what carries it is of the time when it was carried over', () => {
+  const { outgoing } = carryOver(me, renew(before, random), waiting(2), 9)
+  expect(decodeEnvelope(outgoing.envelope).sentAtMs).toBe(9)
+})
+
 test('carried over twice it is carried once', () => {
-  const first = carryOver(me, renew(before, random), waiting(2))
-  const again = carryOver(me, renew(first.chains, random), first.outgoing)
+  const first = carryOver(me, renew(before, random), waiting(2), 9)
+  const again = carryOver(me, renew(first.chains, random), first.outgoing, 9)
   const envelope = decodeEnvelope(again.outgoing.envelope)
   expect(saidIn(me, peer, again.outgoing.id, envelope)?.id).toBe(waiting(2).id)
 })
 
 test('what carries what carries, or what is later than itself, is refused', () => {
-  const { outgoing } = carryOver(me, renew(before, random), waiting(2))
+  const { outgoing } = carryOver(me, renew(before, random), waiting(2), 9)
   const outer = decodeEnvelope(outgoing.envelope)
   const { envelope } = outgoing
   const nested: Envelope = { ...outer, clock: outer.clock + 1, payload: { envelope } }

@@ -22,7 +22,9 @@ const NOW_S = 1_700_000_000
 const WORK_FOUND_AT = 35125
 
 test('a pass is of the mailbox’s owner', async () => {
-  const pass: Parameters<typeof passes.seal>[0] = [mailbox.publicKey, random.bytes(16), NOW_S]
+  const pass: Parameters<typeof passes.seal>[0] = [
+    ...([mailbox.publicKey, random.bytes(16), relay.publicKey, NOW_S] as const),
+  ]
   const sealed = await passes.seal(pass, mailbox)
   expect(await passes.open(sealed)).toEqual(pass)
   await expect(passes.seal(pass, relay)).rejects.toThrow(InvalidDataError)

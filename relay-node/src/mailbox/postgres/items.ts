@@ -16,6 +16,7 @@ export interface ItemRow {
   number: number
   id: Buffer
   sender: Buffer | null
+  proof: Buffer | null
   length: number
   stored_at: number
   expires_at: number
@@ -23,7 +24,7 @@ export interface ItemRow {
 
 /** An item without its bytes. */
 export const ITEM_COLUMNS =
-  'i.mailbox, i.number, i.id, i.sender, octet_length(i.bytes) AS length, i.stored_at, i.expires_at'
+  'i.mailbox, i.number, i.id, i.sender, i.proof, octet_length(i.bytes) AS length, i.stored_at, i.expires_at'
 
 interface Box {
   id: Uint8Array
@@ -52,7 +53,7 @@ export async function putItems(
     const key = keyOf(item.mailbox, item.id)
     const there = known.get(key)
     if (there !== undefined) return there
-    const { mailbox, sender, id, bytes, storedAtMs, expiresAtMs } = item
+    const { mailbox, sender, proof, id, bytes, storedAtMs, expiresAtMs } = item
     const size = sizeOf(bytes)
     const box = boxes.get(keyOf(mailbox))!
     const of = senders.get(keyOf(mailbox, sender ?? STRANGERS))!
@@ -68,7 +69,7 @@ export async function putItems(
     of.bytes += size
     const number = box.last
     const { byteLength } = bytes
-    const entry: Entry = { number, sender, id, byteLength, storedAtMs, expiresAtMs }
+    const entry: Entry = { number, sender, proof, id, byteLength, storedAtMs, expiresAtMs }
     known.set(key, entry)
     added.push({ ...item, ...entry })
     return entry
@@ -134,14 +135,16 @@ async function insert(
   senders: readonly Sender[],
 ): Promise<void> {
   await change.query(
-    `INSERT INTO starling_item (mailbox, number, id, sender, bytes, stored_at, expires_at)
+    `INSERT INTO starling_item (mailbox, number, id, sender, proof, bytes, stored_at,
+       expires_at)
      SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[],
-       $6::bigint[], $7::bigint[])`,
+       $6::bytea[], $7::bigint[], $8::bigint[])`,
     [
       items.map(({ mailbox }) => mailbox),
       items.map(({ number }) => number),
       items.map(({ id }) => id),
       items.map(({ sender }) => sender),
+      items.map(({ proof }) => proof),
       items.map(({ bytes }) => bytes),
       items.map(({ storedAtMs }) => storedAtMs),
       items.map(({ expiresAtMs }) => expiresAtMs),
@@ -213,7 +216,8 @@ export async function forget(
 export function entryOf(row: ItemRow): Entry {
   return {
     number: row.number,
-    sender: row.sender === null ? null : Uint8Array.from(row.sender),
+    sender: row.sender && Uint8Array.from(row.sender),
+    proof: row.proof && Uint8Array.from(row.proof),
     id: Uint8Array.from(row.id),
     byteLength: row.length,
     storedAtMs: row.stored_at,

@@ -33,12 +33,15 @@ export const SCHEMA: readonly string[] = [
     number bigint NOT NULL,
     id bytea NOT NULL,
     sender bytea,
+    proof bytea,
     bytes bytea NOT NULL,
     stored_at bigint NOT NULL,
     expires_at bigint NOT NULL,
     PRIMARY KEY (mailbox, number),
     UNIQUE (mailbox, id)
   )`,
+  // Of what an earlier version has put there is no proof.
+  'ALTER TABLE starling_item ADD COLUMN IF NOT EXISTS proof bytea',
   'CREATE INDEX IF NOT EXISTS starling_item_expires ON starling_item (expires_at)',
   `CREATE TABLE IF NOT EXISTS starling_prekeys (
     mailbox bytea PRIMARY KEY,

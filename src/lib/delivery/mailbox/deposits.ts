@@ -13,11 +13,11 @@ import { Backoff } from '../../p2p/backoff.ts'
 import { toBase64url } from '../../protocol/base64url.ts'
 import { StarlingError } from '../../protocol/errors.ts'
 import { publicKeyOf, type PeerIdString } from '../../protocol/ids.ts'
-import { passes } from '../../protocol/mailbox.ts'
+import { passes, type Grant } from '../../protocol/mailbox.ts'
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
 import type { Delivery } from '../delivery.ts'
 import { keysCodec } from '../keys.ts'
-import { PLACE_RELAYS, type Place } from '../../protocol/place.ts'
+import { grantsOf, PLACE_RELAYS, type Place } from '../../protocol/place.ts'
 import type { Owed } from '../chain.ts'
 import { LyingRelayError, NoAnswerError } from './errors.ts'
 import { RelayMailboxes } from './relay-mailboxes.ts'
@@ -132,7 +132,7 @@ interface Door {
   target: Target
   mailbox: Uint8Array
   /** Null: work is shown. */
-  pass: Uint8Array | null
+  grant: Grant | null
 }
 
 /**
@@ -400,23 +400,23 @@ export class Deposits {
     const info = await target.mailboxes.info(signal)
     target.store = toBase64url(info.store)
     const nowMs = await target.mailboxes.now(signal)
-    for (const pass of place?.passes ?? []) {
-      const [mailbox, , expiry] = passes.peek(pass)
-      if (expiry * 1000 > nowMs) return { target, mailbox: Uint8Array.from(mailbox), pass }
+    for (const grant of place === null ? [] : grantsOf(place)) {
+      const [mailbox, , , expiry] = passes.peek(grant[0])
+      if (expiry * 1000 > nowMs) return { target, mailbox: Uint8Array.from(mailbox), grant }
     }
     if (card === null) return null
-    return { target, mailbox: introductionMailbox(card, epochOf(nowMs)), pass: null }
+    return { target, mailbox: introductionMailbox(card, epochOf(nowMs)), grant: null }
   }
 
   async #put(
-    { target, mailbox, pass }: Door,
+    { target, mailbox, grant }: Door,
     parcels: readonly Parcel[],
     wanted: () => Promise<number>,
     signal: AbortSignal,
   ): Promise<void> {
     for (const parcel of parcels) {
       if (parcel.at.includes(target.address)) continue
-      const { store } = await target.mailboxes.put(mailbox, pass, parcel.sealed, signal)
+      const { store } = await target.mailboxes.put(mailbox, grant, parcel.sealed, signal)
       // By my clock, as all that people are told; the relay's own may be days away from it.
       const atMs = this.#components.clock.now()
       const receipt = { relay: target.address, store: toBase64url(store), atMs }
@@ -444,7 +444,7 @@ export class Deposits {
     const { delivery } = this.#init
     if (doors.length === 0) return []
     // Without a pass, they see from what begins a session alone whom it is from.
-    const strange = doors.some(({ pass }) => pass === null)
+    const strange = doors.some(({ grant }) => grant === null)
     const owed = await delivery.owed(peer)
     const relays = doors.map(({ target }) => target.address)
     const seal = (): Promise<Parcel[] | null> => this.#seal(peer, relays, strange)

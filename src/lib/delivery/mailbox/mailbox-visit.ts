@@ -4,20 +4,27 @@ import {
   epochOf,
   SEALED_OVERHEAD_BYTES,
   sealForCard,
+  signerWith,
 } from '../../crypto/mailbox-keys.ts'
 import { CannotOpenError } from '../../crypto/errors.ts'
 import { pad, SIZE_CLASSES, unpad } from '../../crypto/padding.ts'
 import { likeMessage } from '../../crypto/sessions.ts'
 import { toBase64url } from '../../protocol/base64url.ts'
-import { StarlingError, StorageFullError } from '../../protocol/errors.ts'
+import { InvalidSignatureError, StarlingError, StorageFullError } from '../../protocol/errors.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
-import { ITEM_LIFE_MS, passes, SENDER_BYTES, type MailboxPage } from '../../protocol/mailbox.ts'
+import {
+  ITEM_LIFE_MS,
+  requireProof,
+  SENDER_BYTES,
+  type MailboxPage,
+} from '../../protocol/mailbox.ts'
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
 import type { Signer } from '../../protocol/signed.ts'
 import { markOf, type Sealer } from '../seams.ts'
 import type { Devices } from '../devices.ts'
 import type { ItemTaken } from '../delivery.ts'
 import { LyingRelayError } from './errors.ts'
+import { grant } from './grant.ts'
 import type { RelayMailboxes } from './relay-mailboxes.ts'
 import type { MailboxRelay } from './store.ts'
 
@@ -33,6 +40,9 @@ const PUBLISH_PAUSE_MS = 6 * 60 * 60 * 1000
 
 /** Visits with one canary put down: one of so many. */
 const VISITS_PER_CANARY = 10
+
+/** Secret half of an Ed25519 key. */
+const SECRET_BYTES = 32
 
 /** Removals of one relay that are remembered, so that what comes back is noticed. */
 const MAX_REMEMBERED_REMOVALS = 1_000
@@ -55,6 +65,8 @@ export interface VisitInit {
   /** @param from whose pass it was put with; null when it was put with work */
   take(item: Uint8Array, from: PeerIdString | null): Promise<ItemTaken>
 }
+
+type Entry = MailboxPage['entries'][number]
 
 /** What a visit has seen. */
 export interface Visited {
@@ -161,13 +173,13 @@ export class MailboxVisits {
     owner: Signer,
     epoch: number,
     canary: MailboxRelay['canary'],
-    entries: MailboxPage['entries'],
+    entries: readonly Entry[],
     signal: AbortSignal,
   ): Promise<number> {
     const { mailboxes } = this.#init
     const senders = await this.#init.senders(epoch)
     const gone: number[] = []
-    let wanted: MailboxPage['entries'] = []
+    let wanted: Entry[] = []
     for (const entry of entries) {
       const mark = toBase64url(entry.id)
       if (this.#removed.has(placeOf(owner, entry.number))) {
@@ -176,16 +188,21 @@ export class MailboxVisits {
       if (this.#left.has(mark) || this.#unknown.has(mark)) continue
       if (mark === canary?.mark) this.#spent.add(mark)
       else if (this.#spent.delete(mark)) gone.push(entry.number)
-      else wanted.push(entry)
+      else {
+        const from = senderOf(entry, senders)
+        if (from !== null) await this.#requireProof(owner, epoch, entry, from)
+        wanted.push(entry)
+      }
     }
     let count = 0
     while (wanted.length > 0) {
       const items = await mailboxes.fetch(owner, wanted, signal)
       if (items.size === 0) break
-      for (const { number, sender } of wanted) {
+      for (const entry of wanted) {
+        const { number, sender } = entry
         const item = items.get(number)
         if (item === undefined) continue
-        const from = sender === null ? null : (senders.get(toBase64url(sender)) ?? null)
+        const from = senderOf(entry, senders)
         const outcome = await this.#take(item, from)
         // Of a contact whom I do not know yet, when I was restored without my contacts; or another installation's canary.
         const isUnknown = outcome === 'unopened' && sender !== null && from === null
@@ -200,6 +217,22 @@ export class MailboxVisits {
     if (this.#removed.size > MAX_REMEMBERED_REMOVALS) this.#removed.clear()
     for (const number of gone) this.#removed.add(placeOf(owner, number))
     return count
+  }
+
+  /** What lies here under a contact's name is from whoever has the key in their passes. */
+  async #requireProof(
+    owner: Signer,
+    epoch: number,
+    { id, sender }: Entry,
+    from: PeerIdString,
+  ): Promise<void> {
+    const { publicKey } = signerWith(this.#components.identity.senderSecret(epoch, from))
+    try {
+      await requireProof(owner.publicKey, id, publicKey, sender![1])
+    } catch (cause) {
+      if (!(cause instanceof InvalidSignatureError)) throw cause
+      throw new LyingRelayError('an item under the name of somebody else', { cause })
+    }
   }
 
   async #take(item: Uint8Array, from: PeerIdString | null): Promise<ItemTaken> {
@@ -241,14 +274,16 @@ export class MailboxVisits {
     const { identity, random } = this.#components
     const announcement = pad(await this.#init.devices.announcement())
     const item = likeMessage(identity.sealForMyself(announcement, random), random)
-    await this.#putForMyself(epoch, identity.senderName(epoch, identity.peer), item, signal)
+    const name = identity.senderName(epoch, identity.peer)
+    await this.#putForMyself(epoch, name, identity.senderSecret(epoch, identity.peer), item, signal)
     return { ...relay, announced: epoch }
   }
 
   async #putCanary(relay: MailboxRelay, epoch: number, signal: AbortSignal): Promise<MailboxRelay> {
     const { random } = this.#components
     const item = likeMessage(new Uint8Array(), random)
-    const atMs = await this.#putForMyself(epoch, random.bytes(SENDER_BYTES), item, signal)
+    const [name, secret] = [random.bytes(SENDER_BYTES), random.bytes(SECRET_BYTES)]
+    const atMs = await this.#putForMyself(epoch, name, secret, item, signal)
     return { ...relay, canary: { mark: markOf(item), epoch, atMs } }
   }
 
@@ -256,13 +291,13 @@ export class MailboxVisits {
   async #putForMyself(
     epoch: number,
     name: Uint8Array,
+    secret: Uint8Array<ArrayBuffer>,
     item: Uint8Array,
     signal: AbortSignal,
   ): Promise<number> {
     const owner = this.#components.identity.contactsMailbox(epoch)
-    const expiry = Math.floor(endOfEpoch(epoch) / 1000)
-    const pass = await passes.seal([owner.publicKey, name, expiry], owner)
-    const { storedAtMs } = await this.#init.mailboxes.put(owner.publicKey, pass, item, signal)
+    const mine = await grant(owner, epoch, name, secret)
+    const { storedAtMs } = await this.#init.mailboxes.put(owner.publicKey, mine, item, signal)
     return storedAtMs
   }
 
@@ -279,6 +314,14 @@ export class MailboxVisits {
       throw error
     }
   }
+}
+
+/** Whose name it was put under; null when I know nobody of that name, or it was put with work. */
+function senderOf(
+  { sender }: Entry,
+  senders: ReadonlyMap<string, PeerIdString>,
+): PeerIdString | null {
+  return sender === null ? null : (senders.get(toBase64url(sender[0])) ?? null)
 }
 
 function placeOf(owner: Signer, number: number): string {

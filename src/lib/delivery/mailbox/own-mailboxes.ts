@@ -1,14 +1,15 @@
 import { operatorOf } from '../../p2p/relay-book/ranking.ts'
 import { originsOf, parseRelayAddress } from '../../p2p/addresses.ts'
 import { Backoff } from '../../p2p/backoff.ts'
-import { endOfEpoch, epochOf, type CardKeys } from '../../crypto/mailbox-keys.ts'
+import { epochOf, type CardKeys } from '../../crypto/mailbox-keys.ts'
 import { toBase64url } from '../../protocol/base64url.ts'
 import { StarlingError } from '../../protocol/errors.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
-import { ITEM_LIFE_MS, passes } from '../../protocol/mailbox.ts'
+import { ITEM_LIFE_MS } from '../../protocol/mailbox.ts'
 import type { ItemTaken } from '../delivery.ts'
 import { PLACE_PASSES, PLACE_RELAYS, type Place } from '../../protocol/place.ts'
 import { LyingRelayError } from './errors.ts'
+import { grant } from './grant.ts'
 import { MailboxVisits, type VisitComponents, type VisitInit } from './mailbox-visit.ts'
 import { RelayMailboxes } from './relay-mailboxes.ts'
 import { Signposts, type SignpostRelay } from './signposts.ts'
@@ -83,12 +84,16 @@ export class OwnMailboxes {
   #life: AbortController | null = null
   #working = new Set<Promise<void>>()
   #looking = false
+  /** Between looks for relays, while one that is wanted does not answer. */
+  readonly #lookAgain: Backoff
+  #cancelLook: (() => void) | null = null
 
   constructor(components: OwnMailboxesComponents, init: OwnMailboxesInit) {
     this.#components = components
     this.#signposts = new Signposts(components)
     this.#init = init
-    const { identity, logger, wakeUps: store } = components
+    const { identity, logger, random, wakeUps: store } = components
+    this.#lookAgain = new Backoff(random, RETRY)
     this.wakeUps = new WakeUps(
       { identity, store, logger },
       { relays: () => [...this.#visitors.values()].map((visitor) => this.#waking(visitor)) },
@@ -107,6 +112,7 @@ export class OwnMailboxes {
   async stop(): Promise<void> {
     this.#life?.abort()
     this.#life = null
+    this.#cancelLook?.()
     for (const { cancel } of this.#visitors.values()) cancel?.()
     await Promise.all(this.#working)
     for (const visitor of this.#visitors.values()) tellWaiting(visitor.waiting)
@@ -130,9 +136,8 @@ export class OwnMailboxes {
       passes: await Promise.all(
         epochs.map((epoch) => {
           const owner = identity.contactsMailbox(epoch)
-          const expiry = Math.floor(endOfEpoch(epoch) / 1000)
           const name = identity.senderName(epoch, contact)
-          return passes.seal([owner.publicKey, name, expiry], owner)
+          return grant(owner, epoch, name, identity.senderSecret(epoch, contact))
         }),
       ),
     }
@@ -140,6 +145,7 @@ export class OwnMailboxes {
 
   /** Visits all at once: the network, the device or the person is back, or a push came. */
   wake(): void {
+    this.#lookAgain.reset()
     for (const visitor of this.#visitors.values()) {
       visitor.backoff.reset()
       visitor.visits.lookAgain()
@@ -176,21 +182,33 @@ export class OwnMailboxes {
   relaysChanged(): void {
     if (this.#life === null || this.#looking) return
     this.#looking = true
+    this.#cancelLook?.()
     this.#work(async (signal) => {
+      let answered: boolean
       try {
-        await this.#settle(signal)
+        answered = await this.#settle(signal)
       } finally {
         this.#looking = false
       }
+      if (answered) this.#lookAgain.reset()
+      else this.#planLook()
     })
   }
 
-  /** Looks for relays until there are as many as wanted. */
-  async #settle(signal: AbortSignal): Promise<void> {
+  #planLook(): void {
+    this.#cancelLook = this.#components.clock.after(this.#lookAgain.next(), () => {
+      this.#cancelLook = null
+      this.relaysChanged()
+    })
+  }
+
+  /** Looks for relays until there are as many as wanted. @returns whether each that is of use answered */
+  async #settle(signal: AbortSignal): Promise<boolean> {
     const { clock, logger, store, transport } = this.#components
+    let answered = true
     for (const address of this.#components.relays()) {
       const active = this.#active()
-      if (active.length >= PLACE_RELAYS) return
+      if (active.length >= PLACE_RELAYS) return true
       const known = this.#visitors.get(address)
       if (known !== undefined && !this.#mayReturn(known.relay)) continue
       const operators = active.map((each) => operatorOf(parseRelayAddress(each.relay.address).host))
@@ -222,8 +240,10 @@ export class OwnMailboxes {
       } catch (error) {
         signal.throwIfAborted()
         logger.debug(`no mailboxes at ${address}: ${String(error)}`)
+        answered = false
       }
     }
+    return answered
   }
 
   #active(): Visitor[] {

@@ -1,3 +1,4 @@
+import { signerWith } from '../../crypto/mailbox-keys.ts'
 import { equalBytes } from '../../protocol/codec.ts'
 import { InvalidDataError, StarlingError } from '../../protocol/errors.ts'
 import {
@@ -10,12 +11,14 @@ import {
   ownerRequests,
   pageCodec,
   prekeysCodec,
+  prove,
   publishCodec,
   putCodec,
   receipts,
   takeCodec,
   takenCodec,
   takeSubject,
+  type Grant,
   type MailboxInfo,
   type MailboxOperation,
   type MailboxPage,
@@ -85,16 +88,16 @@ export class RelayMailboxes {
     return second * 1000 + Math.max(0, sinceMs)
   }
 
-  /** Resolves once the relay holds the item durably. @param pass null: work is shown */
+  /** Resolves once the relay holds the item durably. @param grant null: work is shown */
   async put(
     mailbox: Uint8Array,
-    pass: Uint8Array | null,
+    grant: Grant | null,
     item: Uint8Array,
     signal: AbortSignal,
   ): Promise<{ store: Uint8Array; storedAtMs: number }> {
     const info = await this.info(signal)
     const id = itemId(item)
-    const right = await this.#right(mailbox, pass, id, signal)
+    const right = await this.#right(mailbox, grant, id, signal)
     const answer = await this.#call(
       'put',
       putCodec.encode([right, mailbox, item]),
@@ -184,11 +187,14 @@ export class RelayMailboxes {
 
   async #right(
     mailbox: Uint8Array,
-    pass: Uint8Array | null,
+    grant: Grant | null,
     subject: Uint8Array,
     signal: AbortSignal,
   ): Promise<Right> {
-    if (pass !== null) return { type: 'pass', pass }
+    if (grant !== null) {
+      const [pass, secret] = grant
+      return { type: 'pass', pass, proof: await prove(mailbox, subject, signerWith(secret)) }
+    }
     const { workBits } = await this.info(signal)
     const nonce = await findWork(mailbox, subject, workBits, this.#components.clock, signal)
     return { type: 'work', nonce }

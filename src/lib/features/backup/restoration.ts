@@ -160,7 +160,12 @@ export class Restoration {
     ) {
       throw new DamagedBackupError('a message of mine out of its place')
     }
-    const { chains, outgoing } = carryOver(this.#me, this.#chains, row)
+    const { chains, outgoing } = carryOver(
+      this.#me,
+      this.#chains,
+      row,
+      this.#components.clock.now(),
+    )
     this.#chains = chains
     this.#batch.push(['outbox', outgoing])
   }
@@ -189,7 +194,7 @@ export class Restoration {
             if (name === 'messages')
               await db.messages.bulkPut(await this.#placed(rows as MessageRow[]))
             else await db.table(name).bulkPut(rows)
-            if (name === 'contacts') await db.owed.bulkPut(hellos(rows as ContactRow[]))
+            if (name === 'contacts') await db.owed.bulkPut(owedTo(rows as ContactRow[]))
           }
         },
       ),
@@ -224,9 +229,15 @@ export class Restoration {
   }
 }
 
-/** To everybody I have: the one that was owed may not have been said, and it begins a session, for the keys are gone. */
-function hellos(contacts: readonly ContactRow[]): OwedRow[] {
+/**
+ * To everybody I have: a hello, for the one that was owed may not have been said; and how far I hold what they wrote, which
+ * is less than they were told, with no keys to open what they sealed.
+ */
+function owedTo(contacts: readonly ContactRow[]): OwedRow[] {
   return contacts
     .filter(({ added, blocked }) => added && !blocked)
-    .map(({ peer }) => ({ peer, type: 'hello', lost: false, sealed: null, receipts: [] }))
+    .flatMap(({ peer }) => [
+      { peer, type: 'hello', lost: false, sealed: null, receipts: [] },
+      { peer, type: 'status', lost: true, sealed: null, receipts: [] },
+    ])
 }

@@ -143,7 +143,11 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
       read: count,
     }),
     theirs: v.nullable(
-      v.strictObject({ chain: chainId, sequence: count, head, clock: count, read: count }),
+      v.strictObject({
+        ...{ chain: chainId, sequence: count, head, clock: count },
+        sentAtMs: v.exactOptional(timeMsSchema),
+        read: count,
+      }),
     ),
     past: v.array(chainId),
     ended: v.array(v.strictObject({ chain: chainId, received: count, read: count })),

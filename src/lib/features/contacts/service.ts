@@ -451,10 +451,13 @@ export class ContactsService implements ContactsApi, Startable {
 
   /** A contact of mine from now on, who is told so. */
   async #take(peer: PeerIdString, change: (before: Relation) => Relation): Promise<void> {
+    const { mail } = this.#components
     // Owed before: a stop in between must not leave a contact who is told nothing.
-    if (!this.#presence.isHere(peer)) await this.#components.mail.sayHello(peer)
+    await mail.sayHello(peer)
     await this.#change(peer, change)
-    await this.#sayHello(peer)
+    await this.#hellos.say(peer)
+    // Also to who seems to be here: a channel may be dead already and not known to be.
+    await mail.sayHello(peer)
   }
 
   /** On the channel where there is one; it waits in their mailbox where there is none. */

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { DeliveryState } from '#lib/features/chat/api.ts'
 import { VISIT_AFTER_MS } from '#lib/delivery/mailbox/own-mailboxes.ts'
-import { RECEIPT_LIFE_MS } from '#lib/delivery/receipts.ts'
+import { RECEIPT_LIFE_MS, storesOf } from '#lib/delivery/receipts.ts'
 import { EPOCH_MS, epochOf } from '#lib/crypto/mailbox-keys.ts'
+import { ITEM_LIFE_MS } from '#lib/protocol/mailbox.ts'
 import { toBase64url } from '#lib/protocol/base64url.ts'
 import { FakeNetwork, settled } from '../../../fixtures/fake-network.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
@@ -86,8 +87,9 @@ const waitingFor = async (who: Person, from: Person): Promise<number> => {
 
 const published = (): Promise<void> => comes(() => bundles(ben))
 
-/** Nothing is owed to anybody any more. */
-const told = (who: Person): Promise<void> => comes(async () => (await who.db.owed.count()) === 0)
+/** Relays have all that is owed to anybody. */
+const told = (who: Person): Promise<void> =>
+  comes(async () => (await who.db.owed.toArray()).every(({ receipts }) => storesOf(receipts) > 1))
 
 test('written to somebody asleep, read when the writer sleeps; both learn that it came', async () => {
   await befriend(network, anna, ben)
@@ -125,6 +127,29 @@ test('a request reaches somebody asleep, and its answer the one who asked', asyn
 
   anna = await awake(anna)
   await comes(async () => (await textsAt(anna, ben)).includes('so it is you'))
+})
+
+test('a request is left again for who sleeps longer than relays keep it, until it is answered', async () => {
+  await comes(async () => (await bundles(anna)) && (await bundles(ben)))
+  const code = await ben.code()
+  await ben.stop()
+  await anna.contacts.add(code)
+  await told(anna)
+  const laterMs = clock.now() + RECEIPT_LIFE_MS
+  clock.advance(RECEIPT_LIFE_MS)
+  await comes(async () =>
+    (await anna.db.owed.toArray()).some(({ receipts }) =>
+      receipts.some(({ atMs }) => atMs >= laterMs),
+    ),
+  )
+  await told(anna)
+  // What was left first is gone.
+  const before = laterMs - RECEIPT_LIFE_MS + ITEM_LIFE_MS
+  clock.advance(before - clock.now())
+  ben = await awake(ben)
+  await requestsOf(ben)
+  await ben.contacts.accept(anna.peer)
+  await comes(async () => (await anna.db.owed.count()) === 0)
 })
 
 test('who has slept since before an epoch ended is written to first by the keys they left', async () => {
@@ -167,12 +192,15 @@ test('who has moved to a relay that nobody was told of is found by their signpos
 test('what came over the channel is not taken again from a mailbox', async () => {
   await befriend(network, anna, ben)
   await published()
-  network.disconnect(anna.host, ben.host)
+  await sleep(ben)
+  // He does not reach the relays, and looks into no mailbox.
+  ben = await reopened(network, clock, ben.db, relays, [])
   await anna.chat.send(ben.peer, 'twice', 'one')
-  await comes(async () => (await stateAt(anna, ben, 'twice')) === 'stored')
-  expect(await waitingFor(ben, anna)).toBe(3)
+  await comes(async () => (await waitingFor(ben, anna)) === 3)
   network.connect(anna.host, ben.host)
   await comes(async () => (await stateAt(anna, ben, 'twice')) === 'delivered')
+  await ben.stop()
+  ben = await awake(ben)
   await comes(async () => (await waitingFor(ben, anna)) === 0)
   expect(await textsAt(ben, anna)).toEqual(['twice'])
 })
@@ -192,6 +220,17 @@ test('what one with another key has left in a mailbox waits until the key is com
 
   await ben.contacts.verify(anna.peer, (await anna.contacts.safety(ben.peer))!.code)
   await comes(async () => (await textsAt(ben, anna)).includes('before the doubt'))
+})
+
+test('a relay that does not answer when it is looked for is asked again', async () => {
+  const relay = await MemoryRelay.of(4, clock)
+  relay.up = false
+  const cleo = await person(network, clock, 'Cleo', [relay])
+  await settled(50)
+  expect(await keepersOf(cleo)).toEqual([])
+  relay.up = true
+  await comes(async () => (await keepersOf(cleo)).includes(relay.address))
+  await cleo.stop()
 })
 
 test('with one relay of three gone it is stored at two, and at the third when that is back', async () => {

@@ -170,7 +170,7 @@ test('a conversation goes on in both directions, with what was said after the ba
   expect(new Set(told(theirs)).size).toBe(6)
 })
 
-test('everybody restored with me is owed a hello, those who may not have heard the last one too', async () => {
+test('everybody restored with me is owed a hello, and how far I hold what they said', async () => {
   await befriend(network, anna, ben)
   const cleo = await person(network, clock, 'Cleo')
   const dan = await person(network, clock, 'Dan')
@@ -180,9 +180,12 @@ test('everybody restored with me is owed a hello, those who may not have heard t
   const from = device(anna.db)
   const to = device()
   await to.backup.restore(await file(from), await phraseOf(from))
-  const hellos = await to.db.owed.toArray()
-  expect(hellos).toMatchObject(hellos.map(() => ({ type: 'hello', sealed: null })))
-  expect(new Set(hellos.map(({ peer }) => peer))).toEqual(new Set([ben.peer, cleo.peer]))
+  const owed = await to.db.owed.toArray()
+  expect(owed).toHaveLength(4)
+  for (const { peer } of [ben, cleo]) {
+    expect(owed).toContainEqual({ peer, type: 'hello', lost: false, sealed: null, receipts: [] })
+    expect(owed).toContainEqual({ peer, type: 'status', lost: true, sealed: null, receipts: [] })
+  }
   await cleo.stop()
   await dan.stop()
 })

@@ -91,6 +91,14 @@ test('somebody is a contact no sooner than it is kept that they are to be told',
   expect(written).toEqual(['owed', 'contact'])
 })
 
+test('who seems to be here is told through a mailbox too: the connection may be dead already', async () => {
+  await anna.contacts.add(await ben.code())
+  network.connect(anna.host, ben.host)
+  await requested(ben)
+  await ben.contacts.accept(anna.peer)
+  expect(await ben.db.owed.where({ peer: anna.peer, type: 'hello' }).count()).toBe(1)
+})
+
 test('one scan and one acceptance make both contacts of each other', async () => {
   await anna.contacts.add(await ben.code())
   expect(await contact(anna, ben)).toMatchObject({ name: 'Ben', state: 'waiting', path: 'offline' })

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { encode } from '@ipld/dag-cbor'
 import { ClassicLevel } from 'classic-level'
 import { expect, onTestFinished, test } from 'vitest'
 import { MailboxStoreError } from '#relay/mailbox/errors.ts'
@@ -20,8 +21,8 @@ function folderOfTest(): Promise<string> {
 
 function item(): NewItem {
   return {
-    ...{ mailbox: MAILBOX, sender: null, id: random.bytes(32), bytes: random.bytes(10) },
-    ...{ storedAtMs: 1, expiresAtMs: 1_000 },
+    ...{ mailbox: MAILBOX, sender: null, proof: null },
+    ...{ id: random.bytes(32), bytes: random.bytes(10), storedAtMs: 1, expiresAtMs: 1_000 },
   }
 }
 
@@ -84,4 +85,21 @@ test('a store that could not write refuses until its disk takes bytes again', as
   await store.sweep(2, 10)
   await store.put(item())
   expect(await store.list(MAILBOX, 0, 10, 2)).toHaveLength(2)
+})
+
+test('what an earlier version has put, without a proof, is still there', async () => {
+  const folder = await folderOfTest()
+  const level: Level = new ClassicLevel(folder, { valueEncoding: 'view' })
+  const store = await LevelMailboxStore.open(level, QUOTAS)
+  onTestFinished(async () => {
+    await store.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+  const sender = random.bytes(16)
+  const { number, id } = await store.put({ ...item(), sender, proof: random.bytes(64) })
+  const [key] = await level.keys({ gt: 'entry!', limit: 1 }).all()
+  await level.put(key!, encode([id, sender, 10, 1, 1_000]))
+  expect(await store.list(MAILBOX, 0, 10, 2)).toMatchObject([{ number, id, sender, proof: null }])
+  await store.remove(MAILBOX, [number], 2)
+  expect(await store.list(MAILBOX, 0, 10, 2)).toEqual([])
 })
