@@ -36,9 +36,10 @@ export function startNodeHost(scope: HostScope): NodeHost {
   const sessions = new Set<TabSession>()
   const ended = new AbortController()
   let ending = false
-  const held = { wanted: ended.signal, held: ended.signal }
+  const { signal: never } = new AbortController()
 
-  const alive = holdLock(locks, hostLock(id), held)
+  // Only the end of the worker lets go of it: a tab that sees it free and starts another must not get this one again.
+  const alive = holdLock(locks, hostLock(id), { wanted: never, held: never })
   const alone = becomeOnlyHost(
     { locks, clock: systemClock },
     id,
@@ -70,7 +71,7 @@ export function startNodeHost(scope: HostScope): NodeHost {
     log.error('the node does not start', error)
   })
 
-  /** Stops first and lets go of the locks last: the next host waits for them before it writes. */
+  /** Stops first and lets go of the databases last: the next host waits for that before it writes. */
   async function end(reason: LeaveReason): Promise<void> {
     if (ending) return
     ending = true

@@ -1,5 +1,6 @@
 import { ElectedHostFinder } from './elected-host.ts'
 import { nodeErrors } from './error-classes.ts'
+import { hostUrl } from './host-url.ts'
 import { followPage } from './page-life.ts'
 import { NodeConnection, type NodeClient } from './node-connection.ts'
 import { rtcBridge } from './rtc-bridge.ts'
@@ -14,8 +15,8 @@ export function connect(): NodeClient {
   const closed = new AbortController()
   const finder =
     'SharedWorker' in globalThis
-      ? new SharedHostFinder(init.build)
-      : new ElectedHostFinder(locks, init, closed.signal)
+      ? new SharedHostFinder(hostUrl, init.build)
+      : new ElectedHostFinder(hostUrl, locks, init, closed.signal)
   const node = new NodeConnection({ finder, locks, errors: nodeErrors, bridge: rtcBridge() }, init)
   followPage(node)
   void node.run()
