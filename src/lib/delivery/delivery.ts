@@ -7,31 +7,20 @@ import { InvalidDataError } from '../protocol/errors.ts'
 import type { ChainId, MessageId, PeerIdString } from '../protocol/ids.ts'
 import type { Clock, Logger, Random, Startable } from '../protocol/seams.ts'
 import {
-  adoptChain,
-  followChain,
   forgottenChains,
   freshChains,
   heldOf,
-  isLaterChain,
-  leaveChain,
   type Chains,
   type Delivered,
-  type Early,
   type Outgoing,
   type Owed,
 } from './chain.ts'
 import { decodeContent, encodeContent, type Note, type StatusNote } from './content.ts'
 import type { Devices } from './devices.ts'
-import {
-  decodeEnvelope,
-  encodeEnvelope,
-  idOf,
-  messageId,
-  saidIn,
-  type Envelope,
-} from './envelope.ts'
+import { decodeEnvelope, encodeEnvelope, messageId, type Envelope } from './envelope.ts'
 import { NotAcceptedError } from './errors.ts'
 import { MAX_FRAME_BYTES } from './frames.ts'
+import { Inbox, type InboxInit } from './inbox.ts'
 import { OwedNotes } from './owed-notes.ts'
 import type { Place } from '../protocol/place.ts'
 import { isKeptAt, standing, storesOf } from './receipts.ts'
@@ -66,15 +55,13 @@ export interface DeliveryComponents {
   logger: Logger
 }
 
-export interface DeliveryInit {
+export interface DeliveryInit extends InboxInit {
   /** Protocol id of the channels. */
   protocol: string
   /** Whether messages are exchanged with this peer. Asked as in `ChannelInit.accept`, and for each message of theirs. */
   accept(peer: PeerIdString): Promise<boolean> | boolean
   /** Whether I have this peer: what is not accepted of theirs yet, may have overtaken what makes it so. */
   has(peer: PeerIdString): boolean
-  /** @throws InvalidDataError when the payload is not one of the feature's: its channel then ends. */
-  check(payload: Uint8Array): void
   /** What a peer is told of who has whom, when that cannot be said on a channel; null for nothing. */
   hello(peer: PeerIdString): Uint8Array | null
   /** What a peer has said of it through a mailbox; false when it is to be heard later. @throws StarlingError */
@@ -105,6 +92,7 @@ export class Delivery implements Startable, Intake {
   /** All that reads and then writes a conversation's chains. */
   readonly #turns = new Turns<PeerIdString>()
   readonly #notes: OwedNotes
+  readonly #inbox: Inbox
   /** Marks of items that came from a mailbox. */
   readonly #mailed = new Set<string>()
   /** How often keys were given to whom, on which day. */
@@ -115,6 +103,7 @@ export class Delivery implements Startable, Intake {
     this.#components = components
     this.#init = init
     this.#notes = new OwedNotes(components)
+    this.#inbox = new Inbox(components, init)
   }
 
   async start(): Promise<void> {
@@ -254,9 +243,9 @@ export class Delivery implements Startable, Intake {
       if (envelope.chain !== chain || envelope.sequence !== sequence) {
         throw new InvalidDataError('another message than it was said to be')
       }
-      const chains = await this.#turnedTo(before, envelope)
+      const chains = await this.#inbox.turnedTo(before, envelope)
       if (chains === null) return { type: 'ended' }
-      await this.#take(chains, envelope, content.envelope, opened.step)
+      await this.#inbox.take(chains, envelope, content.envelope, opened.step)
       return sequence === known + 1 ? { type: 'held' } : { type: 'early', missing }
     })
   }
@@ -494,17 +483,9 @@ export class Delivery implements Startable, Intake {
 
   /** Their side names the chain it writes now, and how long it is. */
   async theyBegan(peer: PeerIdString, chain: ChainId, sequence: number): Promise<void> {
-    const { store } = this.#components
     await this.#turns.run(peer, async () => {
       await this.#notes.settleStatus(peer)
-      const chains = await this.#chains(peer)
-      const { theirs, past } = chains
-      if (theirs?.chain === chain || past.includes(chain)) return
-      const waiting = theirs === null ? [] : await store.early(peer, theirs.chain)
-      // The hello may be older than what came through mailboxes: a message tells, but where none will of what waits.
-      const isSilent = waiting.length > 0 && sequence === 0
-      const isFirst = theirs === null || (theirs.sequence === 0 && waiting.length === 0)
-      if (isSilent || isFirst) await this.#adopt(chains, chain, waiting, 'now')
+      await this.#inbox.begin(await this.#chains(peer), chain, sequence)
     })
   }
 
@@ -546,14 +527,14 @@ export class Delivery implements Startable, Intake {
     const { store } = this.#components
     const envelope = decodeEnvelope(bytes)
     const { chain, sequence } = envelope
-    const chains = await this.#turnedTo(await this.#chains(peer), envelope)
+    const chains = await this.#inbox.turnedTo(await this.#chains(peer), envelope)
     if (chains === null) return 'taken'
     const known = chains.theirs?.sequence ?? 0
     if (sequence > known + MAX_EARLY) return 'later'
     const waiting = await store.early(peer, chain)
     const isHere = sequence <= known || waiting.some((early) => early.sequence === sequence)
     if (isHere) await store.putStep(peer, step)
-    else await this.#take(chains, envelope, bytes, step)
+    else await this.#inbox.take(chains, envelope, bytes, step)
     const missing = { chain, first: known + 1, last: sequence - 1 }
     if (missing.first <= missing.last) this.#sessions.get(peer)?.miss(missing)
     // Before it is removed there: who wrote is told that it has come, whatever happens here.
@@ -625,22 +606,6 @@ export class Delivery implements Startable, Intake {
     return this.#components.sealer.seal(peer, encodeContent({ type: 'message', envelope }))
   }
 
-  /** Stores a message that is not here: in its place, or until those before it come. */
-  async #take(chains: Chains, envelope: Envelope, bytes: Uint8Array, step: KeyStep): Promise<void> {
-    const { clock, identity, store } = this.#components
-    const { peer } = chains
-    const { chain, sequence } = envelope
-    const id = idOf(peer, identity.peer, bytes, envelope)
-    const receivedAtMs = clock.now()
-    const messages = this.#delivered(peer, id, envelope, receivedAtMs)
-    for (const { payload } of messages) this.#init.check(payload)
-    if (sequence === (chains.theirs?.sequence ?? 0) + 1) {
-      await this.#commit(followChain(chains, id, envelope), envelope, messages, step)
-    } else {
-      await store.putEarly({ peer, chain, sequence, id, envelope: bytes, receivedAtMs }, step)
-    }
-  }
-
   /** Kept from the first time on, so that the chain told in a hello is the one written then. */
   async #chains(peer: PeerIdString): Promise<Chains> {
     const { random, store } = this.#components
@@ -688,111 +653,5 @@ export class Delivery implements Startable, Intake {
       logger.info(`a message of ${peer} does not open: ${error.message}`)
       return null
     }
-  }
-
-  /** Stores what the chains advanced by, and what waited for it. */
-  async #commit(
-    chains: Chains,
-    first: Envelope,
-    messages: Delivered[],
-    step: KeyStep,
-  ): Promise<void> {
-    const { logger, store } = this.#components
-    const { peer, theirs } = chains
-    const gone: Early[] = []
-    let left = await this.#leftBehind(chains)
-    // Before what is new, which is after all that was carried over.
-    const leave = ({ payload }: Envelope): Delivered[] => {
-      if (left.length === 0 || !(payload instanceof Uint8Array)) return []
-      const ended = this.#endOf(chains, left)
-      gone.push(...left)
-      left = []
-      chains = ended.chains
-      return ended.messages
-    }
-    messages.unshift(...leave(first))
-    for (const early of theirs === null ? [] : await store.early(peer, theirs.chain)) {
-      if (early.sequence > (chains.theirs?.sequence ?? 0) + 1) break
-      gone.push(early)
-      if (early.sequence <= (chains.theirs?.sequence ?? 0)) continue
-      const { id } = early
-      const envelope = decodeEnvelope(early.envelope)
-      try {
-        chains = followChain(chains, id, envelope)
-      } catch (error) {
-        // It is wanted again, and then ends the channel it comes on.
-        logger.warn(`dropped message ${early.sequence} of ${early.peer}: ${String(error)}`)
-        break
-      }
-      messages.push(...leave(envelope))
-      messages.push(...this.#delivered(peer, id, envelope, early.receivedAtMs))
-    }
-    await store.putReceived(chains, messages, gone, step)
-  }
-
-  /** The chains, turned to the one of theirs that this is of; null when that has ended. */
-  async #turnedTo(chains: Chains, envelope: Envelope): Promise<Chains | null> {
-    const { peer, theirs, past } = chains
-    const { chain } = envelope
-    if (theirs?.chain === chain) return chains
-    if (past.includes(chain)) return null
-    const waiting = theirs === null ? [] : await this.#components.store.early(peer, theirs.chain)
-    const early = waiting.map((each) => decodeEnvelope(each.envelope))
-    if (!isLaterChain(chains, early, envelope)) return null
-    return this.#adopt(chains, chain, waiting, 'later')
-  }
-
-  /**
-   * Turns to a new chain of theirs.
-   * @param waiting what waits in the one before
-   * @param when it is taken: later, if what it waits for may be carried over (`#leftBehind`)
-   */
-  async #adopt(
-    before: Chains,
-    chain: ChainId,
-    waiting: Early[],
-    when: 'now' | 'later',
-  ): Promise<Chains> {
-    const left = await this.#leftBehind(before)
-    const ended = when === 'now' ? this.#endOf(before, waiting) : { chains: before, messages: [] }
-    const after = adoptChain(ended.chains, chain, waiting.length > 0)
-    const gone = when === 'now' ? [...left, ...waiting] : left
-    await this.#components.store.putReceived(after, ended.messages, gone, null)
-    return after
-  }
-
-  /** What waited in the chain of theirs before this one when that ended, until something new is said in this one. */
-  async #leftBehind({ peer, past }: Chains): Promise<Early[]> {
-    const before = past.at(-1)
-    return before === undefined ? [] : this.#components.store.early(peer, before)
-  }
-
-  /** What waited in a chain that has ended is taken as it is: its gaps stay for ever. */
-  #endOf(chains: Chains, waiting: readonly Early[]): { chains: Chains; messages: Delivered[] } {
-    const { logger } = this.#components
-    const { peer } = chains
-    const messages: Delivered[] = []
-    for (const { id, sequence, envelope: bytes, receivedAtMs } of waiting) {
-      const envelope = decodeEnvelope(bytes)
-      try {
-        chains = leaveChain(chains, envelope)
-        messages.push(...this.#delivered(peer, id, envelope, receivedAtMs))
-      } catch (error) {
-        logger.warn(`dropped message ${sequence} of ${peer}: ${String(error)}`)
-      }
-    }
-    return { chains, messages }
-  }
-
-  /** A message of theirs as a feature gets it: in its chain's place, by its own id and time. None when it was erased. */
-  #delivered(
-    peer: PeerIdString,
-    id: MessageId,
-    envelope: Envelope,
-    receivedAtMs: number,
-  ): Delivered[] {
-    const { chain, sequence } = envelope
-    const said = saidIn(peer, this.#components.identity.peer, id, envelope)
-    return said === null ? [] : [{ ...said, peer, mine: false, chain, sequence, receivedAtMs }]
   }
 }

@@ -1,6 +1,7 @@
 import type { Bug } from '../hooks.ts'
 
 const DELIVERY = 'src/lib/delivery/delivery.ts'
+const INBOX = 'src/lib/delivery/inbox.ts'
 const NOTES = 'src/lib/delivery/owed-notes.ts'
 const SESSION = 'src/lib/delivery/session.ts'
 const CHAIN = 'src/lib/delivery/chain.ts'
@@ -20,9 +21,9 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'a message is told as held before it is stored',
     file: DELIVERY,
-    find: 'await this.#take(chains, envelope, content.envelope, opened.step)\n      return',
+    find: 'await this.#inbox.take(chains, envelope, content.envelope, opened.step)\n      return',
     replace:
-      'if (sequence === known + 1) void store.putChains({ ...chains, theirs: { ...chains.theirs!, sequence } })\n      else await this.#take(chains, envelope, content.envelope, opened.step)\n      return',
+      'if (sequence === known + 1) void store.putChains({ ...chains, theirs: { ...chains.theirs!, sequence } })\n      else await this.#inbox.take(chains, envelope, content.envelope, opened.step)\n      return',
   },
   {
     name: 'the same intent is sent again as another message',
@@ -58,13 +59,13 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'what came early is not shown when the gap closes',
-    file: DELIVERY,
+    file: INBOX,
     find: 'if (early.sequence > (chains.theirs?.sequence ?? 0) + 1) break\n      gone.push(early)',
     replace: 'gone.push(early)\n      continue',
   },
   {
     name: 'what came early is shown at once',
-    file: DELIVERY,
+    file: INBOX,
     find: 'if (sequence === (chains.theirs?.sequence ?? 0) + 1) {\n',
     replace:
       'if (sequence > (chains.theirs?.sequence ?? 0)) {\n      chains = { ...chains, theirs: { ...chains.theirs!, sequence: sequence - 1, head: envelope.previous } }\n',
