@@ -25,7 +25,7 @@ import { OwedNotes } from './owed-notes.ts'
 import type { Place } from '../protocol/place.ts'
 import { isKeptAt, standing, storesOf } from './receipts.ts'
 import { markOf, type KeyStep, type Mail, type Sealer } from './seams.ts'
-import { Session, type Incoming, type Intake, type Taken } from './session.ts'
+import { Session, type Incoming, type Intake, type Taken, type Told } from './session.ts'
 import type { DeliveryStore } from './store.ts'
 import { Turns } from '../protocol/turns.ts'
 
@@ -378,9 +378,15 @@ export class Delivery implements Startable, Intake {
     })
   }
 
-  /** Where I can be written to has changed: those who are here are told. */
-  tellPlace(): void {
+  /**
+   * Where I can be written to has changed: those who are here are told, and who has not answered my hello is left
+   * another, since they would answer to where that one said.
+   */
+  async tellPlace(): Promise<void> {
     for (const session of this.#sessions.values()) session.tellPlace()
+    for (const peer of await this.waiting()) {
+      await this.#turns.run(peer, () => this.#notes.renewHello(peer))
+    }
   }
 
   placeOf(peer: PeerIdString): Promise<Place | null> {
@@ -484,8 +490,16 @@ export class Delivery implements Startable, Intake {
   /** Their side names the chain it writes now, and how long it is. */
   async theyBegan(peer: PeerIdString, chain: ChainId, sequence: number): Promise<void> {
     await this.#turns.run(peer, async () => {
-      await this.#notes.settleStatus(peer)
       await this.#inbox.begin(await this.#chains(peer), chain, sequence)
+    })
+  }
+
+  /** They have heard on a channel what a note would say, unless more of theirs has come since. */
+  async theyKnow(peer: PeerIdString, told: Told): Promise<void> {
+    await this.#turns.run(peer, async () => {
+      const { theirs } = await this.#chains(peer)
+      if (theirs?.chain !== told.chain || theirs.sequence !== told.received) return
+      await this.#notes.settleStatus(peer)
     })
   }
 

@@ -82,6 +82,12 @@ export class OwedNotes {
     return sealing.sealed
   }
 
+  /** A hello that is owed would say something else now than when it was sealed. */
+  async renewHello(peer: PeerIdString): Promise<void> {
+    const hello = await this.#of(peer, 'hello')
+    if (hello?.sealed != null) await this.owe(peer, 'hello')
+  }
+
   /** All that is owed is sealed in another session. */
   async unseal(peer: PeerIdString): Promise<void> {
     const { store } = this.#components

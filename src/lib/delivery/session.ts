@@ -64,6 +64,8 @@ export interface Intake {
   place(peer: PeerIdString): Promise<Place>
   theyAreAt(peer: PeerIdString, place: Place): Promise<void>
   theyBegan(peer: PeerIdString, chain: ChainId, sequence: number): Promise<void>
+  /** They have heard that I hold this much of theirs. */
+  theyKnow(peer: PeerIdString, told: Told): Promise<void>
   theyHold(
     peer: PeerIdString,
     chain: ChainId,
@@ -72,6 +74,12 @@ export interface Intake {
   /** Whether they may know what I have read. */
   tellsRead(): boolean
   theyType(peer: PeerIdString, on: boolean): void
+}
+
+/** What I said I hold of a chain of theirs. */
+export interface Told {
+  chain: ChainId
+  received: number
 }
 
 export interface SessionInit {
@@ -91,8 +99,12 @@ export class Session {
   #chain: ChainId | null = null
   /** What they said they hold of it on this channel; null until they did. */
   #received: number | null = null
+  /** What they said so with their last hello. */
+  #greeted: number | null = null
   /** The last number sent of it on this channel. */
   #sent = 0
+  /** What my last hello told of theirs; null once they are known to have heard it. */
+  #told: Told | null = null
   /** The chain they said they write. */
   #named: ChainId | null = null
   #due = { hello: true, ack: false, read: false, ask: false, place: true }
@@ -265,6 +277,7 @@ export class Session {
         break
       case 'ack':
         await this.#heardNumbers(frame.chain, { received: frame.received })
+        await this.#heardAnswer(frame.received)
         break
       case 'read':
         await this.#heardNumbers(frame.chain, { read: frame.read })
@@ -288,8 +301,18 @@ export class Session {
     if (same) await this.#heardNumbers(yours.chain, yours)
     this.#chain = mine.chain
     this.#received = same ? yours.received : 0
+    this.#greeted = this.#received
     this.#sent = this.#received
     this.#progress()
+  }
+
+  /** An ack of nothing new answers my hello, and no message: so what that told was heard. */
+  async #heardAnswer(received: number): Promise<void> {
+    const { channel, intake } = this.#init
+    const told = this.#told
+    if (told === null || received !== this.#greeted) return
+    this.#told = null
+    await intake.theyKnow(channel.peer, told)
   }
 
   #give(why: 'asked' | 'anew'): void {
@@ -350,10 +373,11 @@ export class Session {
       this.#due.hello = false
       if (this.#chain !== mine.chain) this.#received = null
       const read = intake.tellsRead() ? (theirs?.read ?? 0) : 0
+      this.#told = theirs && { chain: theirs.chain, received: theirs.sequence }
       await this.#send({
         type: 'hello',
         mine: { chain: mine.chain, sequence: mine.sequence },
-        yours: theirs && { chain: theirs.chain, received: theirs.sequence, read },
+        yours: this.#told && { ...this.#told, read },
       })
       this.#expect()
       return true

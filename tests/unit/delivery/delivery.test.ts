@@ -391,7 +391,10 @@ test('what waited behind a gap when the history was deleted is asked for, to be 
 })
 
 test('a channel says what a note would, but not that their keys did not open', async () => {
-  await anna.delivery.owe(BEN, 'status')
+  await say(ben, 'by mailbox')
+  const [item] = await ben.delivery.lacking(ANNA, 1)
+  await anna.delivery.receiveItem(BEN, item!.sealed!)
+  expect(await anna.store.owed(BEN)).toMatchObject([{ type: 'status', lost: false }])
   await connect()
   expect(await anna.store.owed(BEN)).toEqual([])
   network.disconnect(anna.host, ben.host)
@@ -399,6 +402,20 @@ test('a channel says what a note would, but not that their keys did not open', a
   await anna.delivery.owe(BEN, 'status')
   await connect()
   expect(await anna.store.owed(BEN)).toMatchObject([{ type: 'status', lost: true }])
+})
+
+test('a hello that waits for its answer is left again when I am written to elsewhere', async () => {
+  const place = { relays: [], passes: [] }
+  const sealed = encodeContent({ type: 'note', note: { type: 'hello', hello: bytes('hi'), place } })
+  const receipt = { relay: 'relay.example', store: 'AA', atMs: 0 }
+  const [hello, status] = (['hello', 'status'] as const).map((type) => {
+    return { peer: BEN, type, lost: false, sealed, receipts: [receipt] }
+  })
+  await anna.store.putOwed(hello!, null)
+  await anna.store.putOwed(status!, null)
+  await anna.delivery.tellPlace()
+  expect(await anna.store.owed(BEN)).toEqual([{ ...hello, sealed: null, receipts: [] }, status])
+  expect(anna.posted).toEqual([BEN])
 })
 
 test('that keys are lost is said once messages are exchanged, not forgotten before', async () => {
@@ -601,6 +618,30 @@ test('each hello says where sending goes on: after what they hold, be it less th
   expect(sent()).toEqual([2, 3, 2, 3])
   await puppet.say(hello(0))
   expect(sent()).toEqual([2, 3, 2, 3, 1, 2, 3])
+})
+
+test('what a channel says is owed to a mailbox until they have answered it', async () => {
+  await say(ben, 'one')
+  await say(ben, 'two')
+  const [one, two] = await ben.delivery.lacking(ANNA, 2)
+  const { chain } = one!
+  await anna.delivery.receiveItem(BEN, one!.sealed!)
+  const puppet = await Puppet.at()
+  const answer: Frame = { type: 'ack', chain: (await standing(anna)).mine.chain, received: 0 }
+  const owed = () => anna.store.owed(BEN)
+
+  await puppet.say({ type: 'hello', mine: { chain, sequence: 2 }, yours: null })
+  expect(await owed()).toMatchObject([{ type: 'status' }])
+  await anna.delivery.receiveItem(BEN, two!.sealed!)
+  await puppet.say(answer)
+  expect(await owed()).toMatchObject([{ type: 'status' }])
+
+  const ended = chainIdOf(new Uint8Array(16))
+  await puppet.say({ type: 'want', chain: ended, first: 1, last: 1 })
+  expect(puppet.heard.at(-1)).toMatchObject({ type: 'hello', yours: { chain, received: 2 } })
+  expect(await owed()).toMatchObject([{ type: 'status' }])
+  await puppet.say(answer)
+  expect(await owed()).toEqual([])
 })
 
 test('what is asked for is sent again at once', async () => {

@@ -31,6 +31,7 @@ function sessionOn(channel: Channel, intake: Partial<Intake>): Session {
       place: () => Promise.resolve({ relays: [], passes: [] }),
       theyAreAt: () => Promise.resolve(),
       theyBegan: () => Promise.resolve(),
+      theyKnow: () => Promise.resolve(),
       theyHold: () => Promise.resolve(),
       seal: () => Promise.resolve(null),
       give: () => Promise.resolve(new Uint8Array()),

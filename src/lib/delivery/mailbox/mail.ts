@@ -66,7 +66,9 @@ export class MailboxMail extends TypedEventEmitter<MailEvents> implements Mail, 
         contacts: () => init.contacts(),
         take: (item, from) => this.#take(item, from),
         onMoved: () => {
-          init.delivery.tellPlace()
+          init.delivery.tellPlace().catch((error: unknown) => {
+            components.logger.error('not everybody is told where I am', error)
+          })
           this.safeDispatchEvent('moved')
         },
       },
