@@ -291,8 +291,8 @@ export class Device {
   }
 
   /** The device is gone, and another goes on from a backup. What its person was about to say nobody says any more. */
-  restore(): void {
-    if (this.#backups.length === 0) return
+  restore(): boolean {
+    if (this.#backups.length === 0 || (this.wasRestored && !this.#isKnown())) return false
     const { faults, oracle, time } = this.#world
     this.crash()
     const { disk, seen } = faults.oneOf(this.#backups)
@@ -303,6 +303,21 @@ export class Device {
     oracle.restored(this.peer, seen, disk, this.disk)
     faults.count('backup restored')
     this.#world.note(this, 'has restored a backup')
+    return true
+  }
+
+  /**
+   * Whether all whom this installation has written to have heard of it. Of two that begin from one backup, what comes late
+   * of the first cannot be told from what comes early of the second by who knows neither.
+   */
+  #isKnown(): boolean {
+    return this.friends.every((friend) => {
+      const mine = this.disk.of(friend).chains?.mine
+      const known = this.#world.deviceOf(friend).disk.of(this.peer).chains
+      if (mine === undefined || mine.sequence === 0 || known?.theirs?.chain === mine.chain)
+        return true
+      return known?.past.includes(mine.chain) === true
+    })
   }
 
   /** They meet: each hears that the other has them. */

@@ -11,6 +11,9 @@ const DIAL_MS = { least: 50, most: 800 }
 /** Until a side notices that the other is gone, ms. */
 const NOTICE_MS = { least: 100, most: 40_000 }
 
+/** How long a channel lasts that breaks soon, ms. */
+const BRIEF_MS = { least: 10, most: 500 }
+
 const DAY_MS = 24 * 60 * 60 * 1000
 
 interface Host {
@@ -69,6 +72,12 @@ export class DirectNetwork {
     for (const [one, other] of both(a, b)) this.#hosts.get(one)?.open.get(other)?.vanish()
   }
 
+  /** Nothing gets through any more, and neither side notices. */
+  hang(a: PeerIdString, b: PeerIdString): void {
+    this.#cut.add(key(a, b))
+    for (const [one, other] of both(a, b)) this.#hosts.get(one)?.open.get(other)?.hang()
+  }
+
   join(a: PeerIdString, b: PeerIdString): void {
     this.#cut.delete(key(a, b))
     this.#dial(a, b)
@@ -121,6 +130,11 @@ export class DirectNetwork {
     const [one, other] = SimulatedChannel.pair(this.#faults, [a, atA.life], [b, atB.life], redial)
     atA.open.set(b, one)
     atB.open.set(a, other)
+    if (this.#faults.happens('channelBrief')) {
+      this.#time.after(this.#faults.between(BRIEF_MS.least, BRIEF_MS.most), () => {
+        one.vanish()
+      })
+    }
     atA.init.onChannel(one)
     atB.init.onChannel(other)
   }
@@ -221,6 +235,11 @@ class SimulatedChannel implements Channel {
         side.#end()
       })
     }
+  }
+
+  /** The same, and neither side notices. */
+  hang(): void {
+    for (const side of [this, this.#other!]) side.#vanished = true
   }
 
   #end(): void {

@@ -155,6 +155,7 @@ export interface DiskWatcher {
     outbox: readonly Outgoing[],
   ): void
   placed(peer: PeerIdString, place: Place): void
+  owed(owed: Owed): void
   receipts(outgoing: Outgoing): void
 }
 
@@ -245,6 +246,7 @@ export class DiskStore implements DeliveryStore, DeviceStore, PrekeyStore, Mailb
   putOwed(owed: Owed, step: KeyStep | null): Promise<void> {
     return this.#write('owed', () => {
       this.#putStep(owed.peer, step)
+      this.#watcher.owed(owed)
       this.#disk.of(owed.peer).owed.set(owed.type, owed)
     })
   }

@@ -58,9 +58,16 @@ export class Oracle {
   readonly acknowledged = new Map<string, MessageId>()
   /** Messages of one side by number, for its states. */
   readonly #chains = new Map<ChainId, MessageId[]>()
+  /** Whether anything has happened by which keys are lost. */
+  readonly #losesKeys: () => boolean
 
-  constructor(relays: readonly SimulatedRelay[], onEvent: (line: string) => void) {
+  constructor(
+    relays: readonly SimulatedRelay[],
+    losesKeys: () => boolean,
+    onEvent: (line: string) => void,
+  ) {
     this.#relays = relays
+    this.#losesKeys = losesKeys
     this.#onEvent = onEvent
   }
 
@@ -136,6 +143,10 @@ export class Oracle {
         const view = this.#view(me, peer)
         view.places = [view.places[1], relays.length]
       },
+      owed: ({ type, lost }) => {
+        if (type === 'status' && lost && !this.#losesKeys())
+          this.fail('keys are told as lost that are not')
+      },
       receipts: (outgoing) => {
         this.#onReceipts(outgoing)
       },
@@ -151,8 +162,11 @@ export class Oracle {
         this.fail(`${text} is two messages`)
       }
     }
-    for (const seen of view.has.values()) {
-      if (seen.clock >= clock) this.fail(`${text} stands before what its writer had seen`)
+    // Also what they have deleted: it still stands on the other side's screen.
+    for (const seen of view.ever) {
+      if (this.#sent.get(seen)!.clock >= clock) {
+        this.fail(`${text} stands before what its writer had seen`)
+      }
     }
     const seen = [...view.has.keys()]
     this.#sent.set(id, { from: me, to: peer, text, clock, chain, seen })

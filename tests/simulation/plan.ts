@@ -38,8 +38,12 @@ export interface Plan {
   /** Long sleeps last up to this. */
   longestSleepMs: number
   messages: number
-  /** At first nobody can be met when it is over: mailboxes alone have to do. */
-  mailboxesAlone: boolean
+  /** What happens after the last message, and before all faults are over. */
+  quietSteps: number
+  /** How it is that nobody can be met from the last message on, so that mailboxes alone have to do; null: they can. */
+  mailboxesAlone: 'cut' | 'hanging' | null
+  /** At first no relay answers then either, and everybody who is there says one thing more. */
+  outage: boolean
 }
 
 /** Each fault is in some seeds and not in others, so that each also shows with few others around it. */
@@ -54,8 +58,9 @@ export function planOf(random: Random): Plan {
   const skew = (): number => (skewed ? (random.fraction() * 2 - 1) * MAX_SKEW_MS : 0)
   const vicious = chance(0.3)
   const backups = (): { backup: number; restore: number } => {
-    const restore = maybe(0.6, 0.4)
-    return { backup: restore * 2, restore }
+    const restore = maybe(1, 0.4)
+    // Where they are made seldom, the same one is restored more than once.
+    return { backup: restore * pick([0.4, 2]), restore }
   }
   const pairs = pairsOf(people)
   const strangers = chance(0.25)
@@ -72,6 +77,7 @@ export function planOf(random: Random): Plan {
       frameDoubled: maybe(0.3),
       frameLate: maybe(0.3),
       frameByADay: maybe(0.02),
+      channelBrief: maybe(0.5, 0.3),
       requestLost: maybe(0.15),
       answerLost: maybe(0.15),
       requestDoubled: maybe(0.3),
@@ -96,7 +102,9 @@ export function planOf(random: Random): Plan {
     },
     longestSleepMs: chance(0.15) ? 70 * DAY_MS : 2 * DAY_MS,
     messages: Math.floor(80 + upTo(60)),
-    mailboxesAlone: chance(0.5),
+    quietSteps: Math.floor(upTo(40)),
+    mailboxesAlone: chance(0.5) ? pick(['cut', 'cut', 'hanging']) : null,
+    outage: chance(0.4),
   }
 }
 

@@ -22,6 +22,9 @@ const CONVERGENCE_MS = MINUTE_MS
 /** How long mailboxes alone may take: some visits at every relay, and words that keys are lost, twice in half an hour each. */
 const MAILBOXES_MS = 90 * MINUTE_MS
 
+/** Faults by which keys are lost, or what they open comes when they are kept no longer. */
+const LOSING_KEYS = ['keys lost', 'backup restored', 'history deleted', 'sleep beyond 30 days']
+
 export interface Outcome {
   seed: number
   /** SHA-256 of all that happened. */
@@ -45,6 +48,8 @@ export class World {
   readonly devices: readonly Device[]
   readonly #seed: number
   #said = 0
+  /** From now on nobody is met. */
+  #isApart = false
 
   constructor(seed: number, show: ((line: string) => void) | null) {
     const random = seededRandom(seed)
@@ -73,9 +78,13 @@ export class World {
           },
         ),
     )
-    this.oracle = new Oracle(this.relays, (line) => {
-      this.trace.add(this.time.nowMs, line)
-    })
+    this.oracle = new Oracle(
+      this.relays,
+      () => LOSING_KEYS.some((fault) => this.faults.counts.has(fault)),
+      (line) => {
+        this.trace.add(this.time.nowMs, line)
+      },
+    )
     this.devices = this.plan.deviceSkewsMs.map(
       (skewMs, at) => new Device(this, NAMES[at]!, PEOPLE[at]!, skewMs),
     )
@@ -115,8 +124,10 @@ export class World {
       for (const device of this.devices) device.start()
       await this.time.pass(5 * SECOND_MS)
       while (this.#said < this.plan.messages && this.oracle.violations.length === 0) {
-        await this.#step()
+        await this.#step(true)
       }
+      if (this.plan.mailboxesAlone !== null) await this.#part(this.plan.mailboxesAlone)
+      for (let each = 0; each < this.plan.quietSteps; each += 1) await this.#step(false)
       await this.#heal()
     } finally {
       process.off('unhandledRejection', onRejection)
@@ -130,7 +141,26 @@ export class World {
     }
   }
 
-  async #step(): Promise<void> {
+  /** From now on nobody is met; as they part, something may happen that is best told to who is met. */
+  async #part(how: 'cut' | 'hanging'): Promise<void> {
+    const { forget, loseKeys, restore } = this.plan.events
+    const device = this.faults.oneOf(this.devices)
+    const friend = this.faults.oneOf(device.friends)
+    const last = [
+      ...(forget > 0 ? [() => this.#forget(device, friend)] : []),
+      ...(loseKeys > 0 ? [() => this.#loseKeys(device, friend)] : []),
+      ...(restore > 0 ? [() => this.#restore(device, friend)] : []),
+    ]
+    if (last.length > 0) await this.faults.oneOf(last)()
+    this.#isApart = true
+    for (const [a, b] of this.#pairs()) {
+      if (how === 'cut') this.network.cut(a.peer, b.peer)
+      else this.network.hang(a.peer, b.peer)
+    }
+  }
+
+  /** @param talking else people write no more than belongs to what happens, and more time passes */
+  async #step(talking: boolean): Promise<void> {
     const { faults, plan } = this
     const { events } = plan
     const device = faults.oneOf(this.devices)
@@ -138,13 +168,13 @@ export class World {
     const relay = faults.oneOf(this.relays)
     const steps: [number, () => Promise<void> | void][] = [
       [
-        6,
+        talking ? 6 : 0,
         () => {
           this.#burst(device, friend)
         },
       ],
       [6, () => this.time.pass(faults.between(0, 4 * SECOND_MS))],
-      [0.5, () => this.time.pass(faults.between(0, 3 * MINUTE_MS))],
+      [talking ? 0.5 : 4, () => this.time.pass(faults.between(0, 3 * MINUTE_MS))],
       [
         2,
         () => {
@@ -170,7 +200,7 @@ export class World {
         },
       ],
       [
-        events.cut,
+        this.#isApart ? 0 : events.cut,
         () => {
           this.#cut(device, friend)
         },
@@ -199,30 +229,15 @@ export class World {
           this.#fill(device)
         },
       ],
-      [
-        events.loseKeys,
-        () => {
-          device.loseKeys()
-        },
-      ],
-      [
-        events.forget,
-        () => {
-          device.forget(friend)
-        },
-      ],
+      [events.loseKeys, () => this.#loseKeys(device, friend)],
+      [events.forget, () => this.#forget(device, friend)],
       [
         events.backup,
         () => {
           device.backup()
         },
       ],
-      [
-        events.restore,
-        () => {
-          device.restore()
-        },
-      ],
+      [events.restore, () => this.#restore(device, friend)],
       [events.longSleep, () => this.#longSleep()],
     ]
     let at = faults.random.fraction() * steps.reduce((sum, [weight]) => sum + weight, 0)
@@ -236,8 +251,8 @@ export class World {
     await this.time.pass(faults.oneIn(3) ? faults.between(0, 300) : 0)
   }
 
-  #burst(device: Device, friend: PeerIdString): void {
-    const count = this.faults.oneIn(8) ? 12 : 1 + this.faults.below(3)
+  #burst(device: Device, friend: PeerIdString, isLong = this.faults.oneIn(8)): void {
+    const count = isLong ? 12 : 1 + this.faults.below(3)
     for (let each = 0; each < count; each += 1) {
       device.say(friend, `${device.name} ${(this.#said += 1)}`)
     }
@@ -297,6 +312,44 @@ export class World {
     if (disk.isFull) this.faults.count('disk full')
   }
 
+  /** A history is deleted while much is said in it: some of that may have come without what is before it. */
+  async #forget(device: Device, friend: PeerIdString): Promise<void> {
+    this.#burst(this.deviceOf(friend), device.peer, true)
+    await this.time.pass(this.faults.between(50, 800))
+    device.forget(friend)
+  }
+
+  /** What was written to it while it was off waits for it without its keys; the other may have lost theirs, too. */
+  async #loseKeys(device: Device, friend: PeerIdString): Promise<void> {
+    device.stop()
+    this.#burst(this.deviceOf(friend), device.peer)
+    await this.time.pass(this.faults.between(0, 20 * SECOND_MS))
+    device.loseKeys()
+    if (this.faults.oneIn(3)) this.deviceOf(friend).loseKeys()
+    if (this.faults.oneIn(2)) device.start()
+    await this.time.pass(this.faults.between(0, 2 * SECOND_MS))
+  }
+
+  /** Now and then the new device is gone soon after, and the other hears late of some of what was said on it. */
+  async #restore(device: Device, friend: PeerIdString): Promise<void> {
+    if (!device.restore() || this.faults.oneIn(2)) return
+    const reader = this.deviceOf(friend)
+    device.start()
+    this.#burst(device, friend)
+    await this.time.pass(this.faults.between(0, 20 * SECOND_MS))
+    reader.stop()
+    this.#burst(device, friend, true)
+    await this.time.pass(this.faults.between(0, 20 * SECOND_MS))
+    if (!device.restore()) return
+    device.start()
+    this.#burst(device, friend, false)
+    for (const relay of this.relays) reader.unreachable.add(relay)
+    if (!this.#isApart) this.network.join(device.peer, friend)
+    reader.start()
+    await this.time.pass(this.faults.between(SECOND_MS, 6 * SECOND_MS))
+    reader.unreachable.clear()
+  }
+
   /** Everybody's device sleeps or is off for long. */
   async #longSleep(): Promise<void> {
     const ms = this.faults.random.fraction() * this.plan.longestSleepMs
@@ -316,15 +369,21 @@ export class World {
     const { network, devices, faults, oracle, plan, relays } = this
     this.trace.add(this.time.nowMs, 'healed')
     faults.heal()
-    for (const relay of relays) {
-      relay.up = true
-      relay.store.heal()
-    }
+    for (const { store } of relays) store.heal()
     for (const device of devices) {
       device.unreachable.clear()
       device.disk.isFull = false
-      device.relaysChanged()
     }
+    if (plan.mailboxesAlone !== null && plan.outage) {
+      for (const relay of relays) relay.up = false
+      for (const device of devices.filter(({ awake }) => awake)) {
+        for (const friend of device.friends)
+          device.say(friend, `${device.name} ${(this.#said += 1)}`)
+      }
+      await this.time.pass(MINUTE_MS)
+    }
+    for (const relay of relays) relay.up = true
+    for (const device of devices) device.relaysChanged()
     const wakeAll = async (): Promise<void> => {
       for (const device of devices) {
         device.start()
@@ -342,8 +401,7 @@ export class World {
         const estranged = a.estranged.has(b.peer) || b.estranged.has(a.peer)
         return (!lostKeys || known) && !estranged && !(a.wasRestored && b.wasRestored)
       })
-    if (plan.mailboxesAlone) {
-      for (const [a, b] of this.#pairs()) network.cut(a.peer, b.peer)
+    if (plan.mailboxesAlone !== null) {
       await this.time.pass(MINUTE_MS)
       for (
         let waited = 0;

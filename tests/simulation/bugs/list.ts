@@ -107,10 +107,11 @@ export const BUGS: readonly Bug[] = [
     replace: 'return { ...chains, clock: 0, mine: freshMine(random), ended: [] }',
   },
   {
-    name: 'ended chains are not remembered',
-    file: CHAIN,
-    find: '[...chains.past, theirs.chain]',
-    replace: 'chains.past',
+    name: 'an ended chain is taken up again',
+    file: INBOX,
+    find: 'if (past.includes(chain)) return null',
+    replace:
+      "if (past.includes(chain)) return this.#adopt(chains, chain, await this.#waiting(chains), 'later')",
   },
   {
     name: 'a restored installation goes on in the chain of the backup',
@@ -271,16 +272,17 @@ export const BUGS: readonly Bug[] = [
     replace: '',
   },
   {
-    name: 'a note that keys are lost is known before it is heeded',
+    name: 'a note is known before it is heeded',
     file: DELIVERY,
-    find: 'await this.#sealAnew(peer, step)\n',
-    replace: 'await store.putStep(peer, step)\n      await this.#sealAnew(peer, step)\n',
+    find: "const { mail, store } = this.#components\n    if (note.type === 'hello') {",
+    replace:
+      "const { mail, store } = this.#components\n    await store.putStep(peer, step)\n    if (note.type === 'hello') {",
   },
   {
-    name: 'a word that keys are lost is taken back by a hello',
+    name: 'a word that keys are lost is taken back by what is said after it',
     file: NOTES,
-    find: 'if (status?.lost === false) await',
-    replace: 'if (status !== undefined) await',
+    find: 'const again = lost || before?.lost === true',
+    replace: 'const again = lost && before !== null',
   },
   {
     name: 'a relay gives the receipt and keeps nothing',
