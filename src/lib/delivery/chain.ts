@@ -56,7 +56,8 @@ export function heldOf({ held, received }: Chains['mine']): number {
 export function adoptChain(chains: Chains, chain: ChainId, waits: boolean): Chains {
   const { theirs } = chains
   const came = theirs !== null && (theirs.sequence > 0 || waits)
-  const past = came ? [...chains.past, theirs.chain] : chains.past
+  const ended = came ? [...chains.past, theirs.chain] : chains.past
+  const past = ended.filter((each) => each !== chain)
   return {
     ...chains,
     theirs: { chain, sequence: 0, head: null, clock: 0, sentAtMs: 0, read: 0 },

@@ -76,12 +76,14 @@ export class Inbox {
   /** They say which chain they write now, and how long it is. */
   async begin(chains: Chains, chain: ChainId, sequence: number): Promise<void> {
     const { theirs, past } = chains
-    if (theirs?.chain === chain || past.includes(chain)) return
+    if (theirs?.chain === chain) return
     const waiting = await this.#waiting(chains)
     // The hello may be older than what came through mailboxes: a message tells, but where none will of what waits.
     const isSilent = waiting.length > 0 && sequence === 0
     const isFirst = theirs === null || (theirs.sequence === 0 && waiting.length === 0)
-    if (isSilent || isFirst) await this.#adopt(chains, chain, waiting, 'now')
+    // What came of a chain that a restored backup has ended may have seemed to be of a later one. All is said again.
+    const isBack = past.includes(chain)
+    if (isSilent || isFirst || isBack) await this.#adopt(chains, chain, waiting, 'now')
   }
 
   /** Stores what the chains advanced by, and what waited for it. */

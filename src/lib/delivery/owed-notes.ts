@@ -30,7 +30,9 @@ export class OwedNotes {
   async owe(peer: PeerIdString, type: Owed['type'], lost = false): Promise<void> {
     const { mail, store } = this.#components
     const before = await this.#of(peer, type)
-    const again = lost || before?.lost === true
+    // What one hello was sealed with they may have lost, if it was not answered: another begins anew.
+    const unanswered = type === 'hello' && before?.sealed != null
+    const again = lost || before?.lost === true || unanswered
     await store.putOwed({ peer, type, lost: again, sealed: null, receipts: [] }, null)
     if (lost) this.#toldLost.set(peer, 'once')
     mail.post(peer)

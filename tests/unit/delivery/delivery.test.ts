@@ -414,7 +414,10 @@ test('a hello that waits for its answer is left again when I am written to elsew
   await anna.store.putOwed(hello!, null)
   await anna.store.putOwed(status!, null)
   await anna.delivery.tellPlace()
-  expect(await anna.store.owed(BEN)).toEqual([{ ...hello, sealed: null, receipts: [] }, status])
+  expect(await anna.store.owed(BEN)).toEqual([
+    { ...hello, lost: true, sealed: null, receipts: [] },
+    status,
+  ])
   expect(anna.posted).toEqual([BEN])
 })
 
@@ -747,6 +750,27 @@ test('a chain begun on a backup from before the last one began is known by its t
   await begun(9, 100, 21)
   expect(texts(anna)).toEqual(['message 1', 'message 1'])
   expect(puppet.closed).toBe(false)
+})
+
+test('a chain that seemed to have ended is taken up again when they say that they write it', async () => {
+  const puppet = await Puppet.at()
+  const [one, two] = [puppet.next(1), puppet.next(2)]
+  const chain = chainIdOf(new Uint8Array(16).fill(8))
+  // Begun on the same backup before, it has come further; a relay gives it late.
+  const late = puppet.next(1, { chain, previous: null, clock: 9, payload: bytes('late') })
+  await puppet.say(message(one))
+  await puppet.say(message(late))
+  await puppet.say(message(two))
+  expect(texts(anna)).toEqual(['message 1', 'late'])
+
+  await puppet.say({ type: 'hello', mine: { chain: puppet.chain, sequence: 2 }, yours: null })
+  await puppet.say(message(one))
+  await puppet.say(message(two))
+
+  expect(texts(anna).toSorted()).toEqual(['late', 'message 1', 'message 2'])
+  expect((await standing(anna)).theirs).toMatchObject({ chain: puppet.chain, sequence: 2 })
+  await puppet.say(message(late))
+  expect((await standing(anna)).theirs?.chain).toBe(puppet.chain)
 })
 
 test('what was said to an installation that a backup knows nothing of may be far ahead', async () => {
