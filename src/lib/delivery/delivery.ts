@@ -335,7 +335,7 @@ export class Delivery implements Startable, Intake {
 
   /** What is to be said to them now: to whom messages are not exchanged with, no more than hello. The rest stays owed. */
   async owed(peer: PeerIdString): Promise<Owed[]> {
-    const all = await this.#notes.to(peer, this.#components.clock.now())
+    const all = await this.#notes.to(peer)
     return (await this.#init.accept(peer)) ? all : all.filter(({ type }) => type === 'hello')
   }
 

@@ -1,6 +1,7 @@
 import type { Receipt } from '../db/schema.ts'
 import { equalBytes } from '../protocol/codec.ts'
 import type { PeerIdString } from '../protocol/ids.ts'
+import type { Clock } from '../protocol/seams.ts'
 import type { Owed } from './chain.ts'
 import { encodeContent, type Note } from './content.ts'
 import { standing, storesOf } from './receipts.ts'
@@ -11,6 +12,7 @@ export interface OwedNotesComponents {
   store: Pick<DeliveryStore, 'owed' | 'putOwed' | 'settleOwed'>
   sealer: Pick<Sealer, 'seal'>
   mail: Pick<Mail, 'post'>
+  clock: Pick<Clock, 'now'>
 }
 
 /**
@@ -30,9 +32,7 @@ export class OwedNotes {
   async owe(peer: PeerIdString, type: Owed['type'], lost = false): Promise<void> {
     const { mail, store } = this.#components
     const before = await this.#of(peer, type)
-    // What one hello was sealed with they may have lost, if it was not answered: another begins anew.
-    const unanswered = type === 'hello' && before?.sealed != null
-    const again = lost || before?.lost === true || unanswered
+    const again = lost || (before !== undefined && this.#asNow(before).lost)
     await store.putOwed({ peer, type, lost: again, sealed: null, receipts: [] }, null)
     if (lost) this.#toldLost.set(peer, 'once')
     mail.post(peer)
@@ -49,14 +49,17 @@ export class OwedNotes {
   }
 
   /** What is owed to them: anew, what relays kept, and keep no more. */
-  async to(peer: PeerIdString, nowMs: number): Promise<Owed[]> {
-    const all = await this.#components.store.owed(peer)
-    return all.map((owed) => {
-      const isGone = owed.receipts.length > 0 && standing(owed.receipts, nowMs).length === 0
-      // A hello is sealed with keys of theirs as they are now: those of then may be lost.
-      const lost = owed.lost || owed.type === 'hello'
-      return isGone ? { ...owed, lost, sealed: null, receipts: [] } : owed
-    })
+  async to(peer: PeerIdString): Promise<Owed[]> {
+    return (await this.#all(peer)).map((owed) => this.#asNow(owed))
+  }
+
+  #asNow(owed: Owed): Owed {
+    const { receipts, type } = owed
+    const isGone =
+      receipts.length > 0 && standing(receipts, this.#components.clock.now()).length === 0
+    if (!isGone) return owed
+    // A hello is sealed with keys of theirs as they are now: those of then may be lost.
+    return { ...owed, lost: owed.lost || type === 'hello', sealed: null, receipts: [] }
   }
 
   /**
@@ -77,10 +80,10 @@ export class OwedNotes {
     if (now.lost && !owed.lost) return null
     const sealing = await sealer.seal(owed.peer, encodeContent({ type: 'note', note }))
     if (sealing === null) return null
-    await store.putOwed({ ...owed, sealed: sealing.sealed }, sealing.step)
+    const lost = owed.lost && owed.type === 'status'
+    await store.putOwed({ ...owed, lost, sealed: sealing.sealed }, sealing.step)
     // A status that was owed at the start. A hello does not tell it.
-    const tells = owed.lost && owed.type === 'status'
-    if (tells && !this.#toldLost.has(owed.peer)) this.#toldLost.set(owed.peer, 'once')
+    if (lost && !this.#toldLost.has(owed.peer)) this.#toldLost.set(owed.peer, 'once')
     return sealing.sealed
   }
 
@@ -93,7 +96,7 @@ export class OwedNotes {
   /** All that is owed is sealed in another session. */
   async unseal(peer: PeerIdString): Promise<void> {
     const { store } = this.#components
-    for (const owed of await store.owed(peer)) {
+    for (const owed of await this.#all(peer)) {
       await store.putOwed({ ...owed, sealed: null, receipts: [] }, null)
     }
   }
@@ -120,6 +123,10 @@ export class OwedNotes {
   }
 
   async #of(peer: PeerIdString, type: Owed['type']): Promise<Owed | undefined> {
-    return (await this.#components.store.owed(peer)).find((each) => each.type === type)
+    return (await this.#all(peer)).find((each) => each.type === type)
+  }
+
+  #all(peer: PeerIdString): Promise<Owed[]> {
+    return this.#components.store.owed(peer)
   }
 }

@@ -281,7 +281,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'a word that keys are lost is taken back by what is said after it',
     file: NOTES,
-    find: 'const again = lost || before?.lost === true',
+    find: 'const again = lost || (before !== undefined && this.#asNow(before).lost)',
     replace: 'const again = lost && before !== null',
   },
   {

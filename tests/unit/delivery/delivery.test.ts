@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import { MAX_CLOCK_JUMP, MAX_PAST_CHAINS, type Chains } from '#lib/delivery/chain.ts'
-import { decodeContent, encodeContent, type StatusNote } from '#lib/delivery/content.ts'
+import { decodeContent, encodeContent, type Note, type StatusNote } from '#lib/delivery/content.ts'
 import { Delivery, MAX_EARLY, MAX_GIVEN_A_DAY } from '#lib/delivery/delivery.ts'
 import { OwedNotes } from '#lib/delivery/owed-notes.ts'
 import {
@@ -306,7 +306,7 @@ test('who is told that their keys did not open, and has lost them, is told once 
 
 test('a hello that is sealed anew tells nobody that their keys did not open', async () => {
   const { store } = anna
-  const notes = new OwedNotes({ store, sealer: plainSealer, mail: noMail })
+  const notes = new OwedNotes({ store, sealer: plainSealer, mail: noMail, clock })
   await notes.owe(BEN, 'hello')
   const [hello] = await store.owed(BEN)
   const place = { relays: [], passes: [] }
@@ -407,18 +407,37 @@ test('a channel says what a note would, but not that their keys did not open', a
 test('a hello that waits for its answer is left again when I am written to elsewhere', async () => {
   const place = { relays: [], passes: [] }
   const sealed = encodeContent({ type: 'note', note: { type: 'hello', hello: bytes('hi'), place } })
-  const receipt = { relay: 'relay.example', store: 'AA', atMs: 0 }
+  const receipt = { relay: 'relay.example', store: 'AA', atMs: clock.now() }
   const [hello, status] = (['hello', 'status'] as const).map((type) => {
     return { peer: BEN, type, lost: false, sealed, receipts: [receipt] }
   })
   await anna.store.putOwed(hello!, null)
   await anna.store.putOwed(status!, null)
   await anna.delivery.tellPlace()
-  expect(await anna.store.owed(BEN)).toEqual([
-    { ...hello, lost: true, sealed: null, receipts: [] },
-    status,
-  ])
+  expect(await anna.store.owed(BEN)).toEqual([{ ...hello, sealed: null, receipts: [] }, status])
   expect(anna.posted).toEqual([BEN])
+})
+
+test('a hello that relays keep no more is sealed with keys of theirs as they are now, once', async () => {
+  const { store } = anna
+  const notes = new OwedNotes({ store, sealer: plainSealer, mail: noMail, clock })
+  const note: Note = { type: 'hello', hello: bytes('hi'), place: { relays: [], passes: [] } }
+  const leave = async (): Promise<void> => {
+    const [owed] = await notes.to(BEN)
+    const sealed = (await notes.seal(owed!, note)) as Uint8Array
+    await notes.kept(owed!, sealed, { relay: 'relay.example', store: 'AA', atMs: clock.now() })
+  }
+  await notes.owe(BEN, 'hello')
+  await leave()
+  await notes.owe(BEN, 'hello')
+  expect(await store.owed(BEN)).toMatchObject([{ lost: false, sealed: null }])
+  await leave()
+  clock.advance(26 * 24 * 60 * 60 * 1000)
+  await notes.owe(BEN, 'hello')
+  expect(await store.owed(BEN)).toMatchObject([{ lost: true, sealed: null }])
+  await leave()
+  await notes.owe(BEN, 'hello')
+  expect(await store.owed(BEN)).toMatchObject([{ lost: false, sealed: null }])
 })
 
 test('that keys are lost is said once messages are exchanged, not forgotten before', async () => {
