@@ -101,6 +101,9 @@ export class Device {
       },
       {
         sealedIn: this.#world.sealedIn,
+        onFull: () => {
+          faults.count('sessions let go')
+        },
         fail: (what) => {
           oracle.fail(`${this.name}: ${what}`)
         },

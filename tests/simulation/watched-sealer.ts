@@ -1,4 +1,5 @@
 import { CannotOpenError } from '#lib/crypto/errors.ts'
+import { MAX_SESSIONS } from '#lib/crypto/sessions.ts'
 import { sessionsCodec } from '#lib/crypto/sessions-codec.ts'
 import { RatchetSealer, type RatchetSealerComponents } from '#lib/delivery/ratchet-sealer.ts'
 import { markOf, type KeyStep } from '#lib/delivery/seams.ts'
@@ -11,6 +12,8 @@ export interface WatchedSealerInit {
   /** Of everybody. */
   sealedIn: SealedIn
   fail(what: string): void
+  /** It does not open, and sessions may have been let go for others. */
+  onFull(): void
 }
 
 /**
@@ -56,6 +59,7 @@ export class WatchedSealer extends RatchetSealer {
       if (session !== undefined && held !== null && idsOf(held).includes(session)) {
         this.#init.fail('what was sealed in a session that is held does not open')
       }
+      if (held !== null && idsOf(held).length === MAX_SESSIONS) this.#init.onFull()
       throw error
     }
   }

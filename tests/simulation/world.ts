@@ -23,7 +23,13 @@ const CONVERGENCE_MS = MINUTE_MS
 const MAILBOXES_MS = 90 * MINUTE_MS
 
 /** Faults by which keys are lost, or what they open comes when they are kept no longer. */
-const LOSING_KEYS = ['keys lost', 'backup restored', 'history deleted', 'sleep beyond 30 days']
+const LOSING_KEYS = [
+  'keys lost',
+  'backup restored',
+  'history deleted',
+  'sessions let go',
+  'sleep beyond 30 days',
+]
 
 export interface Outcome {
   seed: number
