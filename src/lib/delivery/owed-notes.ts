@@ -82,8 +82,6 @@ export class OwedNotes {
     if (sealing === null) return null
     const lost = owed.lost && owed.type === 'status'
     await store.putOwed({ ...owed, lost, sealed: sealing.sealed }, sealing.step)
-    // A status that was owed at the start. A hello does not tell it.
-    if (lost && !this.#toldLost.has(owed.peer)) this.#toldLost.set(owed.peer, 'once')
     return sealing.sealed
   }
 
@@ -107,6 +105,8 @@ export class OwedNotes {
     if (now?.sealed == null || !equalBytes(now.sealed, sealed)) return
     const receipts = [...now.receipts, receipt]
     await this.#components.store.putOwed({ ...now, receipts }, null)
+    // It may have been owed, and sealed, before this start. A hello does not tell it.
+    if (now.lost && type === 'status' && !this.#toldLost.has(peer)) this.#toldLost.set(peer, 'once')
   }
 
   /** It is owed no more once so many stores keep it. */

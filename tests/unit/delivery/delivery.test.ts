@@ -418,6 +418,24 @@ test('a hello that waits for its answer is left again when I am written to elsew
   expect(anna.posted).toEqual([BEN])
 })
 
+test('who is told after a restart that their keys did not open, as was sealed before, is told once more', async () => {
+  const { store } = anna
+  const begin = () => new OwedNotes({ store, sealer: plainSealer, mail: noMail, clock })
+  const before = begin()
+  await before.owe(BEN, 'status', true)
+  const [owed] = await before.to(BEN)
+  const place = { relays: [], passes: [] }
+  const note: Note = { type: 'status', yours: null, want: null, lost: true, place }
+  const sealed = (await before.seal(owed!, note)) as Uint8Array
+
+  const notes = begin()
+  await notes.kept(owed!, sealed, { relay: 'relay.example', store: 'AA', atMs: clock.now() })
+  await notes.settleKept(owed!, 1)
+  expect(await store.owed(BEN)).toEqual([])
+  await notes.oweAgain(BEN)
+  expect(await store.owed(BEN)).toMatchObject([{ lost: true }])
+})
+
 test('a hello that relays keep no more is sealed with keys of theirs as they are now, once', async () => {
   const { store } = anna
   const notes = new OwedNotes({ store, sealer: plainSealer, mail: noMail, clock })
