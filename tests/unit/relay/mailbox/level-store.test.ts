@@ -50,6 +50,18 @@ complies('in a LevelDB that forgets at a power cut what is not synced', async ()
   }
 })
 
+/** A store of this test alone, and the LevelDB under it. */
+async function openStore(): Promise<{ level: Level; store: LevelMailboxStore }> {
+  const folder = await folderOfTest()
+  const level: Level = new ClassicLevel(folder, { valueEncoding: 'view' })
+  const store = await LevelMailboxStore.open(level, QUOTAS)
+  onTestFinished(async () => {
+    await store.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+  return { level, store }
+}
+
 test('such a LevelDB finds a store that does not wait for the disk', async () => {
   const folder = await folderOfTest()
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
@@ -64,13 +76,7 @@ test('such a LevelDB finds a store that does not wait for the disk', async () =>
 })
 
 test('a store that could not write refuses until its disk takes bytes again', async () => {
-  const folder = await folderOfTest()
-  const level: Level = new ClassicLevel(folder, { valueEncoding: 'view' })
-  const store = await LevelMailboxStore.open(level, QUOTAS)
-  onTestFinished(async () => {
-    await store.close()
-    await rm(folder, { recursive: true, force: true })
-  })
+  const { level, store } = await openStore()
   const { number } = await store.put(item())
   const usage = await store.usage()
   const write = level.batch.bind(level)
@@ -88,13 +94,7 @@ test('a store that could not write refuses until its disk takes bytes again', as
 })
 
 test('what an earlier version has put, without a proof, is still there', async () => {
-  const folder = await folderOfTest()
-  const level: Level = new ClassicLevel(folder, { valueEncoding: 'view' })
-  const store = await LevelMailboxStore.open(level, QUOTAS)
-  onTestFinished(async () => {
-    await store.close()
-    await rm(folder, { recursive: true, force: true })
-  })
+  const { level, store } = await openStore()
   const sender = random.bytes(16)
   const { number, id } = await store.put({ ...item(), sender, proof: random.bytes(64) })
   const [key] = await level.keys({ gt: 'entry!', limit: 1 }).all()
