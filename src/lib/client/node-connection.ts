@@ -83,15 +83,16 @@ export class NodeConnection implements NodeClient {
     for (;;) {
       const ending = await this.#serveOne()
       if (signal.aborted) return
-      this.#rpc.detach(
-        ending === 'mismatch'
-          ? new VersionMismatchError('this page and the host are of different versions')
-          : new HostGoneError(`the host is gone: ${ending}`),
-      )
       if (ending !== 'gone') {
+        this.#rpc.close(
+          ending === 'mismatch'
+            ? new VersionMismatchError('this page and the host are of different versions')
+            : new HostGoneError(`the host has left: ${ending}`),
+        )
         this.#status.set(ending === 'mismatch' ? 'replaced' : ending)
         return
       }
+      this.#rpc.detach(new HostGoneError('the host is gone'))
       this.#status.set('connecting')
     }
   }

@@ -3,7 +3,7 @@ import { LimitExceededError } from '../protocol/errors.ts'
 import type { AbortOptions } from './api.ts'
 import type { ErrorClasses } from './errors.ts'
 import { MAX_CREDIT, MAX_OPEN, toTabSchema, type ToHost, type ToTab } from './messages.ts'
-import type { AnyMethodTable, MethodKind, MethodTable } from './methods.ts'
+import { isFlow, type AnyMethodTable, type MethodKind, type MethodTable } from './methods.ts'
 import { Subscription } from './subscription.ts'
 
 type Send = (message: ToHost) => void
@@ -11,7 +11,7 @@ type Send = (message: ToHost) => void
 /** A call or flow that has not ended. */
 interface Open {
   readonly opening: Extract<ToHost, { type: 'call' | 'open' }>
-  /** Whether it can be opened again with another host, as a watch can: it begins with the present state. */
+  /** Whether it can be asked again of another host: a watch begins with the present, what is idempotent does no more. */
   readonly resumable: boolean
   sent: boolean
   receive(message: ToTab): void
@@ -19,13 +19,15 @@ interface Open {
 }
 
 /**
- * The asking side. A host can be attached, detached and replaced: what was asked for meanwhile waits, watches
- * are opened again by themselves, and calls under way fail because nobody knows whether they were carried out.
+ * The asking side. A host can be attached, detached and replaced: what was asked for meanwhile waits, watches and
+ * idempotent calls go to the next host by themselves, in the order they were asked in, and other calls under way fail
+ * because nobody knows whether they were carried out.
  */
 export class RpcClient {
   readonly #errors: ErrorClasses
   readonly #open = new Map<number, Open>()
   #send: Send | null = null
+  #closed: Error | null = null
   #lastId = 0
 
   constructor(errors: ErrorClasses) {
@@ -60,9 +62,17 @@ export class RpcClient {
     for (const [id, each] of [...this.#open]) {
       if (!each.sent) continue
       each.sent = false
-      if (each.resumable) continue
-      this.#open.delete(id)
-      each.fail(reason)
+      if (!each.resumable) this.#fail(id, each, reason)
+    }
+  }
+
+  /** No other host will come, for this reason: calls fail, now and from now on. Watches show what they showed. */
+  close(reason: Error): void {
+    this.#closed = reason
+    this.#send = null
+    for (const [id, each] of [...this.#open]) {
+      each.sent = false
+      if (each.opening.type === 'call') this.#fail(id, each, reason)
     }
   }
 
@@ -79,15 +89,21 @@ export class RpcClient {
   #ask(kind: MethodKind, component: string, method: string, given: unknown[]): unknown {
     const { args, signal } = withoutOptions(given)
     const target = { component, method, args }
-    return kind === 'call' ? this.#call(target, signal) : this.#flow(kind, target, signal)
+    if (isFlow(kind)) return this.#flow(kind, target, signal)
+    return this.#call(kind === 'idempotent', target, signal)
   }
 
-  async #call(target: Target, signal: AbortSignal | undefined): Promise<unknown> {
+  async #call(
+    resumable: boolean,
+    target: Target,
+    signal: AbortSignal | undefined,
+  ): Promise<unknown> {
     signal?.throwIfAborted()
+    if (this.#closed !== null) throw this.#closed
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     const id = this.#begin({
       opening: { type: 'call', id: this.#nextId(), ...target },
-      resumable: false,
+      resumable,
       receive: (message) => {
         if (message.type === 'result') resolve(message.value)
       },
@@ -150,6 +166,11 @@ export class RpcClient {
     this.#send?.(open.opening)
     this.#open.set(id, { ...open, sent: this.#send !== null })
     return id
+  }
+
+  #fail(id: number, open: Open, reason: Error): void {
+    this.#open.delete(id)
+    open.fail(reason)
   }
 
   #cancel(id: number): void {

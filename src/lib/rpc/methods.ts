@@ -1,14 +1,19 @@
 /**
- * How a method crosses the port: `call` answers once; `watch` is a flow whose latest item replaces one not yet
- * read; `stream` is a flow of which every item counts.
+ * How a method crosses the port: `call` answers once, and so does `idempotent`, which asked twice changes nothing more
+ * and is asked again of the next host when one goes in between; `watch` is a flow whose latest item replaces one not
+ * yet read; `stream` is a flow of which every item counts.
  */
-export type MethodKind = 'call' | 'watch' | 'stream'
+export type MethodKind = 'call' | 'idempotent' | 'watch' | 'stream'
+
+/** Whether it is a flow, and not a question with one answer. */
+export const isFlow = (kind: MethodKind): kind is 'watch' | 'stream' =>
+  kind === 'watch' || kind === 'stream'
 
 type KindOf<Name, M> = M extends (...args: never[]) => AsyncIterable<unknown>
   ? Name extends `watch${string}`
     ? 'watch'
     : 'stream'
-  : 'call'
+  : 'call' | 'idempotent'
 
 /**
  * Every method of every component and its kind. It is what a host offers and what a tab can ask for; the type

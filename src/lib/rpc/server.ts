@@ -4,7 +4,7 @@ import type { Logger } from '../protocol/seams.ts'
 import { encodeError, UnknownMethodError } from './errors.ts'
 import { Flow } from './flow.ts'
 import { MAX_OPEN, toHostSchema, type ToHost, type ToTab } from './messages.ts'
-import type { AnyMethodTable, MethodKind, MethodTable } from './methods.ts'
+import { isFlow, type AnyMethodTable, type MethodKind, type MethodTable } from './methods.ts'
 
 /** Components, each of which comes in its own time. */
 export type Promised<Api> = { readonly [C in keyof Api]: Promise<Api[C]> }
@@ -75,7 +75,7 @@ export class RpcServer<Api extends object> {
     const { id, component, method, args } = request
     const kind = this.#kindOf(component, method)
     const { signal } = work.controller
-    if ((kind === 'call') !== (request.type === 'call')) {
+    if (isFlow(kind) !== (request.type === 'open')) {
       throw new UnknownMethodError(`${component}.${method} is a ${kind}`)
     }
     const target = (await this.#api[component as keyof Api]) as Record<string, Implementation>

@@ -39,6 +39,7 @@ interface Api {
     add(a: number, b: number, options?: AbortOptions): Promise<number>
     fail(how: 'known' | 'strange' | 'long', options?: AbortOptions): Promise<never>
     never(options?: AbortOptions): Promise<void>
+    put(count: number, options?: AbortOptions): Promise<number>
     size(file: Blob, options?: AbortOptions): Promise<number>
     watchCount(options?: AbortOptions): AsyncIterable<number>
     chunks(count: number, options?: AbortOptions): AsyncIterable<Uint8Array>
@@ -50,6 +51,7 @@ const METHODS: MethodTable<Api> = {
     add: 'call',
     fail: 'call',
     never: 'call',
+    put: 'idempotent',
     size: 'call',
     watchCount: 'watch',
     chunks: 'stream',
@@ -68,6 +70,9 @@ class Numbers {
   count = 0
   aborted = 0
   sent = 0
+  readonly puts: number[] = []
+  /** What puts wait for. */
+  gate = Promise.resolve()
   #changed = Promise.withResolvers<undefined>()
 
   set(count: number): void {
@@ -92,6 +97,12 @@ class Numbers {
         reject(signal.reason as Error)
       })
     })
+  }
+
+  async put(count: number): Promise<number> {
+    this.puts.push(count)
+    await this.gate
+    return count
   }
 
   size(file: Blob): Promise<number> {
@@ -289,6 +300,29 @@ test('what is asked while there is no host waits for one', async () => {
   const sum = api.add(20, 22)
   attach(new Numbers())
   expect(await sum).toBe(42)
+})
+
+test('what is idempotent is asked again of the next host, in the order it was asked in', async () => {
+  const { api, client, attach, numbers } = connected()
+  numbers.gate = new Promise(() => undefined)
+  const first = api.put(1)
+  await settled()
+  client.detach(new HostGoneError('gone'))
+  const second = api.put(2)
+  const next = new Numbers()
+  attach(next)
+
+  expect(await Promise.all([first, second])).toEqual([1, 2])
+  expect([numbers.puts, next.puts]).toEqual([[1], [1, 2]])
+})
+
+test('when no other host will come, every call fails, also those that wait', async () => {
+  const { api, client } = connected()
+  client.detach(new HostGoneError('gone'))
+  const calls = [api.add(1, 2), api.put(3)]
+  client.close(new HostGoneError('left'))
+  calls.push(api.put(4))
+  for (const call of calls) await expect(call).rejects.toThrow('left')
 })
 
 test('a method the table does not have is refused', async () => {

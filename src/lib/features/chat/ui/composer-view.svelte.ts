@@ -44,6 +44,8 @@ export class ComposerView {
   #stored = ''
   #cancelSave: (() => void) | null = null
   #failed: { text: string; intent: string } | null = null
+  /** Texts that no host has answered yet, by intent. */
+  readonly #underWay = new Map<string, string>()
   /** The draft, while something else is in the field. */
   #aside = ''
   #typingToldAtMs: number | null = null
@@ -79,12 +81,11 @@ export class ComposerView {
     }
   }
 
-  /** The page goes. */
+  /** The page goes. What is under way may never have reached a host, so it is in the field again next time. */
   part(): void {
     void this.flush()
-    if (this.#draft !== this.#stored) {
-      this.#components.parting.setItem(this.#conversation, this.#draft)
-    }
+    const left = [...this.#underWay.values(), this.#draft].filter((text) => text !== '').join('\n')
+    if (left !== this.#stored) this.#components.parting.setItem(this.#conversation, left)
   }
 
   /** The person typed. */
@@ -162,11 +163,14 @@ export class ComposerView {
     this.purpose = { type: 'message' }
     this.#typingToldAtMs = null
     const as = purpose.type === 'reply' ? { reply: purpose.message.id } : {}
+    this.#underWay.set(intent, text)
     try {
       await this.#components.chat.send(this.#conversation, text, intent, as)
+      this.#underWay.delete(intent)
       this.#storedIs('')
       this.sent += 1
     } catch (error) {
+      this.#underWay.delete(intent)
       this.#failed = { text, intent }
       this.error = error instanceof Error ? error.name : 'Error'
       this.type(this.text === '' ? text : `${text}\n${this.text}`)

@@ -21,7 +21,7 @@ function scene() {
   const edited: [id: string, text: string][] = []
   const answered: unknown[] = []
   const typing: boolean[] = []
-  const host = { failing: false }
+  const host = { failing: false, answer: Promise.resolve('id' as MessageId) }
   let intents = 0
   const left = new Map<string, string>()
   const open = () =>
@@ -37,9 +37,7 @@ function scene() {
         send(_, text, intent, as) {
           sent.push({ text, intent })
           answered.push(as?.reply)
-          return host.failing
-            ? Promise.reject(new StorageFullError())
-            : Promise.resolve('id' as MessageId)
+          return host.failing ? Promise.reject(new StorageFullError()) : host.answer
         },
         edit(_, id, text) {
           if (host.failing) return Promise.reject(new StorageFullError())
@@ -115,6 +113,26 @@ describe('what is being written', () => {
     const last = open()
     last.restore('from another tab')
     expect(last.text).toBe('from another tab')
+  })
+
+  test('is not lost while it is on its way to a host that goes with the page', async () => {
+    const { view, open, host } = scene()
+    const { promise, resolve } = Promise.withResolvers<MessageId>()
+    host.answer = promise
+    view.type('sent')
+    const sending = view.send()
+    view.type('typed since')
+    view.part()
+    const next = open()
+    next.restore('')
+    expect(next.text).toBe('sent\ntyped since')
+
+    resolve('id' as MessageId)
+    await sending
+    view.part()
+    const last = open()
+    last.restore('')
+    expect(last.text).toBe('typed since')
   })
 
   test('comes back as it was, and not over what was typed since', () => {
