@@ -56,6 +56,8 @@ export class Oracle {
   readonly #views = new Map<string, View>()
   /** Texts whose `send` has resolved: id by conversation and text. */
   readonly acknowledged = new Map<string, MessageId>()
+  /** Fewest relays that a signpost of theirs has led to: who follows it knows of no others. */
+  readonly #signposted = new Map<PeerIdString, number>()
   /** Messages of one side by number, for its states. */
   readonly #chains = new Map<ChainId, MessageId[]>()
   /** Whether anything has happened by which keys are lost. */
@@ -82,6 +84,11 @@ export class Oracle {
     if (before !== undefined && before !== id) this.fail(`${text} was sent as two messages`)
     this.acknowledged.set(`${from} ${to} ${text}`, id)
     if (!this.#sent.has(id)) this.fail(`${text} was acknowledged before it was durable`)
+  }
+
+  /** Their signpost leads to so many relays. */
+  signposted(peer: PeerIdString, relays: number): void {
+    this.#signposted.set(peer, Math.min(relays, this.#signposted.get(peer) ?? relays))
   }
 
   /** What stood on the screen up to this message was read. */
@@ -259,6 +266,7 @@ export class Oracle {
     const { places } = this.#view(me, peer)
     const wanted = Math.min(
       QUORUM,
+      this.#signposted.get(peer) ?? QUORUM,
       ...places.map((count) => (count === 0 ? this.#relays.length : count)),
     )
     for (const { chain, sequence, receipts } of outbox) {

@@ -1,5 +1,9 @@
+import { epochOf, openWithCard } from '#lib/crypto/mailbox-keys.ts'
+import { unpad } from '#lib/crypto/padding.ts'
 import type { Contactable } from '#lib/delivery/mailbox/deposits.ts'
+import { equalBytes } from '#lib/protocol/codec.ts'
 import type { PeerIdString } from '#lib/protocol/ids.ts'
+import { signpostRelays, type Signpost } from '#lib/protocol/signpost.ts'
 import { MemorySignposts } from '../fixtures/memory-signposts.ts'
 import { seededRandom } from '../fixtures/seeded-random.ts'
 import { Device } from './device.ts'
@@ -66,7 +70,9 @@ export class World {
     this.network = new DirectNetwork(this.time, this.faults, (a, b) => {
       this.#meet(a, b)
     })
-    const signposts = new MemorySignposts()
+    const signposts = new MemorySignposts((signpost) => {
+      this.#onSignpost(signpost)
+    })
     this.relays = this.plan.vices.map(
       (vice, at) =>
         new SimulatedRelay(
@@ -119,6 +125,16 @@ export class World {
 
   note(device: Device, what: string): void {
     this.trace.add(this.time.nowMs, `${device.name} ${what}`)
+  }
+
+  /** Whose it is and where it leads, their card tells. */
+  #onSignpost({ mailbox, sealed, sequence }: Signpost): void {
+    const epoch = epochOf(sequence)
+    const { identity } = this.devices.find((device) =>
+      equalBytes(device.identity.introductionMailbox(epoch).publicKey, mailbox),
+    )!
+    const relays = signpostRelays.decode(unpad(openWithCard(identity, epoch, sealed)))
+    this.oracle.signposted(identity.peer, relays.length)
   }
 
   async run(): Promise<Outcome> {
