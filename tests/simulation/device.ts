@@ -334,6 +334,11 @@ export class Device {
     })
   }
 
+  /** Whether it has a pass of theirs: what is sealed with it says whom it is from, also when it does not open. */
+  knowsPlaceOf(peer: PeerIdString): boolean {
+    return this.disk.heard.has(peer) && this.disk.of(peer).place !== null
+  }
+
   #has(peer: PeerIdString): boolean {
     return this.friends.includes(peer) && this.disk.heard.has(peer)
   }

@@ -344,8 +344,8 @@ export class DiskStore implements DeliveryStore, DeviceStore, PrekeyStore, Mailb
     return this.#write('received', () => {
       const conversation = this.#disk.of(chains.peer)
       this.#putStep(chains.peer, step)
+      this.#putChains(chains)
       this.#watcher.received(chains.peer, messages)
-      conversation.chains = chains
       conversation.early = conversation.early.filter(
         (row) => !early.some((gone) => isSame(row, gone)),
       )

@@ -208,7 +208,13 @@ export class Oracle {
     view.came.add(key)
     // Known by its id, and not shown again.
     if (isKnown) return
-    const missing = sent.seen.filter((id) => !view.ever.has(id) && !this.#isGone(id))
+    // A chain that carries over what a backup still had to send begins after what was held then.
+    const carried = isCarried ? this.#chains.get(message.chain) : undefined
+    const precedes = (id: MessageId): boolean =>
+      carried === undefined || this.#sent.get(id)!.from === me || carried.includes(id)
+    const missing = sent.seen.filter(
+      (id) => !view.ever.has(id) && !this.#isGone(id) && precedes(id),
+    )
     if (missing.length > 0) this.fail(`${text} is shown before its cause`)
     view.has.set(message.id, message)
     view.ever.add(message.id)
@@ -224,6 +230,12 @@ export class Oracle {
 
   #onAdvanced(me: PeerIdString, peer: PeerIdString, before: Chains | null, after: Chains): void {
     const { mine } = after
+    const followed = after.theirs?.chain
+    if (followed !== undefined && before?.past.includes(followed) === true) {
+      // Turned back to a chain that seemed to have ended: all of it is said again.
+      const { came } = this.#view(me, peer)
+      for (const key of came) if (key.startsWith(`${followed} `)) came.delete(key)
+    }
     if (before?.mine.chain !== mine.chain) return
     const theirs = this.#view(peer, me)
     const numbers = this.#chains.get(mine.chain) ?? []

@@ -419,7 +419,7 @@ export class World {
     // two who have both restored a backup: each has sealed for the other what says so with keys that are lost as well.
     const reachable = (): [Device, Device][] =>
       this.#pairs().filter(([a, b]) => {
-        const known = a.disk.heard.has(b.peer) && b.disk.heard.has(a.peer)
+        const known = a.knowsPlaceOf(b.peer) && b.knowsPlaceOf(a.peer)
         const estranged = a.estranged.has(b.peer) || b.estranged.has(a.peer)
         return (!lostKeys || known) && !estranged && !(a.wasRestored && b.wasRestored)
       })

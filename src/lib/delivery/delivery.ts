@@ -3,7 +3,7 @@ import { CannotOpenError } from '../crypto/errors.ts'
 import type { Channel, Channels } from '../p2p/api.ts'
 import type { Receipt } from '../db/schema.ts'
 import { equalBytes } from '../protocol/codec.ts'
-import { InvalidDataError } from '../protocol/errors.ts'
+import { InvalidDataError, StorageFullError } from '../protocol/errors.ts'
 import type { ChainId, MessageId, PeerIdString } from '../protocol/ids.ts'
 import type { Clock, Logger, Random, Startable } from '../protocol/seams.ts'
 import {
@@ -454,13 +454,21 @@ export class Delivery implements Startable, Intake {
 
   /** Null when they were given enough for today. */
   async give(peer: PeerIdString): Promise<Uint8Array | null> {
-    const { clock, sealer } = this.#components
+    const { clock, logger, sealer } = this.#components
     const day = Math.floor(clock.now() / DAY_MS)
     const last = this.#given.get(peer)
     const times = last?.day === day ? last.times : 0
     if (times >= MAX_GIVEN_A_DAY) return null
-    this.#given.set(peer, { day, times: times + 1 })
-    return sealer.give(peer)
+    try {
+      const keys = await sealer.give(peer)
+      this.#given.set(peer, { day, times: times + 1 })
+      return keys
+    } catch (error) {
+      // Whoever needs them says hello again, when there may be room.
+      if (!(error instanceof StorageFullError)) throw error
+      logger.error('no room for keys to be given', error)
+      return null
+    }
   }
 
   /** @param after what they hold of my chain; null when they want no more than to be written to */
@@ -565,15 +573,33 @@ export class Delivery implements Startable, Intake {
       if (!(await this.#init.accept(peer))) return 'refused'
       await this.#heed(peer, note)
     }
-    await store.putPlace(peer, note.place)
+    await this.#learnPlace(peer, note.place)
     // With the keys of the note, or it would be known and not heeded when it comes again.
     if (note.type === 'status' && note.lost) {
       // What I said of theirs may be among what does not open there.
       await this.#notes.oweAgain(peer)
       await this.#sealAnew(peer, step)
+      // In the session that the note began: a relay may still give keys that they have lost.
+      const [status] = (await this.#notes.to(peer)).filter(({ type }) => type === 'status')
+      if (status !== undefined) await this.#notes.seal(status, await this.#noteOf(status))
     } else await store.putStep(peer, step)
     mail.post(peer)
     return 'taken'
+  }
+
+  /** What was said at other relays may be kept at none that they still read, or that ever kept anything: it is said again. */
+  async #learnPlace(peer: PeerIdString, place: Place): Promise<void> {
+    const { store } = this.#components
+    const addresses = ({ relays }: Place): string => relays.map(({ address }) => address).join(' ')
+    const before = await store.place(peer)
+    if (before !== null && addresses(before) !== addresses(place)) await this.#oweHeld(peer)
+    await store.putPlace(peer, place)
+  }
+
+  /** They are to be told by mail how far I hold theirs. */
+  async #oweHeld(peer: PeerIdString): Promise<void> {
+    const chains = await this.#components.store.chains(peer)
+    if ((chains?.theirs?.sequence ?? 0) > 0) await this.#notes.owe(peer, 'status')
   }
 
   async #heed(peer: PeerIdString, { yours, want, lost }: StatusNote): Promise<void> {
@@ -643,12 +669,9 @@ export class Delivery implements Startable, Intake {
 
   /** How far I hold theirs, when a channel may not have told them. */
   async #tellByMail(peer: PeerIdString): Promise<void> {
-    const { logger, store } = this.#components
+    const { logger } = this.#components
     try {
-      await this.#turns.run(peer, async () => {
-        const chains = await store.chains(peer)
-        if ((chains?.theirs?.sequence ?? 0) > 0) await this.#notes.owe(peer, 'status')
-      })
+      await this.#turns.run(peer, () => this.#oweHeld(peer))
     } catch (error) {
       logger.warn(`${peer} is not told what came of theirs: ${String(error)}`)
     }

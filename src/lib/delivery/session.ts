@@ -48,7 +48,7 @@ export interface Intake {
   receive(peer: PeerIdString, message: Incoming): Promise<Taken>
   /** Seals a message that waits, durably; null while there are no keys of theirs. */
   seal(peer: PeerIdString, outgoing: Outgoing): Promise<Uint8Array | null>
-  /** What they need to begin a session with me; null when they were given enough for now. */
+  /** What they need to begin a session with me; null when they were given enough for now, or there is no room. */
   give(peer: PeerIdString): Promise<Uint8Array | null>
   /**
    * They gave what is needed to begin a session with them.
@@ -409,9 +409,10 @@ export class Session {
     if (this.#giving !== null) {
       const anew = this.#giving === 'anew'
       this.#giving = null
-      this.#given += 1
       const keys = await intake.give(channel.peer)
-      if (keys !== null) await this.#send({ type: 'keys', keys, anew })
+      if (keys === null) return true
+      this.#given += 1
+      await this.#send({ type: 'keys', keys, anew })
       return true
     }
     if (this.#due.ask) {

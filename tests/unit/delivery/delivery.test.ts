@@ -13,6 +13,7 @@ import {
 import { NotAcceptedError } from '#lib/delivery/errors.ts'
 import { frameCodec, type Frame } from '#lib/delivery/frames.ts'
 import type { Channel } from '#lib/p2p/api.ts'
+import type { Sealer } from '#lib/delivery/seams.ts'
 import { WINDOW } from '#lib/delivery/session.ts'
 import { InvalidDataError, StarlingError, StorageFullError } from '#lib/protocol/errors.ts'
 import { chainIdOf, type ChainId, type MessageId, type PeerIdString } from '#lib/protocol/ids.ts'
@@ -52,7 +53,11 @@ beforeEach(async () => {
   ben = await person(BEN, 2)
 })
 
-async function person(peer: PeerIdString, seed: number): Promise<Person> {
+async function person(
+  peer: PeerIdString,
+  seed: number,
+  sealer: Sealer = plainSealer,
+): Promise<Person> {
   const host = network.host(peer)
   const store = new MemoryDeliveryStore()
   const posted: PeerIdString[] = []
@@ -61,7 +66,7 @@ async function person(peer: PeerIdString, seed: number): Promise<Person> {
       identity: { peer },
       channels: host.channels,
       store,
-      sealer: plainSealer,
+      sealer,
       devices: oneDevice,
       mail: { ...noMail, post: (waiting) => posted.push(waiting) },
       clock,
@@ -281,6 +286,36 @@ test('whose keys are lost is told again how far I hold what they wrote', async (
   const note: StatusNote = { type: 'status', yours: null, want: null, lost: true, place }
   await anna.delivery.receiveItem(BEN, encodeContent({ type: 'note', note }))
   expect(await anna.store.owed(BEN)).toMatchObject([{ type: 'status', lost: false }])
+})
+
+test('whose keys are lost is answered in the session that says so', async () => {
+  await anna.delivery.owe(BEN, 'status', true)
+  await anna.delivery.sealOwed((await anna.store.owed(BEN))[0]!)
+  const place = { relays: [], passes: [] }
+  const note: StatusNote = { type: 'status', yours: null, want: null, lost: true, place }
+  await anna.delivery.receiveItem(BEN, encodeContent({ type: 'note', note }))
+  const [answer] = await anna.store.owed(BEN)
+  expect(answer).toMatchObject({ type: 'status', lost: true, receipts: [] })
+  expect(answer!.sealed).not.toBeNull()
+})
+
+test('who has other relays is told there what I hold of theirs', async () => {
+  await say(ben, 'one')
+  const [item] = await ben.delivery.lacking(ANNA, 1)
+  await anna.delivery.receiveItem(BEN, item!.sealed!)
+  const at = async (...addresses: string[]): Promise<unknown> => {
+    await anna.delivery.owesNot(BEN, 'status')
+    const relays = addresses.map((address) => ({ key: new Uint8Array(32), address }))
+    const note: StatusNote = {
+      ...{ type: 'status', yours: null, want: null, lost: false },
+      place: { relays, passes: [] },
+    }
+    await anna.delivery.receiveItem(BEN, encodeContent({ type: 'note', note }))
+    return anna.store.owed(BEN)
+  }
+  expect(await at('one.example')).toEqual([])
+  expect(await at('one.example', 'two.example')).toMatchObject([{ type: 'status', lost: false }])
+  expect(await at('one.example', 'two.example')).toEqual([])
 })
 
 test('who is told that their keys did not open, and has lost them, is told once more, and no more', async () => {
@@ -531,6 +566,20 @@ test('one peer is given so many keys a day, over however many channels', async (
   expect(await anna.delivery.give((await signerOf(3)).peer)).not.toBeNull()
   clock.advance(24 * 60 * 60 * 1000)
   expect(await anna.delivery.give(BEN)).not.toBeNull()
+})
+
+test('keys that there was no room to keep do not count as given', async () => {
+  let isFull = true
+  const cleo = await person((await signerOf(3)).peer, 3, {
+    ...plainSealer,
+    give: (peer) =>
+      isFull ? Promise.reject(new StorageFullError('full')) : plainSealer.give(peer),
+  })
+  for (let time = 0; time <= MAX_GIVEN_A_DAY; time += 1) {
+    expect(await cleo.delivery.give(BEN)).toBeNull()
+  }
+  isFull = false
+  expect(await cleo.delivery.give(BEN)).not.toBeNull()
 })
 
 test('a message for a sleeping peer goes to the mailbox, a note to self does not', async () => {
