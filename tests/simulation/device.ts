@@ -142,6 +142,7 @@ export class Device {
         check: (payload) => {
           if (payload.byteLength === 0) throw new InvalidDataError('no text')
         },
+        tellsRead: () => true,
         hello: (peer) => {
           if (!this.friends.includes(peer)) return null
           return this.disk.heard.has(peer) ? HELLO.mutual : HELLO.first
@@ -180,7 +181,7 @@ export class Device {
       await delivery.start()
       await mail.start()
       for (const peer of this.friends) {
-        if (!this.disk.heard.has(peer)) await delivery.owe(peer, 'hello')
+        if (!this.disk.heard.has(peer)) await delivery.post.owe(peer, 'hello')
       }
     }
     const started = starting()
@@ -329,7 +330,7 @@ export class Device {
     if (program === null || this.disk.heard.has(peer)) return
     this.disk.heard.add(peer)
     this.#try('meet', async () => {
-      await program.delivery.owesNot(peer, 'hello')
+      await program.delivery.post.owesNot(peer, 'hello')
       program.delivery.offer(peer)
     })
   }
@@ -354,7 +355,7 @@ export class Device {
     const isMutual = hello[0] === HELLO.mutual[0]
     // As contacts do: it is not waited for, since the turn of this conversation is on.
     this.#try('answer', () =>
-      isMutual ? delivery.owesNot(peer, 'hello') : delivery.owe(peer, 'hello'),
+      isMutual ? delivery.post.owesNot(peer, 'hello') : delivery.post.owe(peer, 'hello'),
     )
     if (!isNew) return
     this.#world.faults.count('hello by mailbox')

@@ -14,6 +14,9 @@ import { decodeEnvelope, idOf, saidIn, type Envelope } from './envelope.ts'
 import type { KeyStep } from './seams.ts'
 import type { DeliveryStore } from './store.ts'
 
+/** How far beyond a gap messages are kept. What lies further is sent again when the gap is closed. */
+export const MAX_EARLY = 256
+
 export interface InboxComponents {
   identity: Pick<Identity, 'peer'>
   store: Pick<DeliveryStore, 'early' | 'putEarly' | 'putReceived'>

@@ -1,6 +1,8 @@
 import type { Bug } from '../hooks.ts'
 
 const DELIVERY = 'src/lib/delivery/delivery.ts'
+const LEDGER = 'src/lib/delivery/ledger.ts'
+const POST = 'src/lib/delivery/post.ts'
 const INBOX = 'src/lib/delivery/inbox.ts'
 const NOTES = 'src/lib/delivery/owed-notes.ts'
 const SESSION = 'src/lib/delivery/session.ts'
@@ -40,14 +42,14 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'conversations take no turns when they take in',
     file: DELIVERY,
-    find: 'const { store } = this.#components\n    return this.#turns.run(peer, async () => {\n      // A channel is still read',
+    find: 'const { store } = this.#components\n    return this.#ledger.turns.run(peer, async () => {\n      // A channel is still read',
     replace:
       'const { store } = this.#components\n    return Promise.resolve().then(async () => {\n      // A channel is still read',
   },
   {
     name: 'sending takes no turn',
     file: DELIVERY,
-    find: 'const { clock, identity, mail, store } = this.#components\n    return this.#turns.run(peer, async () => {',
+    find: 'const { clock, identity, mail, store } = this.#components\n    return this.#ledger.turns.run(peer, async () => {',
     replace:
       'const { clock, identity, mail, store } = this.#components\n    return Promise.resolve().then(async () => {',
   },
@@ -72,19 +74,19 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'stored is counted at one store',
-    file: DELIVERY,
+    file: POST,
     find: 'storesOf(receipts) < wanted) break',
     replace: 'storesOf(receipts) < 1) break',
   },
   {
     name: 'a receipt of one message counts for those after it',
-    file: DELIVERY,
+    file: POST,
     find: 'const { receipts } = row.sequence === sequence ? after : row',
     replace: 'const { receipts } = after',
   },
   {
     name: 'what was read counts as received by whoever asks',
-    file: DELIVERY,
+    file: LEDGER,
     find: 'const received = Math.max(mine.received, numbers.received ?? 0, read)',
     replace: 'const received = numbers.received === undefined ? read : mine.sequence',
   },
@@ -273,7 +275,7 @@ export const BUGS: readonly Bug[] = [
   },
   {
     name: 'a note is known before it is heeded',
-    file: DELIVERY,
+    file: POST,
     find: "const { mail, store } = this.#components\n    if (note.type === 'hello') {",
     replace:
       "const { mail, store } = this.#components\n    await store.putStep(peer, step)\n    if (note.type === 'hello') {",

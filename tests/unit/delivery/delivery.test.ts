@@ -1,7 +1,8 @@
 import { beforeEach, expect, test } from 'vitest'
 import { MAX_CLOCK_JUMP, MAX_PAST_CHAINS, type Chains } from '#lib/delivery/chain.ts'
 import { decodeContent, encodeContent, type Note, type StatusNote } from '#lib/delivery/content.ts'
-import { Delivery, MAX_EARLY, MAX_GIVEN_A_DAY } from '#lib/delivery/delivery.ts'
+import { Delivery, MAX_GIVEN_A_DAY } from '#lib/delivery/delivery.ts'
+import { MAX_EARLY } from '#lib/delivery/inbox.ts'
 import { OwedNotes } from '#lib/delivery/owed-notes.ts'
 import {
   decodeEnvelope,
@@ -79,6 +80,7 @@ async function person(
       check: (payload) => {
         if (new TextDecoder().decode(payload) === BAD) throw new InvalidDataError('bad payload')
       },
+      tellsRead: () => true,
       ...noHello,
     },
   )
@@ -242,10 +244,10 @@ test('deleting while connected goes on as well', async () => {
 test('what a mailbox still has of a history its writer has deleted waits for nothing', async () => {
   await say(ben, 'one')
   await say(ben, 'two')
-  const [, two] = await ben.delivery.lacking(ANNA, 2)
+  const [, two] = await ben.delivery.post.lacking(ANNA, 2)
   await ben.delivery.forget(ANNA)
   await connect()
-  expect(await anna.delivery.receiveItem(BEN, two!.sealed!)).toBe('taken')
+  expect(await anna.delivery.post.receiveItem(BEN, two!.sealed!)).toBe('taken')
   await settled()
   expect(texts(anna)).toEqual(['two'])
   expect(await anna.store.early(BEN, two!.chain)).toEqual([])
@@ -265,35 +267,36 @@ test('who holds less than before, by what their mailbox note says, is written it
         place: { relays: [], passes: [] },
       },
     })
-  const lacking = async () => (await anna.delivery.lacking(BEN, 9)).map(({ sequence }) => sequence)
-  await anna.delivery.receiveItem(BEN, saying(3, 0))
+  const lacking = async () =>
+    (await anna.delivery.post.lacking(BEN, 9)).map(({ sequence }) => sequence)
+  await anna.delivery.post.receiveItem(BEN, saying(3, 0))
   expect(await lacking()).toEqual([])
   // They restored a backup of before the second.
-  await anna.delivery.receiveItem(BEN, saying(1, 0, true))
-  expect(await anna.delivery.waiting()).toEqual([BEN])
-  const again = await anna.delivery.lacking(BEN, 9)
+  await anna.delivery.post.receiveItem(BEN, saying(1, 0, true))
+  expect(await anna.delivery.post.waiting()).toEqual([BEN])
+  const again = await anna.delivery.post.lacking(BEN, 9)
   expect(again).toMatchObject([
     { sequence: 2, sealed: null, receipts: [] },
     { sequence: 3, sealed: null, receipts: [] },
   ])
   expect((await standing(anna)).mine.received).toBe(3)
-  await anna.delivery.receiveItem(BEN, saying(3, 1))
+  await anna.delivery.post.receiveItem(BEN, saying(3, 1))
   expect(await lacking()).toEqual([])
 })
 
 test('whose keys are lost is told again how far I hold what they wrote', async () => {
   const place = { relays: [], passes: [] }
   const note: StatusNote = { type: 'status', yours: null, want: null, lost: true, place }
-  await anna.delivery.receiveItem(BEN, encodeContent({ type: 'note', note }))
+  await anna.delivery.post.receiveItem(BEN, encodeContent({ type: 'note', note }))
   expect(await anna.store.owed(BEN)).toMatchObject([{ type: 'status', lost: false }])
 })
 
 test('whose keys are lost is answered in the session that says so', async () => {
-  await anna.delivery.owe(BEN, 'status', true)
-  await anna.delivery.sealOwed((await anna.store.owed(BEN))[0]!)
+  await anna.delivery.post.owe(BEN, 'status', true)
+  await anna.delivery.post.sealOwed((await anna.store.owed(BEN))[0]!)
   const place = { relays: [], passes: [] }
   const note: StatusNote = { type: 'status', yours: null, want: null, lost: true, place }
-  await anna.delivery.receiveItem(BEN, encodeContent({ type: 'note', note }))
+  await anna.delivery.post.receiveItem(BEN, encodeContent({ type: 'note', note }))
   const [answer] = await anna.store.owed(BEN)
   expect(answer).toMatchObject({ type: 'status', lost: true, receipts: [] })
   expect(answer!.sealed).not.toBeNull()
@@ -301,16 +304,16 @@ test('whose keys are lost is answered in the session that says so', async () => 
 
 test('who has other relays is told there what I hold of theirs', async () => {
   await say(ben, 'one')
-  const [item] = await ben.delivery.lacking(ANNA, 1)
-  await anna.delivery.receiveItem(BEN, item!.sealed!)
+  const [item] = await ben.delivery.post.lacking(ANNA, 1)
+  await anna.delivery.post.receiveItem(BEN, item!.sealed!)
   const at = async (...addresses: string[]): Promise<unknown> => {
-    await anna.delivery.owesNot(BEN, 'status')
+    await anna.delivery.post.owesNot(BEN, 'status')
     const relays = addresses.map((address) => ({ key: new Uint8Array(32), address }))
     const note: StatusNote = {
       ...{ type: 'status', yours: null, want: null, lost: false },
       place: { relays, passes: [] },
     }
-    await anna.delivery.receiveItem(BEN, encodeContent({ type: 'note', note }))
+    await anna.delivery.post.receiveItem(BEN, encodeContent({ type: 'note', note }))
     return anna.store.owed(BEN)
   }
   expect(await at('one.example')).toEqual([])
@@ -321,11 +324,11 @@ test('who has other relays is told there what I hold of theirs', async () => {
 test('who is told that their keys did not open, and has lost them, is told once more, and no more', async () => {
   const owedStatus = async () => {
     const [owed] = await anna.store.owed(BEN)
-    await anna.delivery.sealOwed(owed!)
-    await anna.delivery.owesNot(BEN, 'status')
+    await anna.delivery.post.sealOwed(owed!)
+    await anna.delivery.post.owesNot(BEN, 'status')
     return owed
   }
-  await anna.delivery.owe(BEN, 'status', true)
+  await anna.delivery.post.owe(BEN, 'status', true)
   expect(await owedStatus()).toMatchObject({ lost: true })
   const place = { relays: [], passes: [] }
   for (const [first, lost] of [
@@ -334,7 +337,7 @@ test('who is told that their keys did not open, and has lost them, is told once 
   ] as const) {
     const want = { first, last: first }
     const note: StatusNote = { type: 'status', yours: null, want, lost: true, place }
-    await anna.delivery.receiveItem(BEN, encodeContent({ type: 'note', note }))
+    await anna.delivery.post.receiveItem(BEN, encodeContent({ type: 'note', note }))
     expect(await owedStatus()).toMatchObject({ lost })
   }
 })
@@ -353,12 +356,12 @@ test('a hello that is sealed anew tells nobody that their keys did not open', as
 
 test('what lies at each relay is answered once', async () => {
   await say(ben, 'one')
-  const [one] = await ben.delivery.lacking(ANNA, 1)
+  const [one] = await ben.delivery.post.lacking(ANNA, 1)
   const sealed = (await ben.delivery.seal(ANNA, one!))!
   for (const owed of [[{ type: 'status' }], [], []]) {
-    await anna.delivery.receiveItem(BEN, sealed)
+    await anna.delivery.post.receiveItem(BEN, sealed)
     expect(await anna.store.owed(BEN)).toMatchObject(owed)
-    await anna.delivery.owesNot(BEN, 'status')
+    await anna.delivery.post.owesNot(BEN, 'status')
   }
 })
 
@@ -370,7 +373,7 @@ test('what came over a channel that brought no answer is answered when it comes 
     type: 'message',
     envelope: (await ben.store.outbox(ANNA, (await standing(ben)).mine.chain, 0, 1))[0]!.envelope,
   })
-  await anna.delivery.receiveItem(BEN, sealed)
+  await anna.delivery.post.receiveItem(BEN, sealed)
   expect(await anna.store.owed(BEN)).toMatchObject([{ type: 'status' }])
 })
 
@@ -397,11 +400,11 @@ test('who is back from a backup of before all I wrote is sent all of it', async 
   await settled()
   network.disconnect(anna.host, ben.host)
   await settled()
-  expect(await anna.delivery.lacking(BEN, 9)).toEqual([])
+  expect(await anna.delivery.post.lacking(BEN, 9)).toEqual([])
   const place = { relays: [], passes: [] }
   const note: StatusNote = { type: 'status', yours: null, want: null, lost: true, place }
-  await anna.delivery.receiveItem(BEN, encodeContent({ type: 'note', note }))
-  expect(await anna.delivery.lacking(BEN, 9)).toMatchObject([{ sequence: 1, receipts: [] }])
+  await anna.delivery.post.receiveItem(BEN, encodeContent({ type: 'note', note }))
+  expect(await anna.delivery.post.lacking(BEN, 9)).toMatchObject([{ sequence: 1, receipts: [] }])
 })
 
 test('what they wrote does not come back after I deleted it', async () => {
@@ -427,14 +430,14 @@ test('what waited behind a gap when the history was deleted is asked for, to be 
 
 test('a channel says what a note would, but not that their keys did not open', async () => {
   await say(ben, 'by mailbox')
-  const [item] = await ben.delivery.lacking(ANNA, 1)
-  await anna.delivery.receiveItem(BEN, item!.sealed!)
+  const [item] = await ben.delivery.post.lacking(ANNA, 1)
+  await anna.delivery.post.receiveItem(BEN, item!.sealed!)
   expect(await anna.store.owed(BEN)).toMatchObject([{ type: 'status', lost: false }])
   await connect()
   expect(await anna.store.owed(BEN)).toEqual([])
   network.disconnect(anna.host, ben.host)
-  await anna.delivery.owe(BEN, 'status', true)
-  await anna.delivery.owe(BEN, 'status')
+  await anna.delivery.post.owe(BEN, 'status', true)
+  await anna.delivery.post.owe(BEN, 'status')
   await connect()
   expect(await anna.store.owed(BEN)).toMatchObject([{ type: 'status', lost: true }])
 })
@@ -495,24 +498,24 @@ test('a hello that relays keep no more is sealed with keys of theirs as they are
 
 test('that keys are lost is said once messages are exchanged, not forgotten before', async () => {
   refused.add(BEN)
-  await anna.delivery.owe(BEN, 'status', true)
-  await anna.delivery.owe(BEN, 'hello')
-  expect(await anna.delivery.owed(BEN)).toMatchObject([{ type: 'hello' }])
+  await anna.delivery.post.owe(BEN, 'status', true)
+  await anna.delivery.post.owe(BEN, 'hello')
+  expect(await anna.delivery.post.owed(BEN)).toMatchObject([{ type: 'hello' }])
   refused.delete(BEN)
-  expect(await anna.delivery.owed(BEN)).toMatchObject([
+  expect(await anna.delivery.post.owed(BEN)).toMatchObject([
     { type: 'status', lost: true },
     { type: 'hello' },
   ])
 })
 
 test('a note is not sealed as it was before their keys were found lost', async () => {
-  await anna.delivery.owe(BEN, 'status')
-  const [before] = await anna.delivery.owed(BEN)
-  await anna.delivery.owe(BEN, 'status', true)
-  expect(await anna.delivery.sealOwed(before!)).toBeNull()
-  const [now] = await anna.delivery.owed(BEN)
+  await anna.delivery.post.owe(BEN, 'status')
+  const [before] = await anna.delivery.post.owed(BEN)
+  await anna.delivery.post.owe(BEN, 'status', true)
+  expect(await anna.delivery.post.sealOwed(before!)).toBeNull()
+  const [now] = await anna.delivery.post.owed(BEN)
   expect(now).toMatchObject({ lost: true, sealed: null })
-  const { note } = decodeContent((await anna.delivery.sealOwed(now!)) as Uint8Array) as {
+  const { note } = decodeContent((await anna.delivery.post.sealOwed(now!)) as Uint8Array) as {
     note: StatusNote
   }
   expect(note.lost).toBe(true)
@@ -526,9 +529,9 @@ test.each([1, 2, 3].flatMap((writes) => [true, false].map((after) => ({ writes, 
     const note = { type: 'status', yours: null, want: null, lost: true, place } as const
     const item = encodeContent({ type: 'note', note })
     anna.store.cutPower(writes, after)
-    await anna.delivery.receiveItem(BEN, item).catch(() => undefined)
+    await anna.delivery.post.receiveItem(BEN, item).catch(() => undefined)
     anna.store.restart()
-    await anna.delivery.receiveItem(BEN, item)
+    await anna.delivery.post.receiveItem(BEN, item)
     const { chain } = (await standing(anna)).mine
     expect(await anna.store.outbox(BEN, chain, 0, 1)).toMatchObject([{ sealed: null }])
   },
@@ -712,16 +715,16 @@ test('each hello says where sending goes on: after what they hold, be it less th
 test('what a channel says is owed to a mailbox until they have answered it', async () => {
   await say(ben, 'one')
   await say(ben, 'two')
-  const [one, two] = await ben.delivery.lacking(ANNA, 2)
+  const [one, two] = await ben.delivery.post.lacking(ANNA, 2)
   const { chain } = one!
-  await anna.delivery.receiveItem(BEN, one!.sealed!)
+  await anna.delivery.post.receiveItem(BEN, one!.sealed!)
   const puppet = await Puppet.at()
   const answer: Frame = { type: 'ack', chain: (await standing(anna)).mine.chain, received: 0 }
   const owed = () => anna.store.owed(BEN)
 
   await puppet.say({ type: 'hello', mine: { chain, sequence: 2 }, yours: null })
   expect(await owed()).toMatchObject([{ type: 'status' }])
-  await anna.delivery.receiveItem(BEN, two!.sealed!)
+  await anna.delivery.post.receiveItem(BEN, two!.sealed!)
   await puppet.say(answer)
   expect(await owed()).toMatchObject([{ type: 'status' }])
 

@@ -157,7 +157,13 @@ class Device {
         random: this.#random,
         logger: silentLogger,
       },
-      { protocol: PROTOCOL, accept: () => true, check: () => undefined, ...noHello },
+      {
+        protocol: PROTOCOL,
+        accept: () => true,
+        check: () => undefined,
+        tellsRead: () => true,
+        ...noHello,
+      },
     )
     await this.#delivery.start()
   }

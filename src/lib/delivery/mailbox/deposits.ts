@@ -15,7 +15,7 @@ import { StarlingError } from '../../protocol/errors.ts'
 import { publicKeyOf, type PeerIdString } from '../../protocol/ids.ts'
 import { passes, type Grant } from '../../protocol/mailbox.ts'
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
-import type { Delivery } from '../delivery.ts'
+import type { Post } from '../post.ts'
 import { keysCodec } from '../keys.ts'
 import { grantsOf, PLACE_RELAYS, type Place } from '../../protocol/place.ts'
 import type { Owed } from '../chain.ts'
@@ -62,7 +62,7 @@ export interface DepositsComponents {
 
 export interface DepositsInit {
   delivery: Pick<
-    Delivery,
+    Post,
     | 'talksWith'
     | 'waiting'
     | 'lacking'

@@ -3,7 +3,8 @@ import { RETENTION_MS } from '../../crypto/prekeys.ts'
 import type { MessagingIdentity } from '../../crypto/api.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock, Logger, Random, Startable } from '../../protocol/seams.ts'
-import type { Delivery, ItemTaken } from '../delivery.ts'
+import type { Delivery } from '../delivery.ts'
+import type { ItemTaken } from '../post.ts'
 import type { Devices } from '../devices.ts'
 import type { Place } from '../../protocol/place.ts'
 import type { Mail, Sealer } from '../seams.ts'
@@ -36,7 +37,7 @@ export interface MailboxMailComponents {
 }
 
 export interface MailboxMailInit {
-  delivery: Delivery
+  delivery: Pick<Delivery, 'post' | 'tellPlace'>
   /** See `OwnMailboxesComponents`. */
   relays(): string[]
   contacts(): PeerIdString[]
@@ -74,7 +75,7 @@ export class MailboxMail extends TypedEventEmitter<MailEvents> implements Mail, 
       },
     )
     this.#deposits = new Deposits(components, {
-      delivery: init.delivery,
+      delivery: init.delivery.post,
       contactable: (peer) => init.contactable(peer),
       follow: (card, signal) => this.#own.follow(card, signal),
     })
@@ -132,11 +133,11 @@ export class MailboxMail extends TypedEventEmitter<MailEvents> implements Mail, 
   }
 
   async #take(item: Uint8Array, from: PeerIdString | null): Promise<ItemTaken> {
-    const { delivery } = this.#init
-    const sender = from ?? (await delivery.senderOf(item, this.#init.contacts()))
+    const { post } = this.#init.delivery
+    const sender = from ?? (await post.senderOf(item, this.#init.contacts()))
     // Nobody's: there is no key that would open it.
     if (sender === null) return 'unopened'
-    const taken = await delivery.receiveItem(sender, item)
+    const taken = await post.receiveItem(sender, item)
     if (taken !== 'unopened' || from === null) return taken
     // It stays until they are told: what is removed untold they would take for delivered to the relay for good.
     return (await this.#tellLost(from)) ? 'unopened' : 'later'
@@ -144,15 +145,15 @@ export class MailboxMail extends TypedEventEmitter<MailEvents> implements Mail, 
 
   /** Has them seal anew all that is not here; false when it is too soon to tell them again. */
   async #tellLost(peer: PeerIdString): Promise<boolean> {
-    const { delivery } = this.#init
-    const owed = await delivery.owed(peer)
+    const { post } = this.#init.delivery
+    const owed = await post.owed(peer)
     // What they are about to be told is of this one, too.
     if (owed.some(({ lost, sealed }) => lost && sealed === null)) return true
     const nowMs = this.#components.clock.now()
     const toldAtMs = this.#toldLostAtMs.get(peer) ?? -Infinity
     if (Math.abs(nowMs - toldAtMs) < LOST_PAUSE_MS) return false
     this.#toldLostAtMs.set(peer, nowMs)
-    await delivery.owe(peer, 'status', true)
+    await post.owe(peer, 'status', true)
     return true
   }
 }

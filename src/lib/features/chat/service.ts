@@ -153,12 +153,12 @@ export class ChatService implements ChatApi, Startable {
 
   /** This peer is to be told who has whom, also while they sleep. */
   async sayHello(peer: PeerIdString): Promise<void> {
-    await this.#components.delivery.owe(peer, 'hello')
+    await this.#components.delivery.post.owe(peer, 'hello')
   }
 
   /** They have heard it. */
   async helloHeard(peer: PeerIdString): Promise<void> {
-    await this.#components.delivery.owesNot(peer, 'hello')
+    await this.#components.delivery.post.owesNot(peer, 'hello')
   }
 
   /** Whether texts are exchanged with this peer: for delivery's `accept`. */
