@@ -44,8 +44,8 @@ export class ComposerView {
   #stored = ''
   #cancelSave: (() => void) | null = null
   #failed: { text: string; intent: string } | null = null
-  /** Texts that no host has answered yet, by intent. */
-  readonly #underWay = new Map<string, string>()
+  /** Texts that no host has answered yet. */
+  #underWay: readonly { intent: string; text: string }[] = []
   /** The draft, while something else is in the field. */
   #aside = ''
   #typingToldAtMs: number | null = null
@@ -84,7 +84,8 @@ export class ComposerView {
   /** The page goes. What is under way may never have reached a host, so it is in the field again next time. */
   part(): void {
     void this.flush()
-    const left = [...this.#underWay.values(), this.#draft].filter((text) => text !== '').join('\n')
+    const texts = [...this.#underWay.map(({ text }) => text), this.#draft]
+    const left = texts.filter((text) => text !== '').join('\n')
     if (left !== this.#stored) this.#components.parting.setItem(this.#conversation, left)
   }
 
@@ -163,14 +164,17 @@ export class ComposerView {
     this.purpose = { type: 'message' }
     this.#typingToldAtMs = null
     const as = purpose.type === 'reply' ? { reply: purpose.message.id } : {}
-    this.#underWay.set(intent, text)
+    this.#underWay = [...this.#underWay, { intent, text }]
+    const answered = (): void => {
+      this.#underWay = this.#underWay.filter((each) => each.intent !== intent)
+    }
     try {
       await this.#components.chat.send(this.#conversation, text, intent, as)
-      this.#underWay.delete(intent)
+      answered()
       this.#storedIs('')
       this.sent += 1
     } catch (error) {
-      this.#underWay.delete(intent)
+      answered()
       this.#failed = { text, intent }
       this.error = error instanceof Error ? error.name : 'Error'
       this.type(this.text === '' ? text : `${text}\n${this.text}`)
