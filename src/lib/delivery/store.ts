@@ -84,13 +84,8 @@ export interface Journal {
   received(message: Delivered): Promise<void>
   /** Gives the highest number of `chain` that is read now, 0 when none is. */
   read(peer: PeerIdString, upTo: MessageId, chain: ChainId): Promise<number>
-  /** All of my `chain` up to this number has come so far now. */
-  progressed(
-    peer: PeerIdString,
-    chain: ChainId,
-    state: ProgressRow['state'],
-    upTo: number,
-  ): Promise<void>
+  /** All of my `chain` up to `upTo` has come so far at `atMs`, and before that all up to `from`. */
+  progressed(row: ProgressRow, from: number): Promise<void>
   forgotten(peer: PeerIdString): Promise<void>
 }
 
@@ -302,9 +297,12 @@ export class DexieDeliveryStore implements DeliveryStore {
     const before = (await this.chains(peer))?.mine
     await this.#db.chains.put(chains)
     if (before?.chain !== mine.chain) return
+    // One time for all: what they hold is stored as well, and was not so before.
+    const atMs = this.#clock.now()
     for (const state of STATES) {
       if (mine[state] <= before[state]) continue
-      await this.#journal.progressed(peer, mine.chain, state, mine[state])
+      const row = { peer, chain: mine.chain, state, upTo: mine[state], atMs }
+      await this.#journal.progressed(row, before[state])
     }
     if (mine.received > before.received) await eraseReceived(this.#db, peer, mine.received)
   }

@@ -40,6 +40,11 @@ export function formatDateTime(atMs: number): string {
   return format('dateTime', atMs)
 }
 
+/** `05/06/2026, 12:04:31`: where several moments are compared. */
+export function formatExactly(atMs: number): string {
+  return format('moment', atMs)
+}
+
 /** `5 minutes ago`, `yesterday`; `just now` under a minute. */
 export function formatAgo(atMs: number, nowMs: number): string {
   const elapsedMs = Math.max(0, nowMs - atMs)
@@ -114,6 +119,7 @@ const STYLES = {
   dateWithYear: { day: 'numeric', month: 'long', year: 'numeric' },
   shortDate: { day: 'numeric', month: 'short' },
   dateTime: { dateStyle: 'long', timeStyle: 'short' },
+  moment: { dateStyle: 'short', timeStyle: 'medium' },
 } as const satisfies Record<string, Intl.DateTimeFormatOptions>
 
 /** Making a formatter costs a hundred times its use: each is kept. */

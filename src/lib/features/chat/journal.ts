@@ -62,13 +62,9 @@ export class ChatJournal implements Journal {
     return newest?.sequence ?? 0
   }
 
-  async progressed(
-    peer: PeerIdString,
-    chain: ChainId,
-    state: ProgressRow['state'],
-    upTo: number,
-  ): Promise<void> {
-    await this.#db.progress.put({ peer, chain, state, upTo, atMs: this.#clock.now() })
+  async progressed(row: ProgressRow, from: number): Promise<void> {
+    await this.#db.progress.put(row)
+    if (row.state === 'read') await this.#eraseDisappearing(row, from)
   }
 
   async forgotten(peer: PeerIdString): Promise<void> {
@@ -100,6 +96,18 @@ export class ChatJournal implements Journal {
         await this.#remove(rows)
         return rows.length
       })
+    }
+  }
+
+  /** What they have read and is to disappear there is not sent again, should they go back to a backup from before. */
+  async #eraseDisappearing({ peer, chain, upTo }: ProgressRow, from: number): Promise<void> {
+    const sent = await this.#db.outbox
+      .where('[peer+chain+sequence]')
+      .between([peer, chain, from], [peer, chain, upTo], false, true)
+      .toArray()
+    const rows = await this.#db.messages.bulkGet(sent.map(({ id }) => id))
+    for (const row of rows) {
+      if (row?.disappearAfterMs !== undefined) await eraseSent(this.#db, placeOf(row))
     }
   }
 

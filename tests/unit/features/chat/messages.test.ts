@@ -8,8 +8,11 @@ import {
   UnknownMessageError,
 } from '#lib/features/chat/errors.ts'
 import { SHOWN_FOR_MS, TELL_EVERY_MS } from '#lib/features/chat/typing.ts'
+import { ChatJournal } from '#lib/features/chat/journal.ts'
+import { DexieDeliveryStore } from '#lib/delivery/store.ts'
 import { InvalidDataError } from '#lib/protocol/errors.ts'
 import type { MessageId } from '#lib/protocol/ids.ts'
+import type { Clock } from '#lib/protocol/seams.ts'
 import { FakeNetwork, settled } from '../../../fixtures/fake-network.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { befriend, person, reopened, type Person } from '../../../fixtures/person.ts'
@@ -71,6 +74,11 @@ async function keeps(of: Person, words: string): Promise<boolean> {
   const bytes = (_key: string, value: unknown) =>
     value instanceof Uint8Array ? new TextDecoder().decode(value) : value
   return JSON.stringify(rows, bytes).includes(words)
+}
+
+async function outboxKeeps(of: Person, words: string): Promise<boolean> {
+  const rows = await of.db.outbox.toArray()
+  return rows.some(({ envelope }) => new TextDecoder().decode(envelope).includes(words))
 }
 
 async function restarted(of: Person): Promise<Person> {
@@ -313,6 +321,16 @@ describe('what disappears', () => {
     expect(await keeps(ben, 'fleeting')).toBe(true)
   })
 
+  test('leaves the outbox once it is read: nobody who restores a backup reads it again', async () => {
+    const id = await say(anna, 'fleeting')
+    await message(ben, id)
+    await message(anna, id, ({ state }) => state === 'delivered')
+    expect(await outboxKeeps(anna, 'fleeting')).toBe(true)
+    await ben.chat.markRead(anna.peer, id)
+    await message(anna, id, ({ state }) => state === 'read')
+    expect(await outboxKeeps(anna, 'fleeting')).toBe(false)
+  })
+
   test('and was deleted for both before it was read goes too', async () => {
     const id = await say(anna, 'fleeting')
     await message(ben, id)
@@ -439,6 +457,23 @@ test('when each state was learned is kept', async () => {
   })
   expect(rest.peer).toBe(ben.peer)
   expect(await progress()).toMatchObject({ storedAtMs: null })
+})
+
+test('what never lay at a relay is not called stored, however finely time is told', async () => {
+  network.disconnect(anna.host, ben.host)
+  const id = await say(anna, 'hello')
+  let looks = 0
+  const ticking: Clock = {
+    now: () => clock.now() + (looks += 1),
+    after: (delayMs, call) => clock.after(delayMs, call),
+  }
+  const journal = new ChatJournal(anna.db, anna.peer, ticking)
+  const store = new DexieDeliveryStore(anna.db, journal, ticking)
+  const { mine, ...chains } = (await store.chains(ben.peer))!
+  await store.putChains({ ...chains, mine: { ...mine, stored: 1, received: 1 } })
+  const progress = await until(anna.chat.watchProgress(ben.peer, id), () => true)
+  expect(progress.receivedAtMs).not.toBeNull()
+  expect(progress.storedAtMs).toBeNull()
 })
 
 const act = fc.record({
