@@ -57,6 +57,35 @@ test('with one of three relays dead, what is written to a sleeper is stored at t
   await expect(anna.message('one of them is dead')).toHaveCount(1)
 })
 
+test('what no relay of theirs takes is said to wait here, and goes once one answers', async ({
+  relay,
+  person,
+}) => {
+  test.slow()
+  await using far = await Relay.start()
+  const anna = await person('Anna', { relay })
+  const boris = await person('Boris', { relay: far })
+  const link = await anna.myLink()
+  await boris.openScan()
+  await boris.pasteCode(link)
+  await boris.addPreviewed()
+  await anna.accept('Boris')
+  await anna.openChat('Boris')
+  await anna.write('awake?')
+  await expect(anna.state('awake?')).toHaveAttribute('data-state', /delivered|read/)
+  await boris.leave()
+  await far.kill()
+
+  await anna.write('kept here')
+  // It is only said of what has waited longer than a relay needs.
+  await expect(anna.page.getByText('It waits on this device')).toBeVisible({ timeout: 45_000 })
+  await expect(anna.state('kept here')).toHaveAttribute('data-state', 'queued')
+
+  await far.up()
+  await expectStored(anna, 'kept here')
+  await expect(anna.page.getByText('Relays keep what you write')).toBeVisible()
+})
+
 test('a relay that changes what it keeps is caught, and nothing is lost by it', async ({
   ownRelay: first,
   front: liar,
