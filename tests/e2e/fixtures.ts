@@ -91,7 +91,22 @@ export async function friends(
   return [anna, boris]
 }
 
-/** The same, each with the conversation open. */
+/** The same, with pages from different relays: at the other's Boris would be nobody, so he carries the code to his own. */
+export async function friendsAt(
+  person: Fixtures['person'],
+  relays: [annas: Relay, boriss: Relay],
+): Promise<[anna: Person, boris: Person]> {
+  const anna = await person('Anna', { relay: relays[0] })
+  const boris = await person('Boris', { relay: relays[1] })
+  const link = await anna.myLink()
+  await boris.openScan()
+  await boris.pasteCode(link)
+  await boris.addPreviewed()
+  await anna.accept('Boris')
+  return [anna, boris]
+}
+
+/** The same at one relay, each with the conversation open. */
 export async function talkingFriends(
   person: Fixtures['person'],
   options?: PersonOptions,

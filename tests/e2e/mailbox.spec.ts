@@ -1,5 +1,5 @@
 import { Relay } from '../support/relay.ts'
-import { expect, expectStored, friends, test, type Person } from './fixtures.ts'
+import { expect, expectStored, friends, friendsAt, test, type Person } from './fixtures.ts'
 
 test('written to somebody asleep, read while the writer sleeps, and the writer learns of it', async ({
   ownRelay: relay,
@@ -63,13 +63,7 @@ test('what no relay of theirs takes is said to wait here, and goes once one answ
 }) => {
   test.slow()
   await using far = await Relay.start()
-  const anna = await person('Anna', { relay })
-  const boris = await person('Boris', { relay: far })
-  const link = await anna.myLink()
-  await boris.openScan()
-  await boris.pasteCode(link)
-  await boris.addPreviewed()
-  await anna.accept('Boris')
+  const [anna, boris] = await friendsAt(person, [relay, far])
   await anna.openChat('Boris')
   await anna.write('awake?')
   await expect(anna.state('awake?')).toHaveAttribute('data-state', /delivered|read/)

@@ -1,5 +1,5 @@
 import { Relay } from '../support/relay.ts'
-import { expect, friends, test } from './fixtures.ts'
+import { expect, friends, friendsAt, test } from './fixtures.ts'
 
 test('a connection tells its path and its transport', async ({ person }) => {
   const [, boris] = await friends(person)
@@ -49,15 +49,7 @@ test('two people whose pages come from different relays meet and talk directly',
   person,
 }) => {
   await using far = await Relay.start()
-  const anna = await person('Anna', { relay })
-  const boris = await person('Boris', { relay: far })
-
-  // At Anna's relay Boris would be nobody, so he carries the code to his own page.
-  const link = await anna.myLink()
-  await boris.openScan()
-  await boris.pasteCode(link)
-  await boris.addPreviewed()
-  await anna.accept('Boris')
+  const [anna, boris] = await friendsAt(person, [relay, far])
 
   await boris.openChat('Anna')
   await boris.write('from another relay')
