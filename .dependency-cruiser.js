@@ -50,9 +50,10 @@ export default {
     only('delivery', { path: '^src/lib/delivery/' }, [
       '^src/lib/(delivery|p2p|crypto|db|protocol)/',
     ]),
+    only('content', { path: '^src/lib/content/' }, ['^src/lib/(content|p2p|crypto|db|protocol)/']),
     only('a-slice-below-its-interface', { path: `^${slice}/`, pathNot: `^${slice}/ui/` }, [
       `^${slice}/`,
-      '^src/lib/(delivery|p2p|crypto|db|rpc|protocol)/',
+      '^src/lib/(content|delivery|p2p|crypto|db|rpc|protocol)/',
     ]),
     only('a-slice-interface', { path: `^${slice}/ui/` }, [
       ...tabSide,
@@ -104,7 +105,7 @@ export default {
     ]),
     only('workers-show-nothing', { path: '^src/workers/', pathNot: '/push\\.ts$' }, [
       '^src/workers/',
-      '^src/lib/(delivery|p2p|crypto|db|rpc|protocol)/',
+      '^src/lib/(content|delivery|p2p|crypto|db|rpc|protocol)/',
       '^src/lib/client/contract\\.ts$',
       `^${slice}/[^/]+\\.ts$`,
     ]),
@@ -120,7 +121,7 @@ export default {
     only('peer', { path: '^peer-node/' }, [
       '^peer-node/',
       '^src/workers/starling\\.ts$',
-      '^src/lib/(p2p|crypto|db|protocol)/',
+      '^src/lib/(content|p2p|crypto|db|protocol)/',
       // A program asks as a tab does, and reads cards as the slice does.
       `^${slice}/(api|errors)\\.ts$`,
       '^src/lib/features/contacts/code\\.ts$',

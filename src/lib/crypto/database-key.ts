@@ -8,32 +8,32 @@
 import * as v from 'valibot'
 import { bytesSchema } from '../protocol/schemas.ts'
 import type { Random } from '../protocol/seams.ts'
-import { newStretching, stretchingSchema, type Stretch } from './stretch.ts'
+import {
+  lockKey,
+  openKey,
+  passwordLockSchema,
+  sealedKeySchema,
+  sealKey,
+  unlockKey,
+} from './key-seal.ts'
+import type { Stretch } from './stretch.ts'
 
 /** Of the key of the database, and of those that seal it. */
 const KEY_BYTES = 32
-const NONCE_BYTES = 12
-const TAG_BYTES = 16
 
 /** Bound to what is sealed, so that nothing else sealed with these keys is taken for it. */
 const CONTEXT = new TextEncoder().encode('starling database key')
-
-const sealedSchema = {
-  nonce: bytesSchema(NONCE_BYTES, NONCE_BYTES),
-  sealed: bytesSchema(KEY_BYTES + TAG_BYTES, KEY_BYTES + TAG_BYTES),
-}
 
 export const deviceSealSchema = v.strictObject({
   type: v.literal('device'),
   /** Of this browser, not extractable; as bytes where the browser cannot keep a key (`sealForDevice`). */
   deviceKey: v.union([v.instance(CryptoKey), bytesSchema(KEY_BYTES, KEY_BYTES)]),
-  ...sealedSchema,
+  ...sealedKeySchema,
 })
 
 export const passphraseSealSchema = v.strictObject({
   type: v.literal('passphrase'),
-  stretching: stretchingSchema,
-  ...sealedSchema,
+  ...passwordLockSchema,
 })
 
 /** The key of the database as this device can open it. */
@@ -58,7 +58,7 @@ export async function sealForDevice(
   const bytes = random.bytes(KEY_BYTES)
   const key = await deviceKeyOf(bytes)
   const deviceKey = readable ? bytes : key
-  return { type: 'device', deviceKey, ...(await seal(databaseKey, key, random)) }
+  return { type: 'device', deviceKey, ...(await sealKey(databaseKey, key, CONTEXT, random)) }
 }
 
 async function deviceKeyOf(bytes: Uint8Array): Promise<CryptoKey> {
@@ -72,9 +72,8 @@ export async function sealWithPassphrase(
   stretch: Stretch,
   random: Random,
 ): Promise<PassphraseSeal> {
-  const stretching = newStretching(random)
-  const key = await passphraseKey(await stretch(passphrase, stretching))
-  return { type: 'passphrase', stretching, ...(await seal(databaseKey, key, random)) }
+  const lock = await lockKey(databaseKey, passphrase, CONTEXT, stretch, random)
+  return { type: 'passphrase', ...lock }
 }
 
 /** @throws OperationError when it was sealed with another key, or changed */
@@ -82,54 +81,15 @@ export async function openOnDevice({
   deviceKey,
   ...sealed
 }: DeviceSeal): Promise<Uint8Array<ArrayBuffer>> {
-  return open(sealed, deviceKey instanceof CryptoKey ? deviceKey : await deviceKeyOf(deviceKey))
+  const key = deviceKey instanceof CryptoKey ? deviceKey : await deviceKeyOf(deviceKey)
+  return openKey(sealed, key, CONTEXT)
 }
 
 /** Null when it is another passphrase. */
-export async function openWithPassphrase(
-  { stretching, ...sealed }: PassphraseSeal,
+export function openWithPassphrase(
+  seal: PassphraseSeal,
   passphrase: string,
   stretch: Stretch,
 ): Promise<Uint8Array<ArrayBuffer> | null> {
-  const key = await passphraseKey(await stretch(passphrase, stretching))
-  try {
-    return await open(sealed, key)
-  } catch (error) {
-    // How Web Crypto says that the tag does not fit.
-    if (error instanceof DOMException && error.name === 'OperationError') return null
-    throw error
-  }
-}
-
-interface Sealed {
-  nonce: Uint8Array
-  sealed: Uint8Array
-}
-
-async function seal(
-  databaseKey: Uint8Array<ArrayBuffer>,
-  key: CryptoKey,
-  random: Random,
-): Promise<Sealed> {
-  const nonce = random.bytes(NONCE_BYTES)
-  const sealed = await crypto.subtle.encrypt(gcm(nonce), key, databaseKey)
-  return { nonce, sealed: new Uint8Array(sealed) }
-}
-
-async function open({ nonce, sealed }: Sealed, key: CryptoKey): Promise<Uint8Array<ArrayBuffer>> {
-  const opened = await crypto.subtle.decrypt(gcm(nonce), key, Uint8Array.from(sealed))
-  return new Uint8Array(opened)
-}
-
-const gcm = (nonce: Uint8Array): AesGcmParams => ({
-  name: 'AES-GCM',
-  iv: Uint8Array.from(nonce),
-  additionalData: CONTEXT,
-})
-
-/** Overwrites `bytes` once they are a key. */
-async function passphraseKey(bytes: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
-  const key = await crypto.subtle.importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt'])
-  bytes.fill(0)
-  return key
+  return unlockKey(seal, passphrase, CONTEXT, stretch)
 }

@@ -337,8 +337,49 @@ export interface SettingsRow {
   notifications: 'off' | 'name' | 'text'
 }
 
+/** Something that is shared or got. See features/transfers. */
+export interface TransferRow {
+  /** 16 random bytes, base64url. */
+  id: string
+  role: 'sharing' | 'getting'
+  /** Where its parts lie on this device (content/store/part-store.ts). */
+  shelf: string
+  /** The id of the content; null while it is read. */
+  content: string | null
+  /** What opens it. Secret. */
+  key: Uint8Array<ArrayBuffer>
+  /** What a password opens it with, as it stands in the link; null when the link alone does. */
+  lock: {
+    stretching: { salt: Uint8Array; memoryKiB: number; passes: number; lanes: number }
+    nonce: Uint8Array
+    sealed: Uint8Array
+  } | null
+  /** Who shares it, and their relays as the link has them; null when I do. */
+  from: { peer: PeerIdString; relays: string[] } | null
+  /** What it is called and how much it is; null while that is not known. */
+  name: string | null
+  files: number | null
+  bytes: number | null
+  addedAtMs: number
+  completeAtMs: number | null
+  paused: boolean
+  /** Why it came to its end; null while it has not. */
+  problem:
+    'revoked' | 'expired' | 'limit-reached' | 'storage-full' | 'unreadable' | 'damaged' | null
+  /** As the person chose who shares it. */
+  expiresAtMs: number | null
+  downloadLimit: number | null
+  /** Who was given some of it, as many as `downloadLimit` allows. */
+  takers: PeerIdString[]
+  /** Given to others, over all time. */
+  givenBytes: number
+}
+
 /** Name of the database in the browser. Until 0.1 it was `starling`: see earlier.ts. */
 export const DATABASE_NAME = 'starling-2'
+
+/** Name of the other database, of the parts of contents: see content/store/dexie-part-store.ts. */
+export const PARTS_DATABASE_NAME = 'starling-parts'
 
 /**
  * Everything this origin remembers, encrypted. Only the node host opens it.
@@ -373,6 +414,7 @@ export class StarlingDatabase extends Dexie {
   declare readonly relays: EntityTable<RelayRow, 'address'>
   declare readonly peerRecords: EntityTable<PeerRecordRow, 'peer'>
   declare readonly settings: EntityTable<SettingsRow, 'key'>
+  declare readonly transfers: EntityTable<TransferRow, 'id'>
 
   /** @param cipher keeps the rows unreadable for whoever has the disk */
   constructor(cipher: RowCipher, name: string = DATABASE_NAME) {
@@ -404,5 +446,6 @@ export class StarlingDatabase extends Dexie {
       settings: 'key',
     })
     this.version(2).stores({ wakeUps: 'key' })
+    this.version(3).stores({ transfers: 'id' })
   }
 }

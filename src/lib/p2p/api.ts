@@ -32,6 +32,8 @@ export interface ChannelInit {
   maxFrameBytes: number
   /** Whether a channel with this peer is wanted. Asked when it connects and when `offer` is called. */
   accept(peer: PeerIdString): Promise<boolean> | boolean
+  /** Whether a channel that this peer opens is taken although none is wanted. Default: it is not. */
+  takes?(peer: PeerIdString): boolean
   /** A channel is ready. The newest channel of a peer is the only one that lives. */
   onChannel(channel: Channel): void
 }
@@ -51,6 +53,9 @@ export interface PeersEvents {
 
 export type PeerPath = 'direct' | 'relayed' | 'offline'
 
+/** What a peer is wanted for. Default: `contact`. */
+export type Purpose = 'contact' | 'transfer'
+
 /** Keeps connections to the peers somebody wants, over whatever ways exist. */
 export interface Peers extends TypedEventTarget<PeersEvents> {
   path(peer: PeerIdString): PeerPath
@@ -58,10 +63,17 @@ export interface Peers extends TypedEventTarget<PeersEvents> {
    * Keep connected to this peer from now on, with these relays (`host[:port]` or multiaddrs) as first hints.
    * Calling again replaces the hints and dials at once if offline. Only `directly` is a direct connection made with it
    * or taken from it: that shows each side the address of the other.
+   *
+   * @param by for what: each takes back only its own wish
    */
-  want(peer: PeerIdString, relays?: readonly string[], how?: 'directly' | 'relayed'): void
-  /** No longer; open connections are closed. */
-  unwant(peer: PeerIdString): void
+  want(
+    peer: PeerIdString,
+    relays?: readonly string[],
+    how?: 'directly' | 'relayed',
+    by?: Purpose,
+  ): void
+  /** No longer for this; when for nothing else either, open connections are closed. */
+  unwant(peer: PeerIdString, by?: Purpose): void
   /** Connections from and to this peer are refused from now on; open ones are closed. */
   deny(peer: PeerIdString): void
   allow(peer: PeerIdString): void

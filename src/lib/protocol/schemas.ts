@@ -21,6 +21,16 @@ export const addressSchema = v.pipe(
   v.check(isMultiaddr, 'not a multiaddr'),
 )
 
+/** `host[:port]`: a DNS name, an IPv4 address, or an IPv6 address in brackets. */
+const RELAY_HOST = /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/i
+
+/** A relay as links and cards name it: `host[:port]`. */
+export const relayHostSchema = v.pipe(
+  v.string(),
+  v.maxLength(MAX_ADDRESS_CHARS),
+  v.regex(RELAY_HOST, 'not a host'),
+)
+
 /** Bytes, at most `maxBytes` and at least `minBytes` (default 0) of them. */
 export function bytesSchema(maxBytes: number, minBytes = 0): v.GenericSchema<unknown, Uint8Array> {
   return v.pipe(

@@ -21,10 +21,18 @@ type TableName = {
 
 /**
  * Stays behind: keys of sessions, which two installations must never both use; what is found out anew; what is of this
- * device alone.
+ * device alone, as files are.
  */
 export type LeftOut =
-  'sessions' | 'prekeys' | 'opened' | 'owed' | 'devices' | 'wakeUps' | 'peerRecords' | 'safekeeping'
+  | 'sessions'
+  | 'prekeys'
+  | 'opened'
+  | 'owed'
+  | 'devices'
+  | 'wakeUps'
+  | 'peerRecords'
+  | 'safekeeping'
+  | 'transfers'
 
 export type BackedUp = Exclude<TableName, LeftOut>
 

@@ -15,7 +15,7 @@ import {
 } from '../../protocol/errors.ts'
 import { peerIdOf, PUBLIC_KEY_BYTES, publicKeyOf, type PeerIdString } from '../../protocol/ids.ts'
 import { cleanName, isValidName, MAX_NAME_BYTES, shortenName } from '../../protocol/names.ts'
-import { bytesSchema } from '../../protocol/schemas.ts'
+import { bytesSchema, relayHostSchema } from '../../protocol/schemas.ts'
 import { signed, type Signer } from '../../protocol/signed.ts'
 import {
   ExpiredCodeError,
@@ -50,9 +50,6 @@ const SIGNATURE_OVERHEAD_BYTES = 69
 /** Longest body, so that version, body and signature fill a card. */
 const MAX_BODY_BYTES = MAX_CARD_BYTES - 1 - SIGNATURE_OVERHEAD_BYTES
 
-/** `host[:port]`: a DNS name, an IPv4 address, or an IPv6 address in brackets. */
-const RELAY_HOST = /^(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/i
-
 export interface Card {
   peer: PeerIdString
   name: string
@@ -71,7 +68,7 @@ const bodies = signed({
     v.pipe(v.string(), v.minLength(1), v.maxBytes(MAX_NAME_BYTES)),
     bytesSchema(KEY_COMMITMENT_BYTES, KEY_COMMITMENT_BYTES),
     v.pipe(
-      v.array(v.pipe(v.string(), v.maxLength(MAX_BODY_BYTES), v.regex(RELAY_HOST))),
+      v.array(v.pipe(relayHostSchema, v.maxLength(MAX_BODY_BYTES))),
       v.maxLength(MAX_CARD_RELAYS),
     ),
     v.nullable(v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(2 ** 32 - 1))),
@@ -89,7 +86,7 @@ export async function sealCard(card: Card, signer: Signer): Promise<Uint8Array<A
   if (card.name !== cleanName(card.name) || !isValidName(card.name)) {
     throw new InvalidDataError('not a name')
   }
-  const usable = card.relays.filter((host) => RELAY_HOST.test(host)).slice(0, MAX_CARD_RELAYS)
+  const usable = card.relays.filter((host) => v.is(relayHostSchema, host)).slice(0, MAX_CARD_RELAYS)
   for (;;) {
     try {
       const body = await bodies.seal(

@@ -132,7 +132,7 @@ export class LinkChannels implements Channels {
     const wanted = await this.#wanted(service, peer)
     const slot = service.slots.get(peer)
     if (!wanted) {
-      if (slot !== undefined) this.#endSlot(service, slot)
+      if (slot !== undefined && !takes(service, peer)) this.#endSlot(service, slot)
       return
     }
     const link = this.#components.links.best(peer)
@@ -141,6 +141,11 @@ export class LinkChannels implements Channels {
     if (open.active?.link === link || open.opening?.link === link) return
     if (now || link.initiator === this.#components.self) await this.#open(service, open, link)
     else this.#later(service, open, OPEN_GRACE_MS)
+  }
+
+  /** Whether a channel is taken that the peer opens. */
+  async #taken(service: Service, peer: PeerIdString): Promise<boolean> {
+    return takes(service, peer) || (await this.#wanted(service, peer))
   }
 
   async #wanted(service: Service, peer: PeerIdString): Promise<boolean> {
@@ -201,7 +206,7 @@ export class LinkChannels implements Channels {
     const link = isPeerId(peer)
       ? this.#components.links.of(peer).find(({ id }) => id === connection.id)
       : undefined
-    if (link === undefined || !(await this.#wanted(service, link.peer))) {
+    if (link === undefined || !(await this.#taken(service, link.peer))) {
       stream.abort(new ChannelClosedError('not wanted'))
       return
     }
@@ -218,8 +223,8 @@ export class LinkChannels implements Channels {
       cancelLimit()
     }
     // Much can change while the peer takes its time.
-    const wanted = await this.#wanted(service, link.peer)
-    if (!wanted || !this.#serves(service) || channel.closed.aborted) {
+    const taken = await this.#taken(service, link.peer)
+    if (!taken || !this.#serves(service) || channel.closed.aborted) {
       channel.close(new ChannelClosedError('no longer wanted'))
       return
     }
@@ -318,4 +323,8 @@ export class LinkChannels implements Channels {
     slot.active = null
     active?.channel.close()
   }
+}
+
+function takes({ init }: Service, peer: PeerIdString): boolean {
+  return init.takes?.(peer) === true
 }

@@ -3,7 +3,7 @@ import { TypedEventEmitter } from 'main-event'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
 import { circuitAddress, transportOf } from '../addresses.ts'
-import type { BrowserNetwork, PeerPath, Peers, PeersEvents, WebRtcBridge } from '../api.ts'
+import type { BrowserNetwork, PeerPath, Peers, PeersEvents, Purpose, WebRtcBridge } from '../api.ts'
 import { Backoff } from '../backoff.ts'
 import { NoAnswerError, SupersededError, UnreachableError } from '../errors.ts'
 import type { Discovery } from '../discovery/discovery.ts'
@@ -40,9 +40,7 @@ export interface KeeperComponents {
 
 interface Want {
   peer: PeerIdString
-  hints: readonly string[]
-  /** A direct connection is wanted too. */
-  directly: boolean
+  purposes: Map<Purpose, { hints: readonly string[]; directly: boolean }>
   backoff: Backoff
   cancelTimer: (() => void) | null
   controller: AbortController | null
@@ -126,11 +124,11 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
     peer: PeerIdString,
     relays: readonly string[] = [],
     how: 'directly' | 'relayed' = 'directly',
+    by: Purpose = 'contact',
   ): void {
     if (peer === this.#components.self) return
     const want = this.#wants.get(peer) ?? this.#newWant(peer)
-    want.hints = [...relays]
-    want.directly = how === 'directly'
+    want.purposes.set(by, { hints: [...relays], directly: how === 'directly' })
     this.#retry(want)
     this.#upgrader.consider(peer)
   }
@@ -138,12 +136,15 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
   /** Whether a direct connection is made with this peer, or taken from it. */
   mayMeet(peer: PeerId | PeerIdString): boolean {
     const wants: ReadonlyMap<string, Want> = this.#wants
-    return wants.get(peer.toString())?.directly === true
+    const purposes = wants.get(peer.toString())?.purposes.values() ?? []
+    return [...purposes].some(({ directly }) => directly)
   }
 
-  unwant(peer: PeerIdString): void {
+  unwant(peer: PeerIdString, by: Purpose = 'contact'): void {
     const want = this.#wants.get(peer)
     if (want === undefined) return
+    want.purposes.delete(by)
+    if (want.purposes.size > 0) return
     this.#wants.delete(peer)
     this.#rest(want)
     this.#components.links.drop(peer, new UnreachableError('no longer wanted'))
@@ -236,8 +237,7 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
   #newWant(peer: PeerIdString): Want {
     const want: Want = {
       peer,
-      hints: [],
-      directly: false,
+      purposes: new Map(),
       backoff: new Backoff(this.#components.random, { firstMs: 1_000, maxMs: 5 * 60_000 }),
       cancelTimer: null,
       controller: null,
@@ -314,7 +314,8 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
   /** Goes through the relays the peer may be at, the likeliest first. */
   async #reach(node: Node, want: Want, signal: AbortSignal): Promise<void> {
     const tried = new Set<string>()
-    for await (const relays of this.#components.discovery.relaysOf(want.peer, want.hints, signal)) {
+    const hints = [...want.purposes.values()].flatMap((each) => each.hints)
+    for await (const relays of this.#components.discovery.relaysOf(want.peer, hints, signal)) {
       const fresh = relays.filter((relay) => !tried.has(relay))
       for (const relay of fresh) tried.add(relay)
       if (fresh.length === 0) continue

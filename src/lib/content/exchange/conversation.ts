@@ -1,0 +1,260 @@
+import type { Channel } from '../../p2p/api.ts'
+import { InvalidDataError, LimitExceededError } from '../../protocol/errors.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
+import type { Clock } from '../../protocol/seams.ts'
+import type { ContentId } from '../content-id.ts'
+import type { Holding } from '../holding.ts'
+import type { Part, PartKind } from '../parts.ts'
+import type { Download } from './download.ts'
+import {
+  decodeFrame,
+  encodeMessage,
+  encodePart,
+  MAX_TOPICS,
+  type BlocksFrame,
+  type BlocksMessage,
+  type Refusal,
+} from './protocol.ts'
+import { Reader } from './reader.ts'
+import { Source } from './source.ts'
+
+/** Parts of one peer that are verified and written at once; more wait on the wire. */
+const MAX_ARRIVING = 16
+
+/** Whether somebody is given a content. */
+export type Admission = { holding: Holding } | { refusal: Refusal }
+
+export interface ConversationComponents {
+  channel: Channel
+  clock: Clock
+}
+
+export interface ConversationInit {
+  admit(content: ContentId, peer: PeerIdString): Admission
+  readerCame(reader: Reader): void
+  readerWent(reader: Reader): void
+  /** So many bytes of a part were given to this reader. */
+  gave(reader: Reader, bytes: number): void
+}
+
+/** One channel of `/starling/blocks/1.0.0`: what we get over it, and what we give. */
+export class Conversation {
+  readonly peer: PeerIdString
+  readonly #components: ConversationComponents
+  readonly #init: ConversationInit
+  readonly #sources = new Map<number, { source: Source; download: Download }>()
+  readonly #readers = new Map<number, Reader>()
+  #lastTopic = -1
+  #giving = false
+  /** Where to go on with the next reader that waits. */
+  #lastServed: Reader | null = null
+
+  constructor(components: ConversationComponents, init: ConversationInit) {
+    this.#components = components
+    this.#init = init
+    this.peer = components.channel.peer
+  }
+
+  /** The topic under which this download asks here, opened if there is none. */
+  open(download: Download): void {
+    for (const each of this.#sources.values()) if (each.download === download) return
+    if (this.#sources.size >= MAX_TOPICS) return
+    const { channel } = this.#components
+    const topic = (this.#lastTopic += 1)
+    const source = new Source({
+      peer: this.peer,
+      path: channel.path,
+      topic,
+      send: (message) => {
+        this.#send(message)
+      },
+    })
+    this.#sources.set(topic, { source, download })
+    this.#send({ type: 'open', topic, content: download.holding.content })
+    download.add(source)
+  }
+
+  /** This download needs nothing from here any more. */
+  close(download: Download): void {
+    for (const [topic, each] of this.#sources) {
+      if (each.download !== download) continue
+      this.#sources.delete(topic)
+      this.#send({ type: 'close', topic })
+      download.remove(each.source)
+    }
+  }
+
+  /** Nothing of this content is given here any more. */
+  refuse(content: ContentId, reason: Refusal): void {
+    for (const reader of this.#readers.values()) {
+      if (reader.content !== content) continue
+      this.#forget(reader)
+      this.#send({ type: 'refused', topic: reader.topic, reason })
+    }
+  }
+
+  /** Speaks until the channel ends. @throws StarlingError for what a peer must not say */
+  async run(): Promise<void> {
+    const arriving = new Set<Promise<void>>()
+    const failed = new AbortController()
+    try {
+      for await (const bytes of this.#components.channel.frames()) {
+        const frame = decodeFrame(bytes as Uint8Array<ArrayBuffer>)
+        if (frame.type !== 'part') this.#heed(frame)
+        else {
+          const kept = this.#arrived(frame)
+            .catch((error: unknown) => {
+              failed.abort(error)
+            })
+            .finally(() => arriving.delete(kept))
+          arriving.add(kept)
+          if (arriving.size >= MAX_ARRIVING) await Promise.race(arriving)
+        }
+        failed.signal.throwIfAborted()
+      }
+      await Promise.all(arriving)
+    } finally {
+      for (const { source, download } of this.#sources.values()) download.remove(source)
+      this.#sources.clear()
+      for (const reader of [...this.#readers.values()]) this.#forget(reader)
+    }
+  }
+
+  /** Gives what readers wait for, a part at a time, to one after the other. */
+  give(): void {
+    if (this.#giving) return
+    this.#giving = true
+    void this.#giveAll().finally(() => {
+      this.#giving = false
+    })
+  }
+
+  async #giveAll(): Promise<void> {
+    const { channel } = this.#components
+    try {
+      for (let reader = this.#nextReader(); reader !== null; reader = this.#nextReader()) {
+        if (channel.closed.aborted) return
+        const part = reader.next()!
+        const bytes = await reader.holding.read(part)
+        if (bytes === null) {
+          reader.lacks(part)
+          continue
+        }
+        await channel.send(encodePart(reader.topic, part, bytes))
+        reader.speed.count(bytes.byteLength, this.#components.clock.now())
+        this.#init.gave(reader, bytes.byteLength)
+      }
+    } catch (error) {
+      // A channel that ends has told so; anything else must not go unheard.
+      if (!channel.closed.aborted) channel.close(error instanceof Error ? error : undefined)
+    }
+  }
+
+  #nextReader(): Reader | null {
+    const waiting = [...this.#readers.values()].filter(({ waits }) => waits)
+    if (waiting.length === 0) return null
+    const after = this.#lastServed === null ? -1 : waiting.indexOf(this.#lastServed)
+    this.#lastServed = waiting[(after + 1) % waiting.length]!
+    return this.#lastServed
+  }
+
+  #heed(message: Exclude<BlocksFrame, { type: 'part' }>): void {
+    switch (message.type) {
+      case 'open':
+        this.#opened(message.topic, message.content)
+        return
+      case 'ask':
+        this.#readers.get(message.topic)?.ask(message.parts.map(partOf))
+        this.give()
+        return
+      case 'drop':
+        this.#readers.get(message.topic)?.drop(message.parts.map(partOf))
+        return
+      case 'close': {
+        const reader = this.#readers.get(message.topic)
+        if (reader !== undefined) this.#forget(reader)
+        return
+      }
+      case 'has':
+        this.#of(message.topic, ({ source, download }) => {
+          download.has(source, message.page, message.bits)
+        })
+        return
+      case 'gained':
+        this.#of(message.topic, ({ source, download }) => {
+          download.gained(source, message.leaves)
+        })
+        return
+      case 'choke':
+        this.#of(message.topic, ({ source, download }) => {
+          download.choke(source, message.choked)
+        })
+        return
+      case 'lacks':
+        this.#of(message.topic, ({ source, download }) => {
+          download.lacks(source, { kind: message.kind, index: message.index })
+        })
+        return
+      case 'refused':
+        this.#of(message.topic, ({ source, download }) => {
+          this.#sources.delete(message.topic)
+          download.refused(source, message.reason)
+        })
+    }
+  }
+
+  #opened(topic: number, content: ContentId): void {
+    if (this.#readers.has(topic)) throw new InvalidDataError('a topic is opened once')
+    if (this.#readers.size >= MAX_TOPICS) throw new LimitExceededError('too many topics')
+    const admission = this.#init.admit(content, this.peer)
+    if ('refusal' in admission) {
+      this.#send({ type: 'refused', topic, reason: admission.refusal })
+      return
+    }
+    const reader: Reader = new Reader({
+      peer: this.peer,
+      path: this.#components.channel.path,
+      topic,
+      holding: admission.holding,
+      send: (message) => {
+        this.#send(message)
+      },
+    })
+    this.#readers.set(topic, reader)
+    reader.tell()
+    this.#init.readerCame(reader)
+  }
+
+  #forget(reader: Reader): void {
+    this.#readers.delete(reader.topic)
+    reader.choked = true
+    this.#init.readerWent(reader)
+  }
+
+  async #arrived({
+    topic,
+    kind,
+    index,
+    bytes,
+  }: Extract<BlocksFrame, { type: 'part' }>): Promise<void> {
+    const known = this.#sources.get(topic)
+    // What was under way when it was closed.
+    if (known === undefined) return
+    await known.download.arrived(known.source, { kind, index }, bytes)
+  }
+
+  /** Of a topic that was closed there may still be something under way. */
+  #of(topic: number, heed: (known: { source: Source; download: Download }) => void): void {
+    const known = this.#sources.get(topic)
+    if (known !== undefined) heed(known)
+  }
+
+  #send(message: BlocksMessage): void {
+    // What a channel that ends does not take is said again on the next.
+    this.#components.channel.send(encodeMessage(message)).catch(() => undefined)
+  }
+}
+
+function partOf([kind, index]: [PartKind, number]): Part {
+  return { kind, index }
+}

@@ -1,0 +1,374 @@
+import { TypedEventEmitter } from 'main-event'
+import { StorageFullError } from '../../protocol/errors.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
+import type { Clock, Logger, Random } from '../../protocol/seams.ts'
+import type { Holding } from '../holding.ts'
+import { aboutRange } from '../layout.ts'
+import { MANIFEST_PART, numberOf, type Part } from '../parts.ts'
+import { Picker } from './picker.ts'
+import type { Refusal } from './protocol.ts'
+import type { Ask, Source } from './source.ts'
+
+/** Parts asked for in all, and not yet given: 32 MiB. What is verified and written meanwhile comes on top. */
+export const MAX_UNDER_WAY = 128
+
+/** How long a source may owe everything it was asked for. */
+export const PATIENCE_MS = 10_000
+
+/** How often patience is looked at. */
+const LOOK_MS = 2_000
+
+/** Sources asked for one part towards the end. */
+const MAX_ASKERS = 2
+
+/** What came to nothing. */
+export type DownloadProblem = 'storage-full' | 'damaged'
+
+export interface DownloadEvents {
+  /** Something of it came, or its sources changed. */
+  changed: CustomEvent
+  /** This part is here from now on. */
+  taken: CustomEvent<Part>
+  /** All of it is here. */
+  complete: CustomEvent
+  /** It cannot go on; it has stopped. */
+  failed: CustomEvent<DownloadProblem>
+  /** A source does not give it. */
+  refused: CustomEvent<{ peer: PeerIdString; reason: Refusal }>
+  /** This source gave something wrong. */
+  lied: CustomEvent<{ peer: PeerIdString; part: Part }>
+}
+
+export interface DownloadComponents {
+  clock: Clock
+  random: Random
+  log: Logger
+}
+
+/**
+ * Gets what is missing of one content from everybody who has some of it: first what tells what it is made of, then its
+ * description, then whatever the fewest have. A part is asked of one source; towards the end, when every part is asked
+ * for, of a second one that is much sooner done with it (endgame).
+ */
+export class Download extends TypedEventEmitter<DownloadEvents> {
+  readonly holding: Holding
+  /** Bytes that came in vain. */
+  wastedBytes = 0
+  readonly #components: DownloadComponents
+  readonly #sources = new Set<Source>()
+  /** Everything asked for, and of whom. */
+  readonly #asked = new Map<number, { part: Part; sources: Set<Source> }>()
+  /** Leaves that are verified or written now. */
+  readonly #arriving = new Set<number>()
+  #picker: Picker | null = null
+  #cancelLook: (() => void) | null = null
+  #running = false
+
+  constructor(holding: Holding, components: DownloadComponents) {
+    super()
+    this.holding = holding
+    this.#components = components
+    this.#learn()
+  }
+
+  get sources(): ReadonlySet<Source> {
+    return this.#sources
+  }
+
+  get running(): boolean {
+    return this.#running
+  }
+
+  /** Asks from now on. Sources that were there are still there. */
+  start(): void {
+    if (this.#running) return
+    this.#running = true
+    this.#look()
+    this.#fillAll()
+  }
+
+  /** Asks no more, and expects nothing of what it asked for. */
+  stop(): void {
+    this.#running = false
+    this.#cancelLook?.()
+    this.#cancelLook = null
+    for (const source of this.#sources) {
+      for (const { part } of [...source.asked.values()]) source.drop(part)
+    }
+    for (const { part } of [...this.#asked.values()]) this.#reopen(part)
+    this.#asked.clear()
+  }
+
+  add(source: Source): void {
+    this.#sources.add(source)
+    const { manifest } = this.holding
+    if (manifest !== null) this.#gained(source.learn(manifest.leaves))
+    this.#changed()
+    this.#fill(source)
+  }
+
+  /** It is out of reach. */
+  remove(source: Source): void {
+    if (!this.#sources.delete(source)) return
+    this.#release(source)
+    const picker = this.#picker
+    if (picker !== null) {
+      for (let leaf = 0; leaf < source.leaves.length; leaf += 1) {
+        if (source.leaves.has(leaf)) picker.lost(leaf)
+      }
+    }
+    this.#changed()
+    this.#fillAll()
+  }
+
+  has(source: Source, page: number | null, bits: Uint8Array): void {
+    // It has more than before: maybe also what it lacked.
+    source.mayHaveMore()
+    this.#gained(source.has(page, bits))
+    this.#fill(source)
+  }
+
+  gained(source: Source, leaves: readonly number[]): void {
+    this.#gained(leaves.filter((leaf) => source.gained(leaf)))
+    source.mayHaveMore()
+    this.#fill(source)
+  }
+
+  lacks(source: Source, part: Part): void {
+    if (source.lacks(part)) this.#picker?.lost(part.index)
+    if (source.answered(part) !== undefined) this.#unask(part, source)
+    this.#fillAll()
+  }
+
+  /** It gives to us from now on, or no longer: then what it was asked for is void. */
+  choke(source: Source, choked: boolean): void {
+    source.choked = choked
+    if (choked) {
+      this.#release(source)
+      this.#fillAll()
+    } else this.#fill(source)
+    this.#changed()
+  }
+
+  refused(source: Source, reason: Refusal): void {
+    this.remove(source)
+    this.safeDispatchEvent('refused', { detail: { peer: source.peer, reason } })
+  }
+
+  /** Verifies and keeps a part. Resolves once it is kept, or known to be of no use. */
+  async arrived(source: Source, part: Part, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    // Under way when it was found to lie, or the download stopped.
+    if (!this.#sources.has(source)) return
+    const { clock } = this.#components
+    const ask = source.answered(part)
+    source.heardAtMs = clock.now()
+    source.slow = false
+    if (ask !== undefined) source.pipeline.arrived(ask.atMs, clock.now(), bytes.byteLength)
+    const number = numberOf(part)
+    if (this.holding.has(part) || this.#arriving.has(number)) {
+      this.wastedBytes += bytes.byteLength
+      this.#unask(part, source)
+      this.#fill(source)
+      return
+    }
+    this.#arriving.add(number)
+    // What comes next is asked for while this is looked at.
+    this.#fill(source)
+    try {
+      const taken = await this.holding.take(part, bytes)
+      this.#arriving.delete(number)
+      if (taken === 'wrong') this.#lied(source, part)
+      else if (taken === 'damaged') this.#fail('damaged')
+      else if (taken === 'taken') {
+        source.bytes += bytes.byteLength
+        this.#keep(part)
+      } else this.#unask(part, source)
+    } catch (error) {
+      this.#arriving.delete(number)
+      this.#unask(part, source)
+      if (!(error instanceof StorageFullError)) throw error
+      this.#fail('storage-full')
+    }
+  }
+
+  #keep(part: Part): void {
+    const asked = this.#asked.get(numberOf(part))
+    this.#asked.delete(numberOf(part))
+    for (const source of asked?.sources ?? []) source.drop(part)
+    if (part.kind === 'leaf') this.#picker?.take(part.index)
+    if (part.kind === 'manifest') this.#learn()
+    if (part.kind !== 'leaf') this.#openLeaves()
+    this.safeDispatchEvent('taken', { detail: part })
+    this.#changed()
+    if (this.holding.complete) {
+      this.stop()
+      this.safeDispatchEvent('complete')
+    } else this.#fillAll()
+  }
+
+  #lied(source: Source, part: Part): void {
+    this.#unask(part, source)
+    if (!this.#sources.has(source)) {
+      // Found out before, by another part of it.
+      this.#fillAll()
+      return
+    }
+    this.#components.log.warn(`${source.peer} gave a wrong ${part.kind}`)
+    this.remove(source)
+    this.safeDispatchEvent('lied', { detail: { peer: source.peer, part } })
+  }
+
+  #fail(problem: DownloadProblem): void {
+    if (!this.#running) return
+    this.stop()
+    this.safeDispatchEvent('failed', { detail: problem })
+  }
+
+  /** The manifest is here: leaves can be picked, as soon as what they must hash to is known. */
+  #learn(): void {
+    const { manifest } = this.holding
+    if (manifest === null || this.#picker !== null) return
+    this.#picker = new Picker(manifest.leaves, this.#components.random)
+    this.#openLeaves()
+    for (const source of this.#sources) this.#gained(source.learn(manifest.leaves))
+  }
+
+  #openLeaves(): void {
+    const { holding } = this
+    for (let index = 0; index < holding.leaves.length; index += 1) {
+      const part: Part = { kind: 'leaf', index }
+      if (!holding.leaves.has(index) && holding.knows(part) && this.#isFree(part)) {
+        this.#picker?.put(index)
+      }
+    }
+  }
+
+  #gained(leaves: readonly number[]): void {
+    for (const leaf of leaves) this.#picker?.gained(leaf)
+  }
+
+  #fillAll(): void {
+    for (const source of this.#sources) this.#fill(source)
+  }
+
+  /** Asks a source for as much as it should be asked for. */
+  #fill(source: Source): void {
+    if (!this.#running || source.choked) return
+    const nowMs = this.#components.clock.now()
+    const window = source.slow ? 1 : source.pipeline.window(nowMs)
+    const parts: Part[] = []
+    while (source.asked.size + parts.length < window && this.#asked.size < MAX_UNDER_WAY) {
+      const part = this.#next(source, nowMs)
+      if (part === null) break
+      const asked = this.#asked.get(numberOf(part)) ?? { part, sources: new Set() }
+      asked.sources.add(source)
+      this.#asked.set(numberOf(part), asked)
+      parts.push(part)
+    }
+    if (parts.length > 0) source.ask(parts, nowMs)
+  }
+
+  #next(source: Source, nowMs: number): Part | null {
+    return this.#nextOfTree(source) ?? this.#nextLeaf(source) ?? this.#second(source, nowMs)
+  }
+
+  /** What tells what the rest must hash to comes first. */
+  #nextOfTree(source: Source): Part | null {
+    const { manifest, lists } = this.holding
+    if (manifest === null) {
+      return this.#isFree(MANIFEST_PART) && source.mayHave(MANIFEST_PART) ? MANIFEST_PART : null
+    }
+    for (let index = 0; index < lists.length; index += 1) {
+      const part: Part = { kind: 'list', index }
+      if (!lists.has(index) && this.#isFree(part) && source.mayHave(part)) return part
+    }
+    return null
+  }
+
+  #nextLeaf(source: Source): Part | null {
+    const { manifest, leaves } = this.holding
+    if (manifest === null || this.#picker === null) return null
+    const { first, count } = aboutRange(manifest)
+    for (let index = first; index < first + count; index += 1) {
+      const part: Part = { kind: 'leaf', index }
+      if (leaves.has(index) || !source.leaves.has(index)) continue
+      if (!this.holding.knows(part) || !this.#isFree(part)) continue
+      this.#picker.take(index)
+      return part
+    }
+    const index = this.#picker.pick(source.leaves)
+    return index === null ? null : { kind: 'leaf', index }
+  }
+
+  /** Towards the end: what another source was asked for, if that will take it more than twice as long. */
+  #second(source: Source, nowMs: number): Part | null {
+    if (this.#picker === null || this.#picker.open > 0) return null
+    let best: { part: Part; leftMs: number } | null = null
+    const oursMs = source.pipeline.expectedMs(source.asked.size + 1, nowMs)
+    for (const { part, sources } of this.#asked.values()) {
+      if (sources.size >= MAX_ASKERS || sources.has(source)) continue
+      if (part.kind === 'leaf' ? !source.leaves.has(part.index) : !source.mayHave(part)) continue
+      const [other] = sources
+      if (other === undefined) continue
+      const ask = other.asked.get(numberOf(part))
+      if (ask === undefined) continue
+      const leftMs = leftFor(other, ask, nowMs)
+      if (leftMs > 2 * oursMs && leftMs > (best?.leftMs ?? 0)) best = { part, leftMs }
+    }
+    return best?.part ?? null
+  }
+
+  /** Neither asked for nor arriving. */
+  #isFree(part: Part): boolean {
+    return !this.#asked.has(numberOf(part)) && !this.#arriving.has(numberOf(part))
+  }
+
+  /** What this source was asked for may be asked of others. */
+  #release(source: Source): void {
+    for (const part of source.void()) this.#unask(part, source)
+  }
+
+  #unask(part: Part, source: Source): void {
+    const asked = this.#asked.get(numberOf(part))
+    if (asked !== undefined) {
+      asked.sources.delete(source)
+      if (asked.sources.size > 0) return
+      this.#asked.delete(numberOf(part))
+    }
+    this.#reopen(part)
+  }
+
+  #reopen(part: Part): void {
+    if (part.kind !== 'leaf' || this.holding.has(part) || this.#arriving.has(part.index)) return
+    this.#picker?.put(part.index)
+  }
+
+  /** Who owes everything for too long is asked for one part at a time, and others for what it owes. */
+  #look(): void {
+    const { clock } = this.#components
+    const nowMs = clock.now()
+    for (const source of this.#sources) {
+      if (source.asked.size === 0 || nowMs - source.heardAtMs < PATIENCE_MS) continue
+      source.slow = true
+      for (const { part } of [...source.asked.values()]) {
+        source.drop(part)
+        this.#unask(part, source)
+      }
+    }
+    this.#fillAll()
+    this.#cancelLook = clock.after(LOOK_MS, () => {
+      this.#look()
+    })
+  }
+
+  #changed(): void {
+    this.safeDispatchEvent('changed')
+  }
+}
+
+/** How long one that was asked will still take. */
+function leftFor(source: Source, ask: Ask, nowMs: number): number {
+  const ahead = [...source.asked.values()].filter(({ atMs }) => atMs <= ask.atMs).length
+  // The longer it is overdue, the longer it will probably take.
+  return Math.max(source.pipeline.expectedMs(ahead, nowMs), nowMs - ask.atMs)
+}

@@ -1,0 +1,232 @@
+import { TypedEventEmitter } from 'main-event'
+import type { Channel, Channels } from '../../p2p/api.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
+import type { Clock, Logger, Random, Startable } from '../../protocol/seams.ts'
+import type { ContentId } from '../content-id.ts'
+import type { Holding } from '../holding.ts'
+import type { Part } from '../parts.ts'
+import { Conversation, type Admission } from './conversation.ts'
+import { Download } from './download.ts'
+import { BLOCKS_PROTOCOL, MAX_BLOCKS_FRAME_BYTES, type Refusal } from './protocol.ts'
+import { GAINED_PACE_MS, type Reader } from './reader.ts'
+import { UploadSlots } from './upload-slots.ts'
+
+/** Lies that are remembered; beyond that the first is forgotten. */
+const MAX_BANS = 1_000
+
+export interface ExchangeComponents {
+  channels: Channels
+  clock: Clock
+  random: Random
+  log: Logger
+}
+
+export interface ExchangeInit {
+  /** Whether this peer is given this content. */
+  admit(content: ContentId, peer: PeerIdString): Admission
+}
+
+/** Why a peer is asked for nothing any more: what it gave does not hash to what it should. */
+export interface Ban {
+  content: ContentId
+  part: Part
+}
+
+export interface ExchangeEvents {
+  /** Who reads, or how much they were given, changed. */
+  readers: CustomEvent<ContentId>
+  /** A part was given to somebody. */
+  gave: CustomEvent<{ content: ContentId; peer: PeerIdString; bytes: number }>
+  banned: CustomEvent<{ peer: PeerIdString } & Ban>
+}
+
+/** A content that is got, and who may have it. */
+interface Getting {
+  download: Download
+  peers: Set<PeerIdString>
+}
+
+/**
+ * Gives and gets contents over channels of `/starling/blocks/1.0.0`, one a peer. Whoever gets something from us while we
+ * get it too is a source as well.
+ */
+export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Startable {
+  readonly #components: ExchangeComponents
+  readonly #init: ExchangeInit
+  readonly #slots: UploadSlots
+  readonly #getting = new Map<ContentId, Getting>()
+  readonly #conversations = new Map<PeerIdString, Conversation>()
+  readonly #readers = new Set<Reader>()
+  readonly #bans = new Map<PeerIdString, Ban>()
+  /** Readers that will be told what is here by now. */
+  readonly #untold = new Set<Reader>()
+  #cancelTell: (() => void) | null = null
+  #unhandle: (() => Promise<void>) | null = null
+
+  constructor(components: ExchangeComponents, init: ExchangeInit) {
+    super()
+    this.#components = components
+    this.#init = init
+    this.#slots = new UploadSlots(components, {
+      givenBy: (reader) => this.#givenBy(reader),
+    })
+  }
+
+  async start(): Promise<void> {
+    this.#unhandle ??= await this.#components.channels.handle({
+      protocol: BLOCKS_PROTOCOL,
+      maxFrameBytes: MAX_BLOCKS_FRAME_BYTES,
+      accept: (peer) => this.#isSource(peer) && !this.#bans.has(peer),
+      takes: (peer) => !this.#bans.has(peer),
+      onChannel: (channel) => {
+        void this.#converse(channel)
+      },
+    })
+  }
+
+  async stop(): Promise<void> {
+    const unhandle = this.#unhandle
+    this.#unhandle = null
+    for (const { download } of this.#getting.values()) download.stop()
+    this.#getting.clear()
+    this.#cancelTell?.()
+    this.#cancelTell = null
+    await unhandle?.()
+    this.#slots.stop()
+  }
+
+  /** Who gets something from us now. */
+  readers(content: ContentId): Reader[] {
+    return [...this.#readers].filter((reader) => reader.content === content)
+  }
+
+  isBanned(peer: PeerIdString): boolean {
+    return this.#bans.has(peer)
+  }
+
+  /** Begins to get what is missing of this content. It asks nobody before `from` names somebody. */
+  get(holding: Holding): Download {
+    const known = this.#getting.get(holding.content)
+    if (known !== undefined) return known.download
+    const download = new Download(holding, this.#components)
+    this.#getting.set(holding.content, { download, peers: new Set() })
+    download.addEventListener('taken', ({ detail: part }) => {
+      this.#took(holding.content, part)
+    })
+    download.addEventListener('lied', ({ detail: { peer, part } }) => {
+      this.#ban(peer, { content: holding.content, part })
+    })
+    download.addEventListener('complete', () => {
+      this.#closeEverywhere(download)
+    })
+    // Who gets it from us may have some of it, too.
+    for (const { peer, content } of this.#readers)
+      if (content === holding.content) this.from(content, peer)
+    download.start()
+    return download
+  }
+
+  /** This peer may have some of a content that is got. */
+  from(content: ContentId, peer: PeerIdString): void {
+    const getting = this.#getting.get(content)
+    if (getting === undefined || this.#bans.has(peer)) return
+    getting.peers.add(peer)
+    const conversation = this.#conversations.get(peer)
+    if (conversation === undefined) this.#components.channels.offer(BLOCKS_PROTOCOL, peer)
+    else if (getting.download.running) conversation.open(getting.download)
+  }
+
+  /** Nothing more of it is got; what is here stays. */
+  leave(content: ContentId): void {
+    const getting = this.#getting.get(content)
+    if (getting === undefined) return
+    this.#getting.delete(content)
+    getting.download.stop()
+    this.#closeEverywhere(getting.download)
+  }
+
+  /** Nobody is given this content any more. */
+  refuse(content: ContentId, reason: Refusal): void {
+    for (const conversation of this.#conversations.values()) conversation.refuse(content, reason)
+  }
+
+  async #converse(channel: Channel): Promise<void> {
+    const { log, clock } = this.#components
+    const { peer } = channel
+    const conversation = new Conversation(
+      { channel, clock },
+      {
+        admit: (content) => this.#init.admit(content, peer),
+        readerCame: (reader) => {
+          this.#readers.add(reader)
+          this.#slots.add(reader)
+          this.from(reader.content, peer)
+          this.safeDispatchEvent('readers', { detail: reader.content })
+        },
+        readerWent: (reader) => {
+          this.#readers.delete(reader)
+          this.#untold.delete(reader)
+          this.#slots.remove(reader)
+          this.safeDispatchEvent('readers', { detail: reader.content })
+        },
+        gave: (reader, bytes) => {
+          this.safeDispatchEvent('gave', { detail: { content: reader.content, peer, bytes } })
+        },
+      },
+    )
+    this.#conversations.set(peer, conversation)
+    try {
+      for (const { download, peers } of this.#getting.values()) {
+        if (peers.has(peer) && download.running) conversation.open(download)
+      }
+      await conversation.run()
+    } catch (error) {
+      log.warn(`blocks with ${peer} ended: ${String(error)}`)
+      channel.close(error instanceof Error ? error : undefined)
+    } finally {
+      if (this.#conversations.get(peer) === conversation) this.#conversations.delete(peer)
+    }
+  }
+
+  /** What has come can be given on. */
+  #took(content: ContentId, part: Part): void {
+    for (const reader of this.#readers) {
+      if (reader.content !== content) continue
+      reader.note(part)
+      this.#untold.add(reader)
+    }
+    if (this.#untold.size === 0) return
+    this.#cancelTell ??= this.#components.clock.after(GAINED_PACE_MS, () => {
+      this.#cancelTell = null
+      for (const reader of this.#untold) reader.tell()
+      this.#untold.clear()
+    })
+  }
+
+  #ban(peer: PeerIdString, ban: Ban): void {
+    this.#bans.set(peer, ban)
+    if (this.#bans.size > MAX_BANS) this.#bans.delete(this.#bans.keys().next().value!)
+    for (const { peers } of this.#getting.values()) peers.delete(peer)
+    this.#components.channels.offer(BLOCKS_PROTOCOL, peer)
+    this.safeDispatchEvent('banned', { detail: { peer, ...ban } })
+  }
+
+  #closeEverywhere(download: Download): void {
+    for (const conversation of this.#conversations.values()) conversation.close(download)
+  }
+
+  #isSource(peer: PeerIdString): boolean {
+    return [...this.#getting.values()].some(
+      ({ peers, download }) => peers.has(peer) && download.running,
+    )
+  }
+
+  #givenBy(reader: Reader): number {
+    const nowMs = this.#components.clock.now()
+    const sources = this.#getting.get(reader.content)?.download.sources ?? new Set()
+    for (const source of sources) {
+      if (source.peer === reader.peer) return source.pipeline.bytesPerSecond(nowMs)
+    }
+    return 0
+  }
+}

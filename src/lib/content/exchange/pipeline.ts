@@ -1,0 +1,94 @@
+import { SpeedMeter } from './speed-meter.ts'
+
+/** Fewest parts asked for ahead: one comes while the next is asked for. */
+export const MIN_WINDOW = 2
+
+/** At first, before anything was measured: 1 MiB. */
+export const FIRST_WINDOW = 4
+
+/** How long a measurement counts, ms: paths change. */
+const MEMORY_MS = 10_000
+
+/** Over how long the rate is taken, ms. */
+const RATE_MS = 2_000
+
+/**
+ * How many parts to ask one source for ahead, so that it never waits for an ask and its queue is short.
+ *
+ * That is twice the bandwidth-delay product, as in BBR (draft-ietf-ccwg-bbr, 4.6.2): delivery rate times least
+ * latency. Twice, so that it grows as long as more is delivered for it; when the path is full, the latency of what waits in
+ * the source's queue does not count, because the least one does.
+ */
+export class Pipeline {
+  readonly #max: number
+  readonly #speed = new SpeedMeter()
+  #arrivals: { atMs: number; bytes: number }[] = []
+  #latencies: { atMs: number; ms: number }[] = []
+  #parts = 0
+  #bytes = 0
+
+  /** @param max most parts ahead, whatever is measured */
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  /** A part came that was asked for at `askedAtMs`. */
+  arrived(askedAtMs: number, nowMs: number, bytes: number): void {
+    this.#parts += 1
+    this.#bytes += bytes
+    this.#speed.count(bytes, nowMs)
+    this.#arrivals.push({ atMs: nowMs, bytes })
+    // Only what may still be the least is kept: latencies rise from first to last.
+    const ms = Math.max(1, nowMs - askedAtMs)
+    while ((this.#latencies.at(-1)?.ms ?? 0) > ms) this.#latencies.pop()
+    this.#latencies.push({ atMs: nowMs, ms })
+    this.#forget(nowMs)
+  }
+
+  /** How many parts should be under way. */
+  window(nowMs: number): number {
+    this.#forget(nowMs)
+    const rate = this.#rate(nowMs)
+    const latencyMs = this.#latencies[0]?.ms
+    if (rate === null || latencyMs === undefined) return Math.min(FIRST_WINDOW, this.#max)
+    const partBytes = this.#bytes / this.#parts
+    const product = (rate * latencyMs) / partBytes
+    return Math.min(this.#max, Math.max(MIN_WINDOW, Math.ceil(2 * product)))
+  }
+
+  bytesPerSecond(nowMs: number): number {
+    return this.#speed.bytesPerSecond(nowMs)
+  }
+
+  /** The shortest time from an ask to what was asked for; null before anything came. */
+  get latencyMs(): number | null {
+    return this.#latencies[0]?.ms ?? null
+  }
+
+  /** How long so many parts take from when they are asked for; for ever before anything came. */
+  expectedMs(parts: number, nowMs: number): number {
+    const { latencyMs } = this
+    if (latencyMs === null) return Infinity
+    const rate = this.#rate(nowMs)
+    const eachMs = rate === null ? latencyMs : this.#bytes / this.#parts / rate
+    return latencyMs + (parts - 1) * eachMs
+  }
+
+  /** Bytes a millisecond while there was something to give; null before two have come. */
+  #rate(nowMs: number): number | null {
+    const first = this.#arrivals.find(({ atMs }) => atMs > nowMs - RATE_MS)
+    const last = this.#arrivals.at(-1)
+    if (first === undefined || last === undefined || last.atMs <= first.atMs) return null
+    let bytes = -first.bytes
+    for (const each of this.#arrivals) if (each.atMs >= first.atMs) bytes += each.bytes
+    return bytes / (last.atMs - first.atMs)
+  }
+
+  #forget(nowMs: number): void {
+    const arrival = this.#arrivals.findIndex(({ atMs }) => atMs > nowMs - MEMORY_MS)
+    if (arrival > 0) this.#arrivals.splice(0, arrival)
+    while (this.#latencies.length > 1 && this.#latencies[0]!.atMs <= nowMs - MEMORY_MS) {
+      this.#latencies.shift()
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import type { ContentId } from '../content-id.ts'
+import type { Holding } from '../holding.ts'
+import { numberOf, type Part } from '../parts.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
+import { SpeedMeter } from './speed-meter.ts'
+import { MAX_ASKED, MAX_NAMED, PAGE_LEAVES, type BlocksMessage } from './protocol.ts'
+
+/** How often readers are told what is here by now, at most, ms. */
+export const GAINED_PACE_MS = 100
+
+export interface ReaderInit {
+  peer: PeerIdString
+  path: 'direct' | 'relayed'
+  topic: number
+  holding: Holding
+  send: (message: BlocksMessage) => void
+}
+
+/** Somebody who gets a content from us: what they asked for, and what they know that we have. */
+export class Reader {
+  readonly peer: PeerIdString
+  readonly path: 'direct' | 'relayed'
+  readonly topic: number
+  readonly holding: Holding
+  /** Nothing is given to them now. */
+  choked = true
+  /** Since when they are choked, or are not. */
+  sinceMs = 0
+  /** What is given to them. */
+  readonly speed = new SpeedMeter()
+  readonly #send: (message: BlocksMessage) => void
+  readonly #queue = new Map<number, Part>()
+  #told = false
+  #gained: number[] = []
+
+  constructor(init: ReaderInit) {
+    this.peer = init.peer
+    this.path = init.path
+    this.topic = init.topic
+    this.holding = init.holding
+    this.#send = init.send
+  }
+
+  get content(): ContentId {
+    return this.holding.content
+  }
+
+  /** Whether something they asked for is to be given. */
+  get waits(): boolean {
+    return !this.choked && this.#queue.size > 0
+  }
+
+  /** Tells what is here: all of it once, then what has come since. */
+  tell(): void {
+    const { manifest, leaves, complete } = this.holding
+    if (manifest === null) return
+    if (!this.#told) {
+      this.#told = true
+      this.#gained = []
+      if (complete) {
+        this.#send({ type: 'has', topic: this.topic, page: null, bits: new Uint8Array(0) })
+        return
+      }
+      for (let page = 0; page * PAGE_LEAVES < leaves.length; page += 1) {
+        const first = page * PAGE_LEAVES
+        const count = Math.min(PAGE_LEAVES, leaves.length - first)
+        // The first page is told even if it is empty: it says that there is a manifest.
+        if (page > 0 && leaves.countIn(first, count) === 0) continue
+        this.#send({ type: 'has', topic: this.topic, page, bits: leaves.slice(first, count) })
+      }
+      return
+    }
+    while (this.#gained.length > 0) {
+      const some = this.#gained.splice(0, MAX_NAMED)
+      this.#send({ type: 'gained', topic: this.topic, leaves: some })
+    }
+  }
+
+  /** This part is here by now. */
+  note(part: Part): void {
+    if (part.kind === 'leaf' && this.#told) this.#gained.push(part.index)
+  }
+
+  ask(parts: readonly Part[]): void {
+    if (this.choked) return
+    for (const part of parts) {
+      // More than is allowed is not answered; whoever keeps to it never asks for more.
+      if (this.#queue.size < MAX_ASKED) this.#queue.set(numberOf(part), part)
+    }
+  }
+
+  drop(parts: readonly Part[]): void {
+    for (const part of parts) this.#queue.delete(numberOf(part))
+  }
+
+  /** The part to give next, taken out. */
+  next(): Part | null {
+    const [first] = this.#queue
+    if (first === undefined) return null
+    this.#queue.delete(first[0])
+    return first[1]
+  }
+
+  choke(choked: boolean, nowMs: number): void {
+    if (this.choked === choked) return
+    this.choked = choked
+    this.sinceMs = nowMs
+    if (choked) this.#queue.clear()
+    this.#send({ type: 'choke', topic: this.topic, choked })
+  }
+
+  lacks({ kind, index }: Part): void {
+    this.#send({ type: 'lacks', topic: this.topic, kind, index })
+  }
+}

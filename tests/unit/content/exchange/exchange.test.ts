@@ -1,0 +1,130 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Part } from '#lib/content/parts.ts'
+import type { PeerIdString } from '#lib/protocol/ids.ts'
+import { completed, gotten, refused, Swarm, type SwarmDevice } from '../../../fixtures/swarm.ts'
+
+let swarm: Swarm
+
+beforeEach(() => {
+  swarm = new Swarm()
+})
+
+afterEach(async () => {
+  await swarm.stop()
+})
+
+async function join(count: number): Promise<SwarmDevice[]> {
+  const devices: SwarmDevice[] = []
+  for (let index = 0; index < count; index += 1) devices.push(await swarm.join())
+  return devices
+}
+
+test('a content is got from who has it', async () => {
+  const [seed, reader] = (await join(2)) as [SwarmDevice, SwarmDevice]
+  const content = await seed.make(40)
+  const download = await reader.get(content, [seed])
+  await completed(download)
+  expect(reader.holding!.manifest).toEqual(seed.holding!.manifest)
+  expect(await reader.store.held(reader.shelf)).toEqual(await seed.store.held(seed.shelf))
+  expect(download.wastedBytes).toBe(0)
+})
+
+test('more leaves than a manifest holds come with their lists', async () => {
+  const [seed, reader] = (await join(2)) as [SwarmDevice, SwarmDevice]
+  const content = await seed.make(4_100)
+  await completed(await reader.get(content, [seed]))
+  expect(reader.holding!.lists.length).toBe(2)
+  expect(reader.holding!.complete).toBe(true)
+})
+
+test('who gets it gives it on before all of it is here', async () => {
+  const [seed, middle, last] = (await join(3)) as [SwarmDevice, SwarmDevice, SwarmDevice]
+  const content = await seed.make(200)
+  const toMiddle = await middle.get(content, [])
+  const toLast = await last.get(content, [middle])
+  const early = gotten(toLast, 1).then(() => middle.holding!.leaves.count)
+  middle.store.room = 50
+  middle.exchange.from(content, seed.host.peer)
+  await expect(completed(toMiddle)).rejects.toThrow('storage-full')
+  expect(await early).toBeLessThan(200)
+})
+
+test('a source that goes is followed by another, and nothing is got twice', async () => {
+  const [seed, other, reader] = (await join(3)) as [SwarmDevice, SwarmDevice, SwarmDevice]
+  const content = await seed.make(60)
+  await completed(await other.get(content, [seed]))
+  const download = await reader.get(content, [seed])
+  await gotten(download, 10)
+  swarm.network.disconnect(seed.host, reader.host)
+  reader.exchange.from(content, other.host.peer)
+  await completed(download)
+  expect(reader.holding!.complete).toBe(true)
+})
+
+test('what is here is not got again after a restart', async () => {
+  const [seed, reader] = (await join(2)) as [SwarmDevice, SwarmDevice]
+  const content = await seed.make(60)
+  await gotten(await reader.get(content, [seed]), 10)
+  reader.exchange.leave(content)
+  const before = reader.holding!.leaves.count
+  const given: number[] = []
+  seed.exchange.addEventListener('gave', ({ detail }) => given.push(detail.bytes))
+  await completed(await reader.get(content, [seed]))
+  expect(given.length).toBeLessThanOrEqual(60 - before)
+})
+
+test('who gives something wrong is banned, and what it gave comes from others', async () => {
+  const [seed, liar, reader] = (await join(3)) as [SwarmDevice, SwarmDevice, SwarmDevice]
+  const content = await seed.make(60)
+  await completed(await liar.get(content, [seed]))
+  const read = liar.holding!.read.bind(liar.holding)
+  liar.holding!.read = async (part: Part) => {
+    const bytes = await read(part)
+    if (part.kind === 'leaf' && bytes !== null) bytes[0]! ^= 1
+    return bytes
+  }
+  const bans: PeerIdString[] = []
+  reader.exchange.addEventListener('banned', ({ detail }) => bans.push(detail.peer))
+  await completed(await reader.get(content, [liar, seed]))
+  expect(bans).toEqual([liar.host.peer])
+  expect(reader.exchange.isBanned(liar.host.peer)).toBe(true)
+})
+
+test('who is not given it is told why', async () => {
+  const [seed, reader] = (await join(2)) as [SwarmDevice, SwarmDevice]
+  const content = await seed.make(10)
+  seed.refuses = { refusal: 'expired' }
+  const download = await reader.get(content, [])
+  const reason = refused(download)
+  reader.exchange.from(content, seed.host.peer)
+  expect(await reason).toBe('expired')
+})
+
+test('a link taken back while somebody gets it ends that', async () => {
+  const [seed, reader] = (await join(2)) as [SwarmDevice, SwarmDevice]
+  const content = await seed.make(400)
+  const download = await reader.get(content, [seed])
+  const reason = refused(download)
+  await gotten(download, 10)
+  seed.refuses = { refusal: 'revoked' }
+  seed.exchange.refuse(content, 'revoked')
+  expect(await reason).toBe('revoked')
+})
+
+test('without room it fails, and what is here stays', async () => {
+  const [seed, reader] = (await join(2)) as [SwarmDevice, SwarmDevice]
+  const content = await seed.make(60)
+  reader.store.room = 20
+  await expect(completed(await reader.get(content, [seed]))).rejects.toThrow('storage-full')
+  expect(reader.holding!.leaves.count).toBe(19)
+  reader.store.room = Infinity
+  reader.exchange.leave(content)
+  await completed(await reader.get(content, [seed]))
+})
+
+test('all that wait are given a turn', async () => {
+  const [seed, ...readers] = (await join(14)) as [SwarmDevice, ...SwarmDevice[]]
+  const content = await seed.make(30)
+  const downloads = await Promise.all(readers.map((reader) => reader.get(content, [seed])))
+  await Promise.all(downloads.map(completed))
+})
