@@ -13,7 +13,7 @@ export interface AppContext {
   /** The address says something else already, which is not on the screen yet. */
   readonly leaving: boolean
   /** What the address says, such as `id` of `#/chat/:id`. */
-  readonly params: Readonly<Partial<Record<'id' | 'card' | 'part', string>>>
+  readonly params: Readonly<Partial<Record<'id' | 'card' | 'link' | 'part', string>>>
   /** The card of an invitation taken up on the first screen, until its person is added. */
   accepted: string | null
   /** Goes to one of `paths`. `replace` leaves no step back. */

@@ -17,6 +17,10 @@ export const paths = {
   scan: `#/contacts/${SCAN}`,
   /** A friend's card: what their link and their QR code lead to. */
   card: (card: string) => `#/c/${card}`,
+  files: '#/files',
+  file: (id: string) => `#/files/${id}`,
+  /** Files somebody shared: what their link and their QR code lead to. */
+  get: (link: string) => `#/get/${link}`,
   network: '#/network',
   settings: '#/settings',
   /** The settings, opened at one of their parts. */
@@ -26,6 +30,11 @@ export const paths = {
 /** The card in an address such as `#/c/…`, or null when it leads somewhere else. */
 export function cardIn(hash: string): string | null {
   return hash.startsWith('#/c/') ? hash.slice('#/c/'.length) : null
+}
+
+/** The link to files in an address such as `https://…/#/get/…`, or null when it leads somewhere else. */
+export function linkIn(address: string): string | null {
+  return /#\/get\/([^\s/]+)/u.exec(address)?.[1] ?? null
 }
 
 /**

@@ -3,6 +3,7 @@ import { createRouter } from 'sv-router'
 
 const chats = () => import('./chats/Chats.svelte')
 const contacts = () => import('./contacts/Contacts.svelte')
+const transfers = () => import('./transfers/Transfers.svelte')
 const settings = () => import('./settings/Settings.svelte')
 
 // The same component at two addresses stays mounted while a person goes between them.
@@ -13,6 +14,9 @@ export const router = createRouter({
   '/contacts/:id': contacts,
   '/contacts/:id/safety': contacts,
   '/c/:card': contacts,
+  '/files': transfers,
+  '/files/:id': transfers,
+  '/get/:link': transfers,
   '/network': () => import('./network/Network.svelte'),
   '/settings': settings,
   '/settings/:part': settings,

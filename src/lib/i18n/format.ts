@@ -84,6 +84,29 @@ export function formatLatency(latencyMs: number): string {
   }).format(Math.max(1, latencyMs))
 }
 
+const DURATION_UNITS = [
+  ['day', DAY_MS],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+] as const
+
+/** `40 sec`, `3 min`, `2 hr`: how long something takes, roughly; never less than a second. */
+export function formatDuration(ms: number): string {
+  // From one and a half of a unit on; below that the smaller unit says more.
+  const [unit, unitMs] = DURATION_UNITS.find(([, unitMs]) => ms >= 1.5 * unitMs) ?? ['second', 1000]
+  return new Intl.NumberFormat(locale(), {
+    style: 'unit',
+    unit,
+    unitDisplay: 'short',
+    maximumFractionDigits: 0,
+  }).format(Math.max(1, Math.round(ms / unitMs)))
+}
+
+/** `45 %` of a share from 0 to 1; 100 % only when nothing is left. */
+export function formatShare(share: number): string {
+  return new Intl.NumberFormat(locale(), { style: 'percent' }).format(Math.floor(share * 100) / 100)
+}
+
 /** An id shortened in the middle, for the eye only: `12D3KooW…f4Qz`. */
 export function shortId(id: string): string {
   return id.length <= 16 ? id : `${id.slice(0, 8)}…${id.slice(-4)}`

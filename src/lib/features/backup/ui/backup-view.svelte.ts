@@ -1,5 +1,5 @@
+import { beginSaving, type Saving } from '../../../ui/save-file.ts'
 import type { BackupApi, BackupKey } from '../api.ts'
-import { beginSaving, type Saving } from './save-file.ts'
 
 /** A backup under way: `ready` waits for the press that keeps it, where one is needed. */
 type State =

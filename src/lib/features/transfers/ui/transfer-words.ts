@@ -1,0 +1,133 @@
+import { formatBytes, formatDuration } from '../../../i18n/format.ts'
+import { m } from '../../../i18n/generated/messages.js'
+import type { Transfer, TransferPeer } from '../api.ts'
+
+/** What it is called, also before that is known. */
+export function transferName({ name }: Pick<Transfer, 'name'>): string {
+  return name ?? m.transfers_unnamed()
+}
+
+/** How it stands, in a few words. */
+export function stateText({ state, problem }: Pick<Transfer, 'state' | 'problem'>): string {
+  if (state === 'ended' || state === 'failed') {
+    const why = problem === null ? null : PROBLEMS[problem]()
+    return why ?? (state === 'ended' ? m.transfers_state_ended() : m.transfers_state_failed())
+  }
+  return {
+    reading: m.transfers_state_reading,
+    shared: m.transfers_state_shared,
+    looking: m.transfers_state_looking,
+    getting: m.transfers_state_getting,
+    waiting: m.transfers_state_waiting,
+    paused: m.transfers_state_paused,
+    complete: m.transfers_state_complete,
+  }[state]()
+}
+
+/** What that means for the person, or what they can do now; null where nothing is to be said. */
+export function nextStep(transfer: Pick<Transfer, 'state' | 'problem' | 'role'>): string | null {
+  const { state, problem, role } = transfer
+  const sharing = role === 'sharing'
+  switch (state) {
+    case 'reading':
+      return m.transfers_next_reading()
+    case 'shared':
+      return m.transfers_next_shared()
+    case 'looking':
+      return m.transfers_next_looking()
+    case 'getting':
+      return null
+    case 'waiting':
+      return m.transfers_next_waiting()
+    case 'paused':
+      return m.transfers_next_paused()
+    case 'complete':
+      return m.transfers_next_complete()
+    case 'ended':
+    case 'failed':
+      break
+  }
+  switch (problem) {
+    case 'revoked':
+      return sharing ? m.transfers_next_revoked_sharing() : m.transfers_next_revoked_getting()
+    case 'expired':
+      return sharing ? m.transfers_next_expired_sharing() : m.transfers_next_expired_getting()
+    case 'limit-reached':
+      return sharing ? m.transfers_next_limit_sharing() : m.transfers_next_limit_getting()
+    case 'storage-full':
+      return sharing ? m.transfers_next_storage_sharing() : m.transfers_next_storage_getting()
+    case 'unreadable':
+      return m.transfers_next_unreadable()
+    case 'damaged':
+      return m.transfers_next_damaged()
+    case null:
+      if (state === 'ended') return m.transfers_next_ended()
+      return sharing ? m.transfers_next_failed_sharing() : m.transfers_next_failed()
+  }
+}
+
+/** How fast it comes or goes, and how long it takes: `3 min left · 2.1 MB/s`; null while nothing moves. */
+export function paceText(
+  transfer: Pick<Transfer, 'role' | 'bytesPerSecond' | 'msLeft'>,
+): string | null {
+  const { down, up } = transfer.bytesPerSecond
+  // While files are taken in, the speed of that is told as what comes.
+  const speed = down > 0 ? down : transfer.role === 'sharing' ? up : 0
+  const parts = [
+    transfer.msLeft === null ? null : m.transfers_left({ time: formatDuration(transfer.msLeft) }),
+    speed === 0 ? null : speedText(speed),
+  ].filter((part) => part !== null)
+  return parts.length === 0 ? null : parts.join(' · ')
+}
+
+/** `2.1 MB/s` */
+export function speedText(bytesPerSecond: number): string {
+  return m.transfers_speed({ size: formatBytes(bytesPerSecond) })
+}
+
+/** The second line of its row. */
+export function rowText(transfer: Transfer): string {
+  if (transfer.state === 'shared' && transfer.readers > 0) {
+    return m.transfers_readers({ count: transfer.readers })
+  }
+  const moves = transfer.state === 'reading' || transfer.state === 'getting'
+  return (moves ? paceText(transfer) : null) ?? stateText(transfer)
+}
+
+/** Of all of it, 0 to 1; null while its size is not known. */
+export function shareHere({ bytes, verifiedBytes }: Pick<Transfer, 'bytes' | 'verifiedBytes'>) {
+  if (bytes === null) return null
+  return bytes === 0 ? 1 : Math.min(1, verifiedBytes / bytes)
+}
+
+/** Whether a bar tells how far it is. */
+export function isUnderWay({ state }: Pick<Transfer, 'state'>): boolean {
+  return ['reading', 'looking', 'getting', 'waiting', 'paused'].includes(state)
+}
+
+/** How good the way to somebody is, judged by how long an answer takes; null until that was measured. */
+export function connectionQuality({
+  latencyMs,
+}: Pick<TransferPeer, 'latencyMs'>): 'good' | 'fair' | 'poor' | null {
+  if (latencyMs === null) return null
+  if (latencyMs < 150) return 'good'
+  return latencyMs < 500 ? 'fair' : 'poor'
+}
+
+/** The same in words. */
+export function qualityText(quality: 'good' | 'fair' | 'poor'): string {
+  return {
+    good: m.transfers_quality_good,
+    fair: m.transfers_quality_fair,
+    poor: m.transfers_quality_poor,
+  }[quality]()
+}
+
+const PROBLEMS = {
+  revoked: m.transfers_problem_revoked,
+  expired: m.transfers_problem_expired,
+  'limit-reached': m.transfers_problem_limit,
+  'storage-full': m.transfers_problem_storage,
+  unreadable: m.transfers_problem_unreadable,
+  damaged: m.transfers_problem_damaged,
+}
