@@ -4,8 +4,10 @@ import {
   formatBytes,
   formatDateTime,
   formatDay,
+  formatDuration,
   formatLatency,
   formatMoment,
+  formatShare,
   formatTime,
   shortId,
 } from '../../../src/lib/i18n/format.ts'
@@ -68,4 +70,14 @@ test('a latency below a millisecond is one', () => {
 test('an id is shortened in the middle, and a short one stays', () => {
   expect(shortId('12D3KooWCTev6BMDvpAT1VYf3YXqB64pFYjEbMPYCHvT2c3CtxTR')).toBe('12D3KooW…txTR')
   expect(shortId('short')).toBe('short')
+})
+
+test('how long something takes is said in the unit that says most', () => {
+  expect(
+    [0, 900, 40_000, 89_000, 90_000, 5_000_000, 9_000_000, 200_000_000].map(formatDuration),
+  ).toEqual(['1 sec', '1 sec', '40 sec', '89 sec', '2 min', '83 min', '3 hr', '2 days'])
+})
+
+test('a share is whole only when nothing is left', () => {
+  expect([0, 0.456, 0.9999, 1].map(formatShare)).toEqual(['0%', '45%', '99%', '100%'])
 })

@@ -1,0 +1,209 @@
+import { describe, expect, test } from 'vitest'
+import { nodeErrors } from '#lib/client/error-classes.ts'
+import type { Transfer, TransferProblem, TransferState } from '#lib/features/transfers/api.ts'
+import { NothingToShareError } from '#lib/features/transfers/errors.ts'
+import { shareChoices, shareProblem } from '#lib/features/transfers/ui/share-choices.ts'
+import { removalText, transferActions } from '#lib/features/transfers/ui/transfer-actions.ts'
+import {
+  connectionQuality,
+  isUnderWay,
+  nextStep,
+  paceText,
+  rowText,
+  shareHere,
+  stateText,
+} from '#lib/features/transfers/ui/transfer-words.ts'
+import { InvalidDataError, LimitExceededError, StorageFullError } from '#lib/protocol/errors.ts'
+import { encodeError } from '#lib/rpc/errors.ts'
+
+const ONGOING = ['looking', 'getting', 'waiting', 'paused', 'complete'] as const
+const STATES: readonly TransferState[] = ['reading', 'shared', 'ended', ...ONGOING, 'failed']
+const PROBLEMS: readonly TransferProblem[] = [
+  'revoked',
+  'expired',
+  'limit-reached',
+  'storage-full',
+  'unreadable',
+  'damaged',
+]
+
+function transfer(changes: Partial<Transfer> = {}): Transfer {
+  return {
+    id: 'one',
+    role: 'getting',
+    name: 'beach.jpg',
+    files: 1,
+    bytes: 8_000_000,
+    state: 'getting',
+    problem: null,
+    verifiedBytes: 2_000_000,
+    givenBytes: 0,
+    bytesPerSecond: { down: 0, up: 0 },
+    msLeft: null,
+    sources: 0,
+    readers: 0,
+    addedAtMs: 0,
+    completeAtMs: null,
+    expiresAtMs: null,
+    hasPassword: false,
+    downloadLimit: null,
+    ...changes,
+  }
+}
+
+describe('how it stands', () => {
+  test('has words of its own for every state', () => {
+    const words = STATES.map((state) => stateText(transfer({ state })))
+    expect(new Set(words).size).toBe(STATES.length)
+  })
+
+  test.each(['sharing', 'getting'] as const)(
+    'has words of its own and a next step for every problem, where %s',
+    (role) => {
+      const failed = PROBLEMS.map((problem) => transfer({ role, state: 'failed', problem }))
+      expect(new Set(failed.map(stateText)).size).toBe(PROBLEMS.length)
+      expect(new Set(failed.map(nextStep)).size).toBe(PROBLEMS.length)
+      expect(failed.map(nextStep)).not.toContain(null)
+    },
+  )
+
+  test('says what comes next wherever nothing moves', () => {
+    for (const state of STATES) {
+      for (const role of ['sharing', 'getting'] as const) {
+        if (state !== 'getting') expect(nextStep(transfer({ state, role })), state).not.toBeNull()
+      }
+    }
+  })
+
+  test('tells in its row how fast it comes and how long it takes, and its state while that is not known', () => {
+    expect(rowText(transfer())).toBe('Getting…')
+    const moving = { bytesPerSecond: { down: 2_100_000, up: 0 }, msLeft: 180_000 }
+    expect(rowText(transfer(moving))).toBe('3 min left · 2.1 MB/s')
+    // What was measured before it stopped is not said any more.
+    expect(rowText(transfer({ ...moving, state: 'waiting' }))).toBe('Waiting for who has it')
+  })
+
+  test('tells in its row how many people are getting it', () => {
+    const shared = { role: 'sharing', state: 'shared' } as const
+    expect(rowText(transfer(shared))).toBe('Shared')
+    expect(rowText(transfer({ ...shared, readers: 1 }))).toBe('1 person is getting it')
+    expect(rowText(transfer({ ...shared, readers: 3 }))).toBe('3 people are getting it')
+  })
+
+  test('has no pace while nothing comes, though some is passed on', () => {
+    expect(paceText(transfer({ bytesPerSecond: { down: 0, up: 5000 } }))).toBeNull()
+  })
+})
+
+describe('how far it is', () => {
+  test('is a share of the whole, and not known before its size', () => {
+    expect(shareHere(transfer())).toBe(0.25)
+    expect(shareHere(transfer({ bytes: null }))).toBeNull()
+    expect(shareHere(transfer({ bytes: 0, verifiedBytes: 0 }))).toBe(1)
+  })
+
+  test('is shown until it is all here, or will not come', () => {
+    expect(STATES.filter((state) => isUnderWay({ state }))).toEqual([
+      'reading',
+      'looking',
+      'getting',
+      'waiting',
+      'paused',
+    ])
+  })
+})
+
+describe('what can be done', () => {
+  test('is to pause what goes on, and to go on with what was paused', () => {
+    for (const state of ['looking', 'getting', 'waiting'] as const) {
+      expect(transferActions(transfer({ state }))).toMatchObject({ pause: true, resume: false })
+    }
+    expect(transferActions(transfer({ state: 'paused' }))).toMatchObject({
+      pause: false,
+      resume: true,
+    })
+  })
+
+  test('is to try again only what another try can change', () => {
+    const again = [null, ...PROBLEMS].filter(
+      (problem) => transferActions(transfer({ state: 'failed', problem })).retry,
+    )
+    expect(again).toEqual([null, 'storage-full'])
+  })
+
+  test('is to save what is all here, and to take back a link that works', () => {
+    expect(STATES.filter((state) => transferActions(transfer({ state })).save)).toEqual([
+      'complete',
+    ])
+    expect(
+      STATES.filter((state) => transferActions(transfer({ state, role: 'sharing' })).revoke),
+    ).toEqual(['shared'])
+  })
+
+  test('is to remove it, asked first unless nothing is lost', () => {
+    const sharing = (state: TransferState) => removalText(transfer({ role: 'sharing', state }))
+    expect(sharing('ended')).toBeNull()
+    expect(sharing('shared')).not.toBeNull()
+    expect(sharing('reading')).not.toBeNull()
+    for (const state of ONGOING) expect(removalText(transfer({ state })), state).not.toBeNull()
+  })
+})
+
+test('the way to somebody is as good as an answer is quick', () => {
+  expect(
+    [null, 9, 149, 150, 499, 500, 4000].map((latencyMs) => connectionQuality({ latencyMs })),
+  ).toEqual([null, 'good', 'good', 'fair', 'fair', 'poor', 'poor'])
+})
+
+describe('the choices for a link', () => {
+  const typed = { description: '', expiry: 'never', password: '', people: '' } as const
+
+  test('may all be left out', () => {
+    expect(shareChoices(typed)).toEqual({
+      description: '',
+      expiresAfterMs: null,
+      password: null,
+      downloadLimit: null,
+    })
+  })
+
+  test('are taken as they were typed', () => {
+    expect(
+      shareChoices({
+        description: ' My trip\n',
+        expiry: 'week',
+        password: ' так ',
+        people: ' 12 ',
+      }),
+    ).toEqual({
+      description: 'My trip',
+      expiresAfterMs: 604_800_000,
+      // Blanks are as good in a password as anything else.
+      password: ' так ',
+      downloadLimit: 12,
+    })
+  })
+
+  test.each(['abc', '🐦🐦🐦'])('say that the password %s is too short', (password) => {
+    expect(shareChoices({ ...typed, password })).toMatchObject({ field: 'password' })
+  })
+
+  test.each(['0', '-1', '1.5', 'two', '10001', '9999999'])(
+    'say that %s is no number of people',
+    (people) => {
+      expect(shareChoices({ ...typed, people })).toMatchObject({ field: 'people' })
+    },
+  )
+
+  test('are told apart when they cannot be kept to, also across the port', () => {
+    const sentences = [
+      new NothingToShareError(''),
+      new LimitExceededError(''),
+      new InvalidDataError(''),
+      new StorageFullError(''),
+      new Error('anything else'),
+    ].map((error) => shareProblem(nodeErrors.decode(encodeError(error))))
+    sentences.push(shareProblem(new DOMException('', 'NotReadableError')))
+    expect(new Set(sentences).size).toBe(sentences.length)
+  })
+})
