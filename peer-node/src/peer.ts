@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { mkdir, statfs } from 'node:fs/promises'
 import { TypedEventEmitter } from 'main-event'
+import type { PartCipher } from '#lib/content/store/part-cipher.ts'
 import type { RowCipher } from '#lib/db/row-cipher.ts'
 import { DATABASE_NAME, StarlingDatabase } from '#lib/db/schema.ts'
 import type { ContactsApi } from '#lib/features/contacts/api.ts'
@@ -23,11 +24,15 @@ import { linesOf } from './lines.ts'
 import { People } from './people.ts'
 import { MAX_LINE_BYTES, type Event } from './protocol.ts'
 import { loadDatabase } from './store/durable-database.ts'
+import { FilePartStore } from './store/file-parts.ts'
 import { FileKeyrings, passphraseOf } from './store/keyrings.ts'
 import { RowFile } from './store/row-file.ts'
 
 /** The file in the data folder. */
 const FILE_NAME = 'peer.sqlite'
+
+/** Beside it: the parts of what is shared and got. */
+const PARTS_FOLDER = 'parts'
 
 /** Node has WebRTC of its own (node-datachannel), which needs no tab. */
 class NodeWebRtc extends TypedEventEmitter<WebRtcBridgeEvents> implements WebRtcBridge {
@@ -98,8 +103,11 @@ async function compose(
     const { bavail, bsize } = await statfs(dataFolder)
     return { quota: bavail * bsize }
   }
+  const parts = (cipher: RowCipher, sealing: PartCipher): FilePartStore =>
+    new FilePartStore(join(dataFolder, PARTS_FOLDER), cipher, sealing)
+  const storage = { estimate }
   return composeStarling(
-    { clock, random, logs, bridge: new NodeWebRtc(), keyrings, database, storage: { estimate } },
+    { clock, random, logs, bridge: new NodeWebRtc(), keyrings, database, parts, storage },
     { origin: null, begin: Promise.resolve(), onLocked: onQuit, onErased: onQuit },
   )
 }

@@ -1,3 +1,4 @@
+import { DexiePartStore } from '../lib/content/store/dexie-part-store.ts'
 import { StarlingDatabase } from '../lib/db/schema.ts'
 import { DexieKeyringStore } from '../lib/features/vault/store.ts'
 import { LogRing } from '../lib/p2p/log-ring.ts'
@@ -54,6 +55,7 @@ export function startNodeHost(scope: HostScope): NodeHost {
       bridge,
       keyrings: new DexieKeyringStore(),
       database: (cipher) => new StarlingDatabase(cipher),
+      parts: (cipher, parts) => new DexiePartStore(cipher, parts),
       storage: scope.navigator.storage,
     },
     {

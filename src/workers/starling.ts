@@ -1,6 +1,9 @@
 import type { NodeApi } from '../lib/client/contract.ts'
+import { partCipher, type PartCipher } from '../lib/content/store/part-cipher.ts'
+import type { PartStore } from '../lib/content/store/part-store.ts'
 import { AesRowCipher } from '../lib/crypto/aes-row-cipher.ts'
 import type { NodeIdentity } from '../lib/crypto/api.ts'
+import { stretch } from '../lib/crypto/stretch.ts'
 import { moveEarlier } from '../lib/db/earlier.ts'
 import { eraseDatabases } from '../lib/db/erase.ts'
 import type { RowCipher } from '../lib/db/row-cipher.ts'
@@ -14,6 +17,7 @@ import { network } from '../lib/features/network/index.ts'
 import { notifications, wakeUps } from '../lib/features/notifications/index.ts'
 import { profile } from '../lib/features/profile/index.ts'
 import { settings } from '../lib/features/settings/index.ts'
+import { transfers } from '../lib/features/transfers/index.ts'
 import { vault } from '../lib/features/vault/index.ts'
 import type { KeyringStore } from '../lib/features/vault/store.ts'
 import type { WebRtcBridge } from '../lib/p2p/api.ts'
@@ -33,8 +37,14 @@ export interface StarlingComponents {
   keyrings: KeyringStore
   /** What keeps everything else, not opened yet. */
   database: (cipher: RowCipher) => StarlingDatabase
+  /** What keeps the parts of contents. */
+  parts: (cipher: RowCipher, parts: PartCipher) => ClosingPartStore
   /** `navigator.storage` of the worker. */
   storage: Pick<StorageManager, 'estimate'>
+}
+
+export interface ClosingPartStore extends PartStore {
+  close(): void
 }
 
 export interface StarlingInit {
@@ -69,7 +79,8 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
   const { loggers } = logs
   const created = Promise.withResolvers<NodeIdentity>()
   const running: Startable[] = []
-  let database: { db: StarlingDatabase; cipher: AesRowCipher } | null = null
+  let database: { db: StarlingDatabase; cipher: AesRowCipher; parts: ClosingPartStore } | null =
+    null
 
   const lock = vault()({
     store: keyrings,
@@ -92,9 +103,11 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
 
   const local = init.begin.then(async () => {
     await lock.start()
-    const cipher = new AesRowCipher(await lock.opened, random)
+    const databaseKey = await lock.opened
+    const cipher = new AesRowCipher(databaseKey, random)
     const db = components.database(cipher)
-    database = { db, cipher }
+    const parts = components.parts(cipher, await partCipher(databaseKey, random))
+    database = { db, cipher, parts }
     await moveEarlier(db)
     const own = profile({
       onCreated: (identity) => {
@@ -104,14 +117,14 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
     const safe = backup()({ db, profile: own, clock, random })
     await safe.start()
     const choices = settings()({ db, loggers, storage })
-    return { db, profile: own, backup: safe, settings: choices }
+    return { db, parts, profile: own, backup: safe, settings: choices }
   })
 
   // Loaded while the database opens, or a newcomer thinks of a name.
   const transports = import('../lib/p2p/index.ts')
 
   const social = Promise.all([local, transports]).then(async ([kept, { p2p }]) => {
-    const { db, profile, settings } = kept
+    const { db, parts, profile, settings } = kept
     const identity = (await profile.identity()) ?? (await created.promise)
     const node = p2p({ origin: init.origin })({
       identity,
@@ -153,6 +166,20 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       random,
       loggers,
     })
+    const files = transfers()({
+      db,
+      parts,
+      identity,
+      channels,
+      peers,
+      network: node.network,
+      names: (peer) => people.nameOf(peer),
+      myName: () => profile.name(),
+      stretch,
+      clock,
+      random,
+      loggers,
+    })
     const view = network()({
       network: node.network,
       log: logs,
@@ -166,17 +193,18 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       node,
       contacts: people,
       chat: conversations,
+      transfers: files,
       network: view,
       notifications: notices,
       wakeUps: wakeUps()({ mailboxes: conversations.mailboxes, clock }),
     }
   })
 
-  const started = social.then(async ({ db, node, contacts, chat, notifications }) => {
+  const started = social.then(async ({ db, node, contacts, chat, transfers, notifications }) => {
     const device = await db.device.get('me')
     if (device?.replacedAtMs != null) return
     // The node comes last: by its first connection, whoever is blocked is, and every protocol is served.
-    for (const each of [contacts, chat, notifications, node]) {
+    for (const each of [contacts, chat, transfers, notifications, node]) {
       running.push(each)
       await each.start()
     }
@@ -188,6 +216,7 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
 
   function close(): void {
     database?.db.close()
+    database?.parts.close()
     database?.cipher.destroy()
     lock.stop()
   }
@@ -214,6 +243,7 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       invitations: Promise.resolve(invitations()({ clock })),
       contacts: social.then((each) => each.contacts),
       chat: social.then((each) => each.chat),
+      transfers: social.then((each) => each.transfers),
       network: social.then((each) => each.network),
       notifications: social.then((each) => each.notifications),
       wakeUps: social.then((each) => each.wakeUps),

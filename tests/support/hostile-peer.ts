@@ -10,6 +10,7 @@ import { LogRing } from '#lib/p2p/log-ring.ts'
 import { systemClock, systemRandom } from '#lib/protocol/seams.ts'
 import { composeStarling } from '#workers/starling.ts'
 import { memoryDatabase } from '../fixtures/memory-database.ts'
+import { MemoryPartStore } from '../fixtures/memory-part-store.ts'
 import { signerOf } from '../fixtures/signers.ts'
 import type { Relay } from './relay.ts'
 
@@ -46,6 +47,7 @@ export class HostilePeer implements AsyncDisposable {
           destroy: () => Promise.resolve(),
         },
         database: () => memoryDatabase(),
+        parts: () => new MemoryPartStore(),
         storage: { estimate: () => Promise.resolve({}) },
       },
       {

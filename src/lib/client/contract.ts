@@ -5,6 +5,7 @@ import type { NetworkApi } from '../features/network/api.ts'
 import type { NotificationsApi, WakeUpsApi } from '../features/notifications/api.ts'
 import type { ProfileApi } from '../features/profile/api.ts'
 import type { SettingsApi } from '../features/settings/api.ts'
+import type { TransfersApi } from '../features/transfers/api.ts'
 import type { VaultApi } from '../features/vault/api.ts'
 import type { MethodTable } from '../rpc/methods.ts'
 
@@ -15,6 +16,7 @@ export interface NodeApi {
   invitations: InvitationsApi
   contacts: ContactsApi
   chat: ChatApi
+  transfers: TransfersApi
   network: NetworkApi
   notifications: NotificationsApi
   wakeUps: WakeUpsApi
@@ -77,6 +79,17 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     setArchived: 'idempotent',
     mute: 'call',
     search: 'idempotent',
+  },
+  transfers: {
+    watchTransfers: 'watch',
+    watchTransfer: 'watch',
+    share: 'call',
+    get: 'idempotent',
+    pause: 'idempotent',
+    resume: 'idempotent',
+    remove: 'idempotent',
+    revoke: 'idempotent',
+    read: 'stream',
   },
   network: {
     watchSelf: 'watch',

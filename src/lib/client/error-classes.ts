@@ -28,6 +28,14 @@ import { UnusableSubscriptionError } from '../features/notifications/errors.ts'
 import { AlreadyCreatedError, InvalidNameError } from '../features/profile/errors.ts'
 import { UnknownChoiceError } from '../features/settings/errors.ts'
 import {
+  MalformedLinkError,
+  NotCompleteError,
+  NothingToShareError,
+  PasswordNeededError,
+  UnknownTransferError,
+  WrongPasswordError,
+} from '../features/transfers/errors.ts'
+import {
   NoPassphraseError,
   PassphraseLengthError,
   WrongPassphraseError,
@@ -59,13 +67,17 @@ export const nodeErrors = new ErrorClasses([
   InvalidSignatureError,
   LimitExceededError,
   MalformedCodeError,
+  MalformedLinkError,
   NewerBackupError,
   NewerCodeError,
   NoPassphraseError,
   NotABackupError,
   NotASafetyCodeError,
+  NotCompleteError,
+  NothingToShareError,
   OwnCodeError,
   PassphraseLengthError,
+  PasswordNeededError,
   StorageFullError,
   TamperedCodeError,
   TextTooLongError,
@@ -74,7 +86,9 @@ export const nodeErrors = new ErrorClasses([
   UnknownContactError,
   UnknownConversationError,
   UnknownMethodError,
+  UnknownTransferError,
   UnusableSubscriptionError,
   WrongBackupKeyError,
   WrongPassphraseError,
+  WrongPasswordError,
 ])

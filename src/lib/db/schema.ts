@@ -354,8 +354,8 @@ export interface TransferRow {
     nonce: Uint8Array
     sealed: Uint8Array
   } | null
-  /** Who shares it, and their relays as the link has them; null when I do. */
-  from: { peer: PeerIdString; relays: string[] } | null
+  /** Who has it as the link says, first who shared it, and their relays; null when I share it. */
+  from: { peers: PeerIdString[]; relays: string[] } | null
   /** What it is called and how much it is; null while that is not known. */
   name: string | null
   files: number | null

@@ -40,6 +40,11 @@ export class ProfileService implements ProfileApi {
     return this.#identity
   }
 
+  /** What I am called; null while nobody is here. */
+  async name(): Promise<string | null> {
+    return (await this.#components.store.profile())?.name ?? null
+  }
+
   async *watchProfile(options?: AbortOptions): AsyncIterable<Profile | null> {
     for await (const profile of this.#components.store.watch(options)) {
       // The row is there a moment before the identity is.

@@ -1,0 +1,153 @@
+import type { PeerIdString } from '../../protocol/ids.ts'
+import type { AbortOptions } from '../../rpc/api.ts'
+
+/** A transfer here, whoever began it: 16 random bytes, base64url. */
+export type TransferId = string
+
+/** A file a person chose, and where it lies in what they chose. */
+export interface ChosenFile {
+  /** With `/` between folders: `holiday/day 1/beach.jpg`; the bare name when no folder was chosen. */
+  path: string
+  file: Blob
+}
+
+export interface ShareChoices {
+  /** What the person says about it; may be empty. */
+  description: string
+  /** Nobody is given it from this long on; null: no end. */
+  expiresAfterMs: number | null
+  /** Needed beside the link; null: the link alone opens it. */
+  password: string | null
+  /** So many people are given it; null: no limit. */
+  downloadLimit: number | null
+}
+
+/**
+ * Where a transfer stands.
+ *
+ * What I share is `reading` while it is taken in, then `shared` until it is `ended`. What I get is `looking` while
+ * nobody is known who has it, `getting`, `waiting` when all who had it are out of reach, `paused` by the person, and
+ * `complete` once every byte is here and verified. `failed` says why in `problem`.
+ */
+export type TransferState =
+  | 'reading'
+  | 'shared'
+  | 'ended'
+  | 'looking'
+  | 'getting'
+  | 'waiting'
+  | 'paused'
+  | 'complete'
+  | 'failed'
+
+/** Why a transfer came to its end, or cannot go on before the person does something. */
+export type TransferProblem =
+  /** The person took the link back. */
+  | 'revoked'
+  | 'expired'
+  /** As many people as it was for have it. */
+  | 'limit-reached'
+  | 'storage-full'
+  /** A file changed or went while it was read. */
+  | 'unreadable'
+  /** The link leads to something that is not what it promises. */
+  | 'damaged'
+
+export interface Transfer {
+  id: TransferId
+  role: 'sharing' | 'getting'
+  /** Of the file, or the folder, or the first of several files; null while it is not known. */
+  name: string | null
+  /** How many files; null while it is not known. */
+  files: number | null
+  /** Of all files; null while it is not known. */
+  bytes: number | null
+  state: TransferState
+  problem: TransferProblem | null
+  /** Of what I get: here and verified. Of what I share: taken in. */
+  verifiedBytes: number
+  /** Given to others, over all time. */
+  givenBytes: number
+  /** Over the last seconds. */
+  bytesPerSecond: { down: number; up: number }
+  /** Until all is here, at the present speed; null while it cannot be said. */
+  msLeft: number | null
+  /** Who has some of it and can be reached now. */
+  sources: number
+  /** Who is being given some of it. */
+  readers: number
+  addedAtMs: number
+  /** When all was here; null before. */
+  completeAtMs: number | null
+  /** What the person chose, where they share it. */
+  expiresAtMs: number | null
+  hasPassword: boolean
+  downloadLimit: number | null
+}
+
+/** One file of a transfer. */
+export interface TransferFile {
+  path: string
+  /** What its maker says it is: `image/jpeg`; empty when it was not known. */
+  mediaType: string
+  bytes: number
+}
+
+/** Somebody who has some of it, or is being given some. */
+export interface TransferPeer {
+  peer: PeerIdString
+  /** A contact's name; null for others. */
+  name: string | null
+  path: 'direct' | 'relayed'
+  /** Of what it has, 0 to 1. */
+  share: number
+  bytesPerSecond: { down: number; up: number }
+  /** There and back; null until it was measured. */
+  latencyMs: number | null
+  /** It gave something wrong and is asked no more. */
+  banned: boolean
+}
+
+/** What is seen of one transfer when it is opened. */
+export interface TransferDetails extends Transfer {
+  description: string
+  /** Who made it, as they signed it; null when they did not say, or it is not known yet. */
+  creator: { peer: PeerIdString; name: string } | null
+  list: TransferFile[]
+  peers: TransferPeer[]
+  /** In at most 256 equal parts: how much of each is here, 0 to 1. */
+  pieces: number[]
+  /** What is passed on; null while it is read, and once it ended. */
+  link: string | null
+}
+
+export interface TransfersApi {
+  watchTransfers(options?: AbortOptions): AsyncIterable<Transfer[]>
+  /** Null once there is no such transfer. */
+  watchTransfer(id: TransferId, options?: AbortOptions): AsyncIterable<TransferDetails | null>
+  /**
+   * Takes files in and makes a link for them. Resolves at once: how far it is, `watchTransfers` tells.
+   * @throws InvalidDataError for paths that are none, LimitExceededError for too many files, NothingToShareError
+   */
+  share(files: ChosenFile[], choices: ShareChoices, options?: AbortOptions): Promise<TransferId>
+  /**
+   * Begins to get what a link leads to, or gives the transfer that has it.
+   * @throws MalformedLinkError, PasswordNeededError, WrongPasswordError, StorageFullError
+   */
+  get(link: string, password: string | null, options?: AbortOptions): Promise<TransferId>
+  pause(id: TransferId, options?: AbortOptions): Promise<void>
+  resume(id: TransferId, options?: AbortOptions): Promise<void>
+  /** Takes it out, and what of it nobody else needs here. */
+  remove(id: TransferId, options?: AbortOptions): Promise<void>
+  /** Gives it to nobody any more. */
+  revoke(id: TransferId, options?: AbortOptions): Promise<void>
+  /**
+   * The bytes of one file, or of a ZIP archive with all of them when `file` is null, in pieces of at most 1 MiB.
+   * @throws UnknownTransferError, NotCompleteError
+   */
+  read(
+    id: TransferId,
+    file: number | null,
+    options?: AbortOptions,
+  ): AsyncIterable<Uint8Array<ArrayBuffer>>
+}

@@ -1,0 +1,15 @@
+import type { StarlingDatabase } from '../../db/schema.ts'
+import type { Loggers } from '../../protocol/seams.ts'
+import { TransfersService, type TransfersComponents } from './service.ts'
+import { DexieTransferStore } from './store.ts'
+
+export interface TransfersSliceComponents extends Omit<TransfersComponents, 'store' | 'log'> {
+  db: StarlingDatabase
+  loggers: Loggers
+}
+
+/** Files that are shared by a link and got by one. */
+export function transfers(): (components: TransfersSliceComponents) => TransfersService {
+  return ({ db, loggers, ...rest }) =>
+    new TransfersService({ ...rest, store: new DexieTransferStore(db), log: loggers('transfers') })
+}

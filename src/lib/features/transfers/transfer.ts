@@ -1,0 +1,92 @@
+import { StarlingError } from '../../protocol/errors.ts'
+import { chunkCipher } from '../../content/chunk-cipher.ts'
+import { parseContentId, sha256, type ContentId } from '../../content/content-id.ts'
+import { NotHereError } from '../../content/errors.ts'
+import type { Download } from '../../content/exchange/download.ts'
+import { Holding } from '../../content/holding.ts'
+import { CHUNK_BYTES } from '../../content/manifest.ts'
+import { OpenedContent } from '../../content/opened-content.ts'
+import type { PartStore, Shelf } from '../../content/store/part-store.ts'
+import type { TransferProblem, TransferState } from './api.ts'
+import type { TransferRow } from './store.ts'
+
+/** One transfer while the host runs: what is remembered of it, and what goes on. */
+export class LiveTransfer {
+  row: TransferRow
+  /** What of it is here; null while it is read. */
+  holding: Holding | null = null
+  /** What it says of itself; null until that is here. */
+  opened: OpenedContent | null = null
+  /** Null while nothing is got. */
+  download: Download | null = null
+  /** Ends the reading of files. */
+  readonly reading = new AbortController()
+  readBytes = 0
+
+  constructor(row: TransferRow) {
+    this.row = row
+  }
+
+  get content(): ContentId | null {
+    return this.row.content === null ? null : parseContentId(this.row.content)
+  }
+
+  get shelf(): Shelf {
+    return this.row.shelf as Shelf
+  }
+
+  /** Finds what of it is here. */
+  async load(store: PartStore): Promise<void> {
+    const { content } = this
+    if (content === null) return
+    this.holding = await Holding.open(content, this.shelf, { store, sha256 })
+    await this.open()
+  }
+
+  /** Reads what it says of itself, once that is here. Gives what is wrong with it; null when nothing is. */
+  async open(): Promise<TransferProblem | null> {
+    if (this.opened !== null || this.holding === null) return null
+    try {
+      this.opened = await OpenedContent.open(this.holding, await chunkCipher(this.row.key))
+      return null
+    } catch (error) {
+      if (error instanceof NotHereError) return null
+      if (error instanceof StarlingError) return 'damaged'
+      throw error
+    }
+  }
+
+  state(nowMs: number): TransferState {
+    const { role, paused, completeAtMs, problem } = this.row
+    if (role === 'sharing') {
+      if (problem === 'revoked' || this.problem(nowMs) === 'expired') return 'ended'
+      if (problem !== null) return problem === 'limit-reached' ? 'ended' : 'failed'
+      return completeAtMs === null ? 'reading' : 'shared'
+    }
+    if (completeAtMs !== null) return 'complete'
+    if (problem !== null) return 'failed'
+    if (paused) return 'paused'
+    if (this.holding?.manifest == null) return 'looking'
+    return (this.download?.sources.size ?? 0) > 0 ? 'getting' : 'waiting'
+  }
+
+  /** Why it came to its end. */
+  problem(nowMs: number): TransferProblem | null {
+    const { problem } = this.row
+    return problem ?? (this.hasExpired(nowMs) ? 'expired' : null)
+  }
+
+  hasExpired(nowMs: number): boolean {
+    const expiresAtMs = this.row.expiresAtMs ?? this.opened?.about.expiresAtMs ?? null
+    return expiresAtMs !== null && nowMs >= expiresAtMs
+  }
+
+  /** Of the files, here and verified, or taken in. */
+  get verifiedBytes(): number {
+    const { bytes, completeAtMs, role } = this.row
+    if (role === 'sharing' && this.holding === null) return this.readBytes
+    if (bytes === null) return 0
+    if (completeAtMs !== null || role === 'sharing') return bytes
+    return Math.min(bytes, (this.holding?.leaves.count ?? 0) * CHUNK_BYTES)
+  }
+}

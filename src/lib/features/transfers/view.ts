@@ -1,0 +1,118 @@
+/** Transfers as a tab is shown them. */
+import type { Exchange } from '../../content/exchange/exchange.ts'
+import type { LinkInfo } from '../../p2p/api.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
+import type { Transfer, TransferDetails, TransferPeer } from './api.ts'
+import type { LiveTransfer } from './transfer.ts'
+
+/** Parts of the map of pieces. */
+const MAP_PARTS = 256
+
+export interface ViewComponents {
+  nowMs: number
+  /** A contact's name; null for others. */
+  names: (peer: PeerIdString) => string | null
+  links: readonly Pick<LinkInfo, 'peer' | 'path' | 'latencyMs'>[]
+  exchange: Pick<Exchange, 'readers' | 'isBanned'>
+}
+
+/** One row of the list. */
+export function summaryOf(transfer: LiveTransfer, { nowMs, exchange }: ViewComponents): Transfer {
+  const { row, content, download, verifiedBytes } = transfer
+  const sources = [...(download?.sources ?? [])]
+  const down = sources.reduce((sum, { pipeline }) => sum + pipeline.bytesPerSecond(nowMs), 0)
+  const readers = content === null ? [] : exchange.readers(content)
+  const up = readers.reduce((sum, { speed }) => sum + speed.bytesPerSecond(nowMs), 0)
+  const left = row.bytes === null ? null : row.bytes - verifiedBytes
+  return {
+    id: row.id,
+    role: row.role,
+    name: row.name,
+    files: row.files,
+    bytes: row.bytes,
+    state: transfer.state(nowMs),
+    problem: transfer.problem(nowMs),
+    verifiedBytes,
+    givenBytes: row.givenBytes,
+    bytesPerSecond: { down, up },
+    msLeft: left !== null && left > 0 && down > 0 ? (left * 1_000) / down : null,
+    sources: sources.length,
+    readers: readers.length,
+    addedAtMs: row.addedAtMs,
+    completeAtMs: row.completeAtMs,
+    expiresAtMs: row.expiresAtMs,
+    hasPassword: row.lock !== null,
+    downloadLimit: row.downloadLimit,
+  }
+}
+
+/** One transfer, opened. */
+export function detailsOf(
+  transfer: LiveTransfer,
+  view: ViewComponents,
+  link: string | null,
+): TransferDetails {
+  const about = transfer.opened?.about
+  return {
+    ...summaryOf(transfer, view),
+    description: about?.description ?? '',
+    creator: about?.creator ?? null,
+    list: about?.files ?? [],
+    peers: peersOf(transfer, view),
+    pieces: piecesOf(transfer),
+    link,
+  }
+}
+
+function peersOf(
+  { download, content, holding }: LiveTransfer,
+  { nowMs, names, links, exchange }: ViewComponents,
+): TransferPeer[] {
+  const peers = new Map<PeerIdString, TransferPeer>()
+  const leaves = holding?.leaves.length ?? 0
+  for (const { peer, path, pipeline, leaves: has } of download?.sources ?? []) {
+    peers.set(peer, {
+      peer,
+      name: names(peer),
+      path,
+      share: leaves === 0 ? 0 : has.count / leaves,
+      bytesPerSecond: { down: pipeline.bytesPerSecond(nowMs), up: 0 },
+      latencyMs: latencyOf(peer, path, links),
+      banned: exchange.isBanned(peer),
+    })
+  }
+  for (const { peer, path, speed } of content === null ? [] : exchange.readers(content)) {
+    const known = peers.get(peer)
+    peers.set(peer, {
+      peer,
+      name: names(peer),
+      path,
+      share: known?.share ?? 0,
+      bytesPerSecond: { down: known?.bytesPerSecond.down ?? 0, up: speed.bytesPerSecond(nowMs) },
+      latencyMs: latencyOf(peer, path, links),
+      banned: exchange.isBanned(peer),
+    })
+  }
+  return [...peers.values()]
+}
+
+function latencyOf(
+  peer: PeerIdString,
+  path: TransferPeer['path'],
+  links: ViewComponents['links'],
+): number | null {
+  return links.find((link) => link.peer === peer && link.path === path)?.latencyMs ?? null
+}
+
+/** How much of each part of the leaves is here. */
+function piecesOf({ holding, row }: LiveTransfer): number[] {
+  const leaves = holding?.leaves
+  if (leaves === undefined || leaves.length === 0) return []
+  const parts = Math.min(MAP_PARTS, leaves.length)
+  if (row.completeAtMs !== null) return new Array<number>(parts).fill(1)
+  return Array.from({ length: parts }, (_, part) => {
+    const first = Math.floor((part * leaves.length) / parts)
+    const next = Math.floor(((part + 1) * leaves.length) / parts)
+    return leaves.countIn(first, next - first) / (next - first)
+  })
+}

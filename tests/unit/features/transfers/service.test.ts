@@ -1,0 +1,301 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { ChosenFile, ShareChoices, Transfer } from '#lib/features/transfers/api.ts'
+import {
+  MalformedLinkError,
+  NotCompleteError,
+  NothingToShareError,
+  PasswordNeededError,
+  UnknownTransferError,
+  WrongPasswordError,
+} from '#lib/features/transfers/errors.ts'
+import { TransfersService } from '#lib/features/transfers/service.ts'
+import { DexieTransferStore } from '#lib/features/transfers/store.ts'
+import { createSecrets, openIdentity } from '#lib/crypto/identity.ts'
+import type { NodeIdentity } from '#lib/crypto/api.ts'
+import { systemRandom } from '#lib/protocol/seams.ts'
+import { FakeNetwork, silentLogger, type FakeHost } from '../../../fixtures/fake-network.ts'
+import { ManualClock } from '../../../fixtures/manual-clock.ts'
+import { memoryDatabase } from '../../../fixtures/memory-database.ts'
+import { MemoryPartStore } from '../../../fixtures/memory-part-store.ts'
+import { until } from '../../../fixtures/until.ts'
+
+const HOUR_MS = 60 * 60_000
+const freely: ShareChoices = {
+  description: '',
+  expiresAfterMs: null,
+  password: null,
+  downloadLimit: null,
+}
+
+let network: FakeNetwork
+let clock: ManualClock
+let running: TransfersService[]
+
+beforeEach(() => {
+  network = new FakeNetwork()
+  clock = new ManualClock()
+  running = []
+})
+
+afterEach(async () => {
+  for (const service of running) await service.stop()
+})
+
+/** Somebody's device, which can be started again with what it has kept. */
+class Device {
+  readonly identity: NodeIdentity
+  readonly host: FakeHost
+  readonly parts = new MemoryPartStore()
+  readonly #store = new DexieTransferStore(memoryDatabase())
+  service!: TransfersService
+
+  static async start(): Promise<Device> {
+    const device = new Device(await openIdentity(createSecrets(systemRandom)))
+    await device.restart()
+    return device
+  }
+
+  private constructor(identity: NodeIdentity) {
+    this.identity = identity
+    this.host = network.host(identity.peer)
+  }
+
+  async restart(): Promise<void> {
+    await (this.service as TransfersService | undefined)?.stop()
+    this.service = new TransfersService({
+      store: this.#store,
+      parts: this.parts,
+      identity: this.identity,
+      channels: this.host.channels,
+      peers: this.host.peers,
+      network: { links: () => [] },
+      names: () => null,
+      myName: () => Promise.resolve('Anna'),
+      // A weak one, so that the test need not wait for it.
+      stretch: (password) =>
+        Promise.resolve(Uint8Array.from({ length: 32 }, (_, at) => password.charCodeAt(at) || 0)),
+      clock,
+      random: systemRandom,
+      log: silentLogger,
+    })
+    running.push(this.service)
+    await this.service.start()
+  }
+
+  async share(files: ChosenFile[], choices: Partial<ShareChoices> = {}): Promise<string> {
+    const id = await this.service.share(files, { ...freely, ...choices })
+    const { link } = (await until(
+      this.service.watchTransfer(id),
+      (each) => each?.link != null || each?.state === 'failed',
+    ))!
+    return link!
+  }
+
+  /** As it is as soon as it is in one of these states. */
+  async reached(id: string, ...states: Transfer['state'][]): Promise<Transfer> {
+    const transfer = await until(
+      this.service.watchTransfer(id),
+      (each) => each === null || states.includes(each.state),
+    )
+    return transfer!
+  }
+
+  async text(id: string, file: number | null = 0): Promise<string> {
+    const pieces: Uint8Array<ArrayBuffer>[] = []
+    for await (const piece of this.service.read(id, file)) pieces.push(piece)
+    return new Blob(pieces).text()
+  }
+}
+
+function file(path: string, content: string): ChosenFile {
+  return { path, file: new Blob([content], { type: 'text/plain' }) }
+}
+
+async function two(): Promise<[Device, Device]> {
+  const [anna, boris] = [await Device.start(), await Device.start()]
+  network.connect(anna.host, boris.host)
+  return [anna, boris]
+}
+
+/** Time goes by for what is paced, until the promise is settled. */
+async function meanwhile<T>(promise: Promise<T>): Promise<T> {
+  const settled = new AbortController()
+  const done = promise.finally(() => {
+    settled.abort()
+  })
+  done.catch(() => undefined)
+  while (!settled.signal.aborted) {
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    clock.advance(100)
+  }
+  return done
+}
+
+test('what is shared by a link is got by it', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one'), file('b.txt', 'two')]))
+  const id = await boris.service.get(`https://starling.example/${link}`, null)
+  const done = await meanwhile(boris.reached(id, 'complete'))
+  expect(done).toMatchObject({ name: 'a.txt', files: 2, bytes: 6, verifiedBytes: 6 })
+  expect(await boris.text(id, 0)).toBe('one')
+  expect(await boris.text(id, 1)).toBe('two')
+  expect((await boris.text(id, null)).startsWith('PK')).toBe(true)
+  const details = await meanwhile(until(boris.service.watchTransfer(id)))
+  expect(details!.creator).toEqual({ peer: anna.identity.peer, name: 'Anna' })
+  expect(details!.list.map(({ path }) => path)).toEqual(['a.txt', 'b.txt'])
+})
+
+test('what is got is given on, also when who shared it is gone', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  const got = await boris.service.get(link, null)
+  await meanwhile(boris.reached(got, 'complete'))
+  const vera = await Device.start()
+  network.disconnect(anna.host, boris.host)
+  network.connect(boris.host, vera.host)
+  const [own] = await meanwhile(until(boris.service.watchTransfers()))
+  const details = await meanwhile(until(boris.service.watchTransfer(own!.id)))
+  const id = await vera.service.get(details!.link!, null)
+  await meanwhile(vera.reached(id, 'complete'))
+  expect(await vera.text(id)).toBe('one')
+})
+
+test('what was shared and what is being got goes on after a restart', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  network.disconnect(anna.host, boris.host)
+  const id = await boris.service.get(link, null)
+  expect((await meanwhile(boris.reached(id, 'looking'))).name).toBeNull()
+  await boris.restart()
+  await anna.restart()
+  network.connect(anna.host, boris.host)
+  await meanwhile(boris.reached(id, 'complete'))
+  expect(await boris.text(id)).toBe('one')
+})
+
+test('a link is got once', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  expect(await boris.service.get(link, null)).toBe(await boris.service.get(link, null))
+})
+
+describe('with a password', () => {
+  test('it opens with that alone', async () => {
+    const [anna, boris] = await two()
+    const link = await meanwhile(anna.share([file('a.txt', 'one')], { password: 'swallow' }))
+    await expect(boris.service.get(link, null)).rejects.toThrow(PasswordNeededError)
+    await expect(boris.service.get(link, 'sparrow')).rejects.toThrow(WrongPasswordError)
+    const id = await boris.service.get(link, 'swallow')
+    await meanwhile(boris.reached(id, 'complete'))
+    expect(await boris.text(id)).toBe('one')
+  })
+})
+
+test('what is taken back is given to nobody', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  const [shared] = await meanwhile(until(anna.service.watchTransfers()))
+  await anna.service.revoke(shared!.id)
+  const id = await boris.service.get(link, null)
+  expect(await meanwhile(boris.reached(id, 'failed'))).toMatchObject({ problem: 'revoked' })
+})
+
+test('what has expired is given to nobody', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')], { expiresAfterMs: HOUR_MS }))
+  clock.advance(HOUR_MS)
+  const id = await boris.service.get(link, null)
+  expect(await meanwhile(boris.reached(id, 'failed'))).toMatchObject({ problem: 'expired' })
+})
+
+test('it is given to as many people as it is for', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')], { downloadLimit: 1 }))
+  const first = await boris.service.get(link, null)
+  await meanwhile(boris.reached(first, 'complete'))
+  const vera = await Device.start()
+  network.connect(anna.host, vera.host)
+  const second = await vera.service.get(link, null)
+  expect(await meanwhile(vera.reached(second, 'failed'))).toMatchObject({
+    problem: 'limit-reached',
+  })
+})
+
+test('paused, nothing comes; resumed, all does', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  network.disconnect(anna.host, boris.host)
+  const id = await boris.service.get(link, null)
+  await boris.service.pause(id)
+  network.connect(anna.host, boris.host)
+  expect((await meanwhile(boris.reached(id, 'paused'))).verifiedBytes).toBe(0)
+  await expect(boris.text(id)).rejects.toThrow(NotCompleteError)
+  await boris.service.resume(id)
+  await meanwhile(boris.reached(id, 'complete'))
+})
+
+test('without room nothing is lost, and it goes on once there is some', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one'), file('b.txt', 'two')]))
+  boris.parts.room = 2
+  const id = await boris.service.get(link, null)
+  expect(await meanwhile(boris.reached(id, 'failed'))).toMatchObject({ problem: 'storage-full' })
+  boris.parts.room = Infinity
+  await boris.service.resume(id)
+  // Nobody was needed meanwhile.
+  network.connect(anna.host, boris.host)
+  await meanwhile(boris.reached(id, 'complete'))
+})
+
+test('what is taken out leaves nothing behind, and is not given any more', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  const [shared] = await meanwhile(until(anna.service.watchTransfers()))
+  await anna.service.remove(shared!.id)
+  expect(await meanwhile(until(anna.service.watchTransfers()))).toEqual([])
+  expect(anna.parts.size).toBe(0)
+  const id = await boris.service.get(link, null)
+  expect((await meanwhile(boris.reached(id, 'looking'))).problem).toBeNull()
+  await expect(anna.text(shared!.id)).rejects.toThrow(UnknownTransferError)
+})
+
+test('a file that is gone before it is read makes no link', async () => {
+  const anna = await Device.start()
+  const gone = new Blob(['x'])
+  gone.slice = () => ({ arrayBuffer: () => Promise.reject(new Error('gone')) }) as unknown as Blob
+  const id = await anna.service.share([{ path: 'a', file: gone }], freely)
+  expect(await meanwhile(anna.reached(id, 'failed'))).toMatchObject({ problem: 'unreadable' })
+  expect(anna.parts.size).toBe(0)
+})
+
+test('what was being read when the host ended is said to be so', async () => {
+  const anna = await Device.start()
+  const slow = new Blob(['x'])
+  slow.slice = () => ({ arrayBuffer: () => new Promise(() => undefined) }) as unknown as Blob
+  const id = await anna.service.share([{ path: 'a', file: slow }], freely)
+  await anna.restart()
+  expect(await meanwhile(anna.reached(id, 'failed'))).toMatchObject({ problem: 'unreadable' })
+})
+
+test('files of one name are told apart, and a folder gives its name', async () => {
+  const anna = await Device.start()
+  const id = await anna.service.share(
+    [file('trip/a.txt', '1'), file('trip/a.txt', '2'), file('trip/../trip/a', '3')],
+    freely,
+  )
+  await meanwhile(anna.reached(id, 'shared'))
+  const details = await meanwhile(until(anna.service.watchTransfer(id)))
+  expect(details!.name).toBe('trip')
+  expect(details!.list.map(({ path }) => path)).toEqual([
+    'trip/a.txt',
+    'trip/a (2).txt',
+    'trip/trip/a',
+  ])
+})
+
+test('nothing is not shared, and no text that is no link is followed', async () => {
+  const anna = await Device.start()
+  await expect(anna.service.share([], freely)).rejects.toThrow(NothingToShareError)
+  await expect(anna.service.get('#/c/abc', null)).rejects.toThrow(MalformedLinkError)
+  await expect(anna.service.get('hello', null)).rejects.toThrow(MalformedLinkError)
+})
