@@ -1,4 +1,5 @@
 import type { Target } from './target.ts'
+import { contentTargets } from './targets/content.ts'
 import { cryptoTargets } from './targets/crypto.ts'
 import { deliveryTargets } from './targets/delivery.ts'
 import { featureTargets } from './targets/features.ts'
@@ -12,6 +13,7 @@ export async function allTargets(): Promise<Target[]> {
     ...(await protocolTargets()),
     ...(await cryptoTargets()),
     ...(await deliveryTargets()),
+    ...(await contentTargets()),
     ...(await featureTargets()),
     ...portTargets(),
     ...(await relayTargets()),

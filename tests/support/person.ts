@@ -37,13 +37,46 @@ export class Person {
   }
 
   /** On a phone an open conversation hides the way to other screens: then back first. */
-  async goTo(screen: 'Chats' | 'Contacts' | 'Network' | 'Settings'): Promise<void> {
+  async goTo(screen: 'Chats' | 'Contacts' | 'Files' | 'Network' | 'Settings'): Promise<void> {
     const link = this.navigation.getByRole('link', { name: screen })
     const back = this.page.getByRole('link', { name: /^Back/ })
     await link.or(back).first().waitFor()
     if (!(await link.isVisible())) await back.click()
     await link.click()
     await this.navigation.locator('[aria-current=page]', { hasText: screen }).waitFor()
+  }
+
+  // Files
+
+  /** Shares these files, and gives the link to them. */
+  async shareFiles(
+    files: Parameters<Locator['setInputFiles']>[0],
+    { description = '', password = '' } = {},
+  ): Promise<string> {
+    await this.goTo('Files')
+    await this.page.locator('input[type=file]').first().setInputFiles(files)
+    await this.page.getByLabel('Description').fill(description)
+    await this.page.getByLabel('Password', { exact: true }).fill(password)
+    await this.page.getByRole('button', { name: 'Make a link' }).click()
+    const link = await this.page.getByText('#/get/').textContent({ timeout: 60_000 })
+    return (link ?? '').trim()
+  }
+
+  /** How the transfer they look at stands. */
+  transferState(words: string): Locator {
+    return this.page.getByRole('status').filter({ hasText: words })
+  }
+
+  async givePassword(password: string): Promise<void> {
+    await this.page.getByLabel('Password', { exact: true }).fill(password)
+    await this.page.getByRole('button', { name: 'Open', exact: true }).click()
+  }
+
+  /** Presses what saves, and gives where the browser has put the file. */
+  async saveDownload(button: string): Promise<string> {
+    const download = this.page.waitForEvent('download')
+    await this.page.getByRole('button', { name: button, exact: true }).click()
+    return (await download).path()
   }
 
   // Meeting

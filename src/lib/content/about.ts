@@ -20,10 +20,10 @@ import { isPath, MAX_PATH_BYTES } from './paths.ts'
 export const ABOUT_CONTEXT = 'starling-content-1'
 
 /** Files in one content: a large photo library. */
-export const MAX_FILES = 20_000
+export const MAX_FILES = 10_000
 
 /** Longest description, in UTF-16 units. */
-export const MAX_DESCRIPTION_CHARS = 2_000
+export const MAX_DESCRIPTION_CHARS = 1_000
 
 /** Longest media type, in characters (RFC 6838, 4.2, allows 127 and a slash between two of them). */
 export const MAX_MEDIA_TYPE_CHARS = 255

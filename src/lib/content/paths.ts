@@ -51,10 +51,9 @@ function cleanName(name: string): string {
     .toWellFormed()
     .normalize('NFC')
     .replace(new RegExp(UNUSABLE, 'gu'), '_')
-    .replace(/^\s+/u, '')
-    .replace(/[\s.]+$/u, '')
-  const short = shorten(usable)
-  return DEVICE.test(short) || short === '' ? `_${short}` : short
+    .trimStart()
+  const short = shorten(withoutTail(DEVICE.test(usable) ? `_${usable}` : usable))
+  return isFileName(short) ? short : '_'
 }
 
 /** Cut in front of its ending, between characters. */
@@ -67,7 +66,14 @@ function shorten(name: string): string {
     if (utf8Bytes(stem + character + ending) > MAX_FILE_NAME_BYTES) break
     stem += character
   }
-  return stem.replace(/[\s.]+$/u, '') + ending
+  return withoutTail(stem) + ending
+}
+
+/** Without the blanks and dots at the end, which Windows drops. A regular expression would look from each blank anew. */
+function withoutTail(name: string): string {
+  let end = name.length
+  while (end > 0 && /[\s.]/u.test(name[end - 1]!)) end -= 1
+  return name.slice(0, end)
 }
 
 function utf8Bytes(text: string): number {

@@ -22,6 +22,7 @@ test.each([
   [' name ', 'name'],
   ['gpj\u202E.exe', 'gpj_.exe'],
   ['line\nbreak', 'line_break'],
+  [`${'.'.repeat(300)}x`, '.x'],
   ['half \uD800', 'half \uFFFD'],
   ['e\u0301', '\u00E9'],
 ])('%j is none, but %j is', (path, clean) => {
@@ -37,6 +38,10 @@ test('a name too long is cut in front of its ending', () => {
   expect(new TextEncoder().encode(clean).byteLength).toBeLessThanOrEqual(MAX_FILE_NAME_BYTES)
   expect(isPath('x'.repeat(MAX_FILE_NAME_BYTES))).toBe(true)
   expect(isPath('x'.repeat(MAX_FILE_NAME_BYTES + 1))).toBe(false)
+})
+
+test('a name that is made longer is no longer than any', () => {
+  expect(isPath(cleanPath(`nul.${'x'.repeat(MAX_FILE_NAME_BYTES - 4)}`))).toBe(true)
 })
 
 test('a path too long loses its outer folders', () => {

@@ -19,6 +19,7 @@ const OWN = [
   'src/lib/crypto/database-key.ts#openOnDevice',
   'src/lib/crypto/database-key.ts#openWithPassphrase',
   'src/lib/crypto/identity.ts#openIdentity',
+  'src/lib/crypto/key-seal.ts#openKey',
   'src/lib/features/notifications/ui/permission.svelte.ts#readPermission',
   'relay-node/src/config.ts#readConfig',
   'relay-node/src/mailbox/level-store.ts#boxCodec',

@@ -117,7 +117,7 @@ export interface TransferDetails extends Transfer {
   peers: TransferPeer[]
   /** In at most 256 equal parts: how much of each is here, 0 to 1. */
   pieces: number[]
-  /** What is passed on; null while it is read, and once it ended. */
+  /** What stands behind `#/get/` in what is passed on; null while it is read. */
   link: string | null
 }
 

@@ -25,7 +25,7 @@ import { toBase64url } from '../../protocol/base64url.ts'
 import { MalformedLinkError } from './errors.ts'
 
 /** Where the link's own part begins. */
-export const LINK_FRAGMENT = '#/get/'
+const LINK_FRAGMENT = '#/get/'
 
 /** People in a link: who shared it, and who passes it on. */
 export const MAX_LINK_PEERS = 2
@@ -74,7 +74,7 @@ const bodies = codec(
   MAX_LINK_BYTES - 1,
 )
 
-/** The link's fragment, with as many of the relays as fit. */
+/** What stands behind `#/get/` in a link, with as many of the relays as fit. */
 export function encodeLink({ content, opener, peers, relays }: Link): string {
   const usable = relays.filter((host) => v.is(relayHostSchema, host)).slice(0, MAX_LINK_RELAYS)
   for (;;) {
@@ -85,7 +85,7 @@ export function encodeLink({ content, opener, peers, relays }: Link): string {
         peers.slice(0, MAX_LINK_PEERS).map(publicKeyOf),
         usable,
       ])
-      return LINK_FRAGMENT + toBase64url(Uint8Array.of(VERSION, ...body))
+      return toBase64url(Uint8Array.of(VERSION, ...body))
     } catch (error) {
       if (!(error instanceof LimitExceededError) || usable.length === 0) throw error
       usable.pop()

@@ -134,7 +134,7 @@ async function meanwhile<T>(promise: Promise<T>): Promise<T> {
 test('what is shared by a link is got by it', async () => {
   const [anna, boris] = await two()
   const link = await meanwhile(anna.share([file('a.txt', 'one'), file('b.txt', 'two')]))
-  const id = await boris.service.get(`https://starling.example/${link}`, null)
+  const id = await boris.service.get(`https://starling.example/#/get/${link}`, null)
   const done = await meanwhile(boris.reached(id, 'complete'))
   expect(done).toMatchObject({ name: 'a.txt', files: 2, bytes: 6, verifiedBytes: 6 })
   expect(await boris.text(id, 0)).toBe('one')
