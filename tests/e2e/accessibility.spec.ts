@@ -32,7 +32,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await expectNoFaults(anna, 'my code')
     await anna.openScan()
     await expectNoFaults(anna, 'scan')
-    for (const screen of ['Network', 'Settings'] as const) {
+    for (const screen of ['Files', 'Network', 'Settings'] as const) {
       await anna.goTo(screen)
       await expectNoFaults(anna, screen)
     }
@@ -134,7 +134,7 @@ test('no screen is larger than the window: only what is inside scrolls', async (
   await anna.contact('Boris').click()
   await expect(anna.page.getByRole('link', { name: 'Compare safety words' })).toBeVisible()
   await expectToFit(anna, 'contact')
-  for (const screen of ['Contacts', 'Network', 'Settings', 'Chats'] as const) {
+  for (const screen of ['Contacts', 'Files', 'Network', 'Settings', 'Chats'] as const) {
     await anna.goTo(screen)
     await expectToFit(anna, screen)
   }

@@ -1,0 +1,113 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { contentIdOf } from '#lib/content/content-id.ts'
+import {
+  BLOCKS_PROTOCOL,
+  decodeFrame,
+  encodeMessage,
+  encodePart,
+  MAX_BLOCKS_FRAME_BYTES,
+  MAX_TOPICS,
+  type BlocksFrame,
+} from '#lib/content/exchange/protocol.ts'
+import type { Channel } from '#lib/p2p/api.ts'
+import { peerIdOf } from '#lib/protocol/ids.ts'
+import { Swarm, type SwarmDevice } from '../../../fixtures/swarm.ts'
+
+let swarm: Swarm
+
+beforeEach(() => {
+  swarm = new Swarm()
+})
+
+afterEach(() => swarm.stop())
+
+/** Somebody who says what they like to this device. */
+async function stranger(device: SwarmDevice): Promise<Channel> {
+  const host = swarm.network.host(peerIdOf(new Uint8Array(32).fill(9)))
+  const opened = Promise.withResolvers<Channel>()
+  await host.channels.handle({
+    protocol: BLOCKS_PROTOCOL,
+    maxFrameBytes: MAX_BLOCKS_FRAME_BYTES,
+    accept: () => true,
+    onChannel: opened.resolve,
+  })
+  swarm.network.connect(host, device.host)
+  return opened.promise
+}
+
+async function next<Type extends BlocksFrame['type']>(
+  channel: Channel,
+  type: Type,
+): Promise<Extract<BlocksFrame, { type: Type }>> {
+  for await (const bytes of channel.frames()) {
+    const frame = decodeFrame(Uint8Array.from(bytes))
+    if (frame.type === type) return frame as Extract<BlocksFrame, { type: Type }>
+  }
+  throw new Error('the channel ended')
+}
+
+function ended(channel: Channel): Promise<void> {
+  return new Promise((resolve) => {
+    channel.closed.addEventListener('abort', () => {
+      resolve()
+    })
+  })
+}
+
+test('as many topics as there may be are open; one more ends the channel', async () => {
+  const device = await swarm.join()
+  const content = await device.make(3)
+  const channel = await stranger(device)
+  for (let topic = 0; topic < MAX_TOPICS; topic += 1) {
+    await channel.send(encodeMessage({ type: 'open', topic, content }))
+  }
+  await next(channel, 'has')
+  expect(channel.closed.aborted).toBe(false)
+  await channel.send(encodeMessage({ type: 'open', topic: MAX_TOPICS, content }))
+  await ended(channel)
+})
+
+test.each([
+  ['bytes that are no frame', Uint8Array.of(7)],
+  ['a message that is none', Uint8Array.of(0, 0xff)],
+])('%s end the channel', async (_name, frame) => {
+  const device = await swarm.join()
+  const channel = await stranger(device)
+  await channel.send(frame)
+  await ended(channel)
+})
+
+test('a topic that was opened twice ends the channel', async () => {
+  const device = await swarm.join()
+  const content = await device.make(3)
+  const channel = await stranger(device)
+  const open = encodeMessage({ type: 'open', topic: 0, content })
+  await channel.send(open)
+  await channel.send(open)
+  await ended(channel)
+})
+
+test('parts of topics that nobody opened, and words about them, are nothing', async () => {
+  const device = await swarm.join()
+  const content = await device.make(3)
+  const channel = await stranger(device)
+  await channel.send(encodePart(5, { kind: 'leaf', index: 0 }, new Uint8Array(10)))
+  await channel.send(encodeMessage({ type: 'gained', topic: 5, leaves: [1] }))
+  await channel.send(encodeMessage({ type: 'ask', topic: 5, parts: [['leaf', 0]] }))
+  await channel.send(encodeMessage({ type: 'open', topic: 0, content }))
+  await next(channel, 'has')
+  expect(channel.closed.aborted).toBe(false)
+})
+
+test('what is not there is said to be lacking, and not known what is unknown', async () => {
+  const device = await swarm.join()
+  const content = await device.make(3)
+  const channel = await stranger(device)
+  await channel.send(encodeMessage({ type: 'open', topic: 0, content }))
+  await next(channel, 'choke')
+  await channel.send(encodeMessage({ type: 'ask', topic: 0, parts: [['leaf', 99]] }))
+  expect(await next(channel, 'lacks')).toMatchObject({ kind: 'leaf', index: 99 })
+  const other = contentIdOf(new Uint8Array(32))
+  await channel.send(encodeMessage({ type: 'open', topic: 1, content: other }))
+  expect(await next(channel, 'refused')).toEqual({ type: 'refused', topic: 1, reason: 'unknown' })
+})

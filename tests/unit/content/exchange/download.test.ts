@@ -1,0 +1,122 @@
+import { afterEach, expect, test } from 'vitest'
+import { Download, MAX_UNDER_WAY, PATIENCE_MS } from '#lib/content/exchange/download.ts'
+import { MAX_AHEAD, Source } from '#lib/content/exchange/source.ts'
+import type { BlocksMessage } from '#lib/content/exchange/protocol.ts'
+import type { Holding } from '#lib/content/holding.ts'
+import { peerIdOf } from '#lib/protocol/ids.ts'
+import { silentLogger } from '../../../fixtures/fake-network.ts'
+import { ManualClock } from '../../../fixtures/manual-clock.ts'
+import { seededRandom } from '../../../fixtures/seeded-random.ts'
+import { Swarm, type SwarmDevice } from '../../../fixtures/swarm.ts'
+
+const NO_BITS = new Uint8Array(0)
+const swarms: Swarm[] = []
+
+afterEach(async () => {
+  for (const swarm of swarms.splice(0)) await swarm.stop()
+})
+
+/** A download that knows its manifest and lacks every leaf, and who has them all. */
+async function begun(leaves: number) {
+  const swarm = new Swarm()
+  swarms.push(swarm)
+  const [seed, reader] = [await swarm.join(), await swarm.join()] as [SwarmDevice, SwarmDevice]
+  const content = await seed.make(leaves)
+  await reader.get(content, [])
+  reader.exchange.leave(content)
+  const holding = reader.holding!
+  await giveTo(holding, seed.holding!, { kind: 'manifest', index: 0 })
+  for (let index = 0; index < seed.holding!.lists.length; index += 1) {
+    await giveTo(holding, seed.holding!, { kind: 'list', index })
+  }
+  const clock = new ManualClock()
+  const download = new Download(holding, { clock, random: seededRandom(1), log: silentLogger })
+  download.start()
+  return { download, clock, seed: seed.holding! }
+}
+
+async function giveTo(
+  holding: Holding,
+  from: Holding,
+  part: Parameters<Holding['read']>[0],
+): Promise<void> {
+  expect(await holding.take(part, (await from.read(part))!)).toBe('taken')
+}
+
+/** A source with all leaves that does not choke, and what it was told. */
+function sourceOf(download: Download, number: number) {
+  const said: BlocksMessage[] = []
+  const source = new Source({
+    peer: peerIdOf(new Uint8Array(32).fill(number)),
+    path: 'direct',
+    topic: 0,
+    send: (message) => said.push(message),
+  })
+  download.add(source)
+  download.has(source, null, NO_BITS)
+  download.choke(source, false)
+  const asked = (): number =>
+    said.reduce((sum, each) => sum + (each.type === 'ask' ? each.parts.length : 0), 0)
+  return { source, said, asked }
+}
+
+test('whoever owes everything for too long is asked for one part, others for the rest', async () => {
+  const { download, clock, seed } = await begun(10)
+  const slow = sourceOf(download, 1)
+  const owed = slow.source.asked.size
+  expect(owed).toBeGreaterThan(1)
+  clock.advance(PATIENCE_MS - 1)
+  expect(slow.source.asked.size).toBe(owed)
+  clock.advance(3_000)
+  expect(slow.source.slow).toBe(true)
+  expect(slow.source.asked.size).toBe(1)
+  const [ask] = [...slow.source.asked.values()]
+  await download.arrived(slow.source, ask!.part, (await seed.read(ask!.part))!)
+  expect(slow.source.slow).toBe(false)
+  expect(slow.source.asked.size).toBeGreaterThan(1)
+  download.stop()
+  expect(clock.pending).toBe(0)
+})
+
+test('no more is asked for than may be under way', async () => {
+  const { download, clock } = await begun(400)
+  const sources = Array.from({ length: 60 }, (_, number) => sourceOf(download, number + 1))
+  const asked = sources.reduce((sum, each) => sum + each.asked(), 0)
+  expect(asked).toBe(MAX_UNDER_WAY)
+  for (const { source } of sources) expect(source.asked.size).toBeLessThanOrEqual(MAX_AHEAD)
+  download.stop()
+  expect(clock.pending).toBe(0)
+})
+
+test('what is asked for is void when its source chokes, and asked of others', async () => {
+  const { download } = await begun(4)
+  const one = sourceOf(download, 1)
+  expect(one.source.asked.size).toBe(4)
+  const other = sourceOf(download, 2)
+  expect(other.source.asked.size).toBe(0)
+  download.choke(one.source, true)
+  expect(one.source.asked.size).toBe(0)
+  expect(other.source.asked.size).toBe(4)
+  download.stop()
+})
+
+test('towards the end a second source is asked, and told when it is not needed any more', async () => {
+  const { download, clock, seed } = await begun(5)
+  const slow = sourceOf(download, 1)
+  const fast = sourceOf(download, 2)
+  // Four are asked of the first; the fast one gives the last at once.
+  const [only] = [...fast.source.asked.values()]
+  clock.advance(10)
+  await download.arrived(fast.source, only!.part, (await seed.read(only!.part))!)
+  clock.advance(2_000)
+  expect(fast.source.asked.size).toBeGreaterThan(0)
+  const [again] = [...fast.source.asked.values()]
+  await download.arrived(fast.source, again!.part, (await seed.read(again!.part))!)
+  expect(slow.said).toContainEqual({
+    type: 'drop',
+    topic: 0,
+    parts: [[again!.part.kind, again!.part.index]],
+  })
+  expect(download.wastedBytes).toBe(0)
+  download.stop()
+})

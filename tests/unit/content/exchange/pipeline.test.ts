@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest'
+import { FIRST_WINDOW, MIN_WINDOW, Pipeline } from '#lib/content/exchange/pipeline.ts'
+
+const PART = 262_144
+
+/** A path that gives so many parts a second, each no sooner than the latency; the window is always full. */
+function run(
+  pipeline: Pipeline,
+  partsPerSecond: number,
+  latencyMs: number,
+  untilMs: number,
+): number {
+  const asked: { atMs: number; doneMs: number }[] = []
+  let freeMs = 0
+  let window = 0
+  for (let nowMs = 0; nowMs < untilMs; nowMs += 1) {
+    for (const each of asked.filter(({ doneMs }) => doneMs <= nowMs)) {
+      asked.splice(asked.indexOf(each), 1)
+      pipeline.arrived(each.atMs, nowMs, PART)
+    }
+    window = pipeline.window(nowMs)
+    while (asked.length < window) {
+      freeMs = Math.max(freeMs, nowMs + latencyMs) + 1_000 / partsPerSecond
+      asked.push({ atMs: nowMs, doneMs: freeMs })
+    }
+  }
+  return window
+}
+
+test('before anything was measured, a few are asked for', () => {
+  expect(new Pipeline(64).window(0)).toBe(FIRST_WINDOW)
+  expect(new Pipeline(64).expectedMs(1, 0)).toBe(Infinity)
+})
+
+test.each([
+  [40, 100],
+  [400, 20],
+  [10, 300],
+])('%i parts a second at %i ms fill the path, and little more', (rate, latencyMs) => {
+  const product = (rate * (latencyMs + 1_000 / rate)) / 1_000
+  const window = run(new Pipeline(64), rate, latencyMs, 5_000)
+  expect(window).toBeGreaterThanOrEqual(Math.floor(product))
+  expect(window).toBeLessThanOrEqual(Math.ceil(2.5 * product) + 1)
+})
+
+test('a slow path is asked for one at a time, and the next ahead', () => {
+  expect(run(new Pipeline(64), 1, 1, 10_000)).toBeLessThanOrEqual(MIN_WINDOW + 1)
+})
+
+test('however fast a path, no more than the most is asked for', () => {
+  expect(run(new Pipeline(8), 1_000, 200, 3_000)).toBe(8)
+})
+
+test('speed is of the last seconds', () => {
+  const pipeline = new Pipeline(64)
+  pipeline.arrived(0, 100, PART)
+  pipeline.arrived(0, 200, PART)
+  expect(pipeline.bytesPerSecond(300)).toBe(PART)
+  expect(pipeline.bytesPerSecond(5_000)).toBe(0)
+  expect(pipeline.latencyMs).toBe(100)
+})

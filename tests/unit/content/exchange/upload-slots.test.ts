@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import { contentIdOf, sha256 } from '#lib/content/content-id.ts'
+import { Holding } from '#lib/content/holding.ts'
+import { Reader } from '#lib/content/exchange/reader.ts'
+import { SLOT_MS, UPLOAD_SLOTS, UploadSlots } from '#lib/content/exchange/upload-slots.ts'
+import type { PeerIdString } from '#lib/protocol/ids.ts'
+import { ManualClock } from '../../../fixtures/manual-clock.ts'
+import { MemoryPartStore, newShelf } from '../../../fixtures/memory-part-store.ts'
+
+async function readers(count: number): Promise<Reader[]> {
+  const components = { store: new MemoryPartStore(), sha256 }
+  const holding = await Holding.open(contentIdOf(new Uint8Array(32)), newShelf(), components)
+  return Array.from(
+    { length: count },
+    (_, at) =>
+      new Reader({
+        peer: `reader ${at}` as PeerIdString,
+        path: 'direct',
+        topic: at,
+        holding,
+        send: () => undefined,
+      }),
+  )
+}
+
+test('as many as there are slots are given to at once', async () => {
+  const clock = new ManualClock()
+  const slots = new UploadSlots({ clock }, { givenBy: () => 0 })
+  const all = await readers(UPLOAD_SLOTS + 1)
+  for (const reader of all) slots.add(reader)
+  expect(all.filter(({ choked }) => !choked)).toHaveLength(UPLOAD_SLOTS)
+  expect(all.at(-1)!.choked).toBe(true)
+  slots.remove(all[0]!)
+  expect(all.at(-1)!.choked).toBe(false)
+  expect(clock.pending).toBe(0)
+})
+
+test('everybody has a slot in turn', async () => {
+  const clock = new ManualClock()
+  const slots = new UploadSlots({ clock }, { givenBy: () => 0 })
+  const all = await readers(30)
+  for (const reader of all) slots.add(reader)
+  const served = new Set<Reader>()
+  for (let round = 0; round < 12; round += 1) {
+    for (const reader of all) if (!reader.choked) served.add(reader)
+    clock.advance(SLOT_MS)
+    expect(all.filter(({ choked }) => !choked)).toHaveLength(UPLOAD_SLOTS)
+  }
+  expect(served.size).toBe(30)
+  slots.stop()
+  expect(clock.pending).toBe(0)
+})
+
+test('who gives to us most keeps a slot', async () => {
+  const clock = new ManualClock()
+  const all = await readers(UPLOAD_SLOTS + 4)
+  const slots = new UploadSlots({ clock }, { givenBy: (reader) => (reader === all[0] ? 1 : 0) })
+  for (const reader of all) slots.add(reader)
+  for (let round = 0; round < 10; round += 1) {
+    clock.advance(SLOT_MS)
+    expect(all[0]!.choked).toBe(false)
+  }
+  slots.stop()
+})
