@@ -63,6 +63,8 @@ export async function contentTargets(): Promise<Target[]> {
     { type: 'has', topic: 0, page: 4_095, bits: filled(512, 0xaa) },
     { type: 'has', topic: 0, page: null, bits: filled(0, 0) },
     { type: 'gained', topic: 0, leaves: [0, 4_096, 16_777_215] },
+    { type: 'interest', topic: 0, interested: true },
+    { type: 'suggest', topic: 0, leaves: [5] },
     { type: 'choke', topic: 0, choked: false },
     { type: 'lacks', topic: 0, kind: 'list', index: 1 },
     { type: 'refused', topic: 0, reason: 'expired' },

@@ -32,9 +32,15 @@ export interface ConversationComponents {
 export interface ConversationInit {
   admit(content: ContentId, peer: PeerIdString): Admission
   readerCame(reader: Reader): void
+  /** What they need from us has changed. */
+  readerTurned(reader: Reader): void
   readerWent(reader: Reader): void
-  /** So many bytes of a part were given to this reader. */
-  gave(reader: Reader, bytes: number): void
+  /** Leaves this reader should ask for next. */
+  suggest(reader: Reader): number[]
+  /** This reader is given nothing any more, or for now. */
+  choked(reader: Reader): void
+  /** This part, of so many bytes, was given to this reader. */
+  gave(reader: Reader, part: Part, bytes: number): void
 }
 
 /** One channel of `/starling/blocks/1.0.0`: what we get over it, and what we give. */
@@ -142,7 +148,7 @@ export class Conversation {
         }
         await channel.send(encodePart(reader.topic, part, bytes))
         reader.speed.count(bytes.byteLength, this.#components.clock.now())
-        this.#init.gave(reader, bytes.byteLength)
+        this.#init.gave(reader, part, bytes.byteLength)
       }
     } catch (error) {
       // A channel that ends has told so; anything else must not go unheard.
@@ -164,12 +170,18 @@ export class Conversation {
         this.#opened(message.topic, message.content)
         return
       case 'ask':
-        this.#readers.get(message.topic)?.ask(message.parts.map(partOf))
-        this.give()
+        this.#asked(message.topic, message.parts.map(partOf))
         return
       case 'drop':
         this.#readers.get(message.topic)?.drop(message.parts.map(partOf))
         return
+      case 'interest': {
+        const reader = this.#readers.get(message.topic)
+        if (reader === undefined || reader.interested === message.interested) return
+        reader.interested = message.interested
+        this.#init.readerTurned(reader)
+        return
+      }
       case 'close': {
         const reader = this.#readers.get(message.topic)
         if (reader !== undefined) this.#forget(reader)
@@ -183,6 +195,11 @@ export class Conversation {
       case 'gained':
         this.#of(message.topic, ({ source, download }) => {
           download.gained(source, message.leaves)
+        })
+        return
+      case 'suggest':
+        this.#of(message.topic, ({ source, download }) => {
+          download.suggested(source, message.leaves)
         })
         return
       case 'choke':
@@ -203,6 +220,19 @@ export class Conversation {
     }
   }
 
+  #asked(topic: number, parts: Part[]): void {
+    const reader = this.#readers.get(topic)
+    if (reader === undefined) return
+    reader.ask(parts)
+    this.#suggest(reader)
+    this.give()
+  }
+
+  #suggest(reader: Reader): void {
+    const leaves = this.#init.suggest(reader)
+    if (leaves.length > 0) this.#send({ type: 'suggest', topic: reader.topic, leaves })
+  }
+
   #opened(topic: number, content: ContentId): void {
     if (this.#readers.has(topic)) throw new InvalidDataError('a topic is opened once')
     if (this.#readers.size >= MAX_TOPICS) throw new LimitExceededError('too many topics')
@@ -217,6 +247,11 @@ export class Conversation {
       topic,
       holding: admission.holding,
       send: (message) => {
+        // What to ask for is told before it may be asked.
+        if (message.type === 'choke') {
+          if (message.choked) this.#init.choked(reader)
+          else this.#suggest(reader)
+        }
         this.#send(message)
       },
     })
@@ -227,7 +262,7 @@ export class Conversation {
 
   #forget(reader: Reader): void {
     this.#readers.delete(reader.topic)
-    reader.choked = true
+    reader.end()
     this.#init.readerWent(reader)
   }
 

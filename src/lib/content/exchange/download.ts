@@ -2,12 +2,13 @@ import { TypedEventEmitter } from 'main-event'
 import { StorageFullError } from '../../protocol/errors.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
+import { Bitfield } from '../bitfield.ts'
 import type { Holding } from '../holding.ts'
 import { aboutRange } from '../layout.ts'
 import { MANIFEST_PART, numberOf, type Part } from '../parts.ts'
 import { Picker } from './picker.ts'
 import type { Refusal } from './protocol.ts'
-import type { Ask, Source } from './source.ts'
+import { MAX_AHEAD, type Ask, type Source } from './source.ts'
 
 /** Parts asked for in all, and not yet given: 32 MiB. What is verified and written meanwhile comes on top. */
 export const MAX_UNDER_WAY = 128
@@ -20,6 +21,9 @@ const LOOK_MS = 2_000
 
 /** Sources asked for one part towards the end. */
 const MAX_ASKERS = 2
+
+/** Of all leaves, so many are asked for twice at most. */
+const MAX_WASTE = 0.02
 
 /** What came to nothing. */
 export type DownloadProblem = 'storage-full' | 'damaged'
@@ -52,8 +56,8 @@ export interface DownloadComponents {
  */
 export class Download extends TypedEventEmitter<DownloadEvents> {
   readonly holding: Holding
-  /** Bytes that came in vain. */
-  wastedBytes = 0
+  /** What came in vain, because it was here already. */
+  readonly wasted = { leaves: 0, bytes: 0 }
   readonly #components: DownloadComponents
   readonly #sources = new Set<Source>()
   /** Everything asked for, and of whom. */
@@ -61,6 +65,8 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
   /** Leaves that are verified or written now. */
   readonly #arriving = new Set<number>()
   #picker: Picker | null = null
+  /** The leaves that are here as far as sources were told apart by it: those of `holding` a moment later. */
+  #here = new Bitfield(0)
   #cancelLook: (() => void) | null = null
   #running = false
 
@@ -99,10 +105,11 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     this.#asked.clear()
   }
 
+  /** What is said of a source counts from here on until it is removed: a liar may go on talking. */
   add(source: Source): void {
     this.#sources.add(source)
     const { manifest } = this.holding
-    if (manifest !== null) this.#gained(source.learn(manifest.leaves))
+    if (manifest !== null) this.#gained(source, source.learn(manifest.leaves))
     this.#changed()
     this.#fill(source)
   }
@@ -122,28 +129,45 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
   }
 
   has(source: Source, page: number | null, bits: Uint8Array): void {
+    if (!this.#sources.has(source)) return
     // It has more than before: maybe also what it lacked.
     source.mayHaveMore()
-    this.#gained(source.has(page, bits))
+    this.#gained(source, source.has(page, bits))
     this.#fill(source)
   }
 
   gained(source: Source, leaves: readonly number[]): void {
-    this.#gained(leaves.filter((leaf) => source.gained(leaf)))
+    if (!this.#sources.has(source)) return
+    this.#gained(
+      source,
+      leaves.filter((leaf) => source.gained(leaf)),
+    )
     source.mayHaveMore()
     this.#fill(source)
   }
 
+  suggested(source: Source, leaves: readonly number[]): void {
+    if (!this.#sources.has(source)) return
+    source.suggested.push(...leaves.filter((leaf) => leaf < this.holding.leaves.length))
+    source.suggested.splice(0, source.suggested.length - MAX_AHEAD)
+  }
+
   lacks(source: Source, part: Part): void {
-    if (source.lacks(part)) this.#picker?.lost(part.index)
+    if (!this.#sources.has(source)) return
+    if (source.lacks(part)) {
+      this.#picker?.lost(part.index)
+      if (!this.#here.has(part.index)) source.useful -= 1
+    }
     if (source.answered(part) !== undefined) this.#unask(part, source)
     this.#fillAll()
   }
 
   /** It gives to us from now on, or no longer: then what it was asked for is void. */
   choke(source: Source, choked: boolean): void {
+    if (!this.#sources.has(source)) return
     source.choked = choked
     if (choked) {
+      source.suggested.length = 0
       this.#release(source)
       this.#fillAll()
     } else this.#fill(source)
@@ -166,7 +190,8 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     if (ask !== undefined) source.pipeline.arrived(ask.atMs, clock.now(), bytes.byteLength)
     const number = numberOf(part)
     if (this.holding.has(part) || this.#arriving.has(number)) {
-      this.wastedBytes += bytes.byteLength
+      this.wasted.leaves += Number(part.kind === 'leaf')
+      this.wasted.bytes += bytes.byteLength
       this.#unask(part, source)
       this.#fill(source)
       return
@@ -195,7 +220,12 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     const asked = this.#asked.get(numberOf(part))
     this.#asked.delete(numberOf(part))
     for (const source of asked?.sources ?? []) source.drop(part)
-    if (part.kind === 'leaf') this.#picker?.take(part.index)
+    if (part.kind === 'leaf') {
+      this.#picker?.take(part.index)
+      this.#here.set(part.index)
+      for (const source of this.#sources) if (source.leaves.has(part.index)) source.useful -= 1
+    }
+    for (const source of this.#sources) this.#interest(source)
     if (part.kind === 'manifest') this.#learn()
     if (part.kind !== 'leaf') this.#openLeaves()
     this.safeDispatchEvent('taken', { detail: part })
@@ -229,8 +259,10 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     const { manifest } = this.holding
     if (manifest === null || this.#picker !== null) return
     this.#picker = new Picker(manifest.leaves, this.#components.random)
+    this.#here = new Bitfield(manifest.leaves)
+    this.#here.merge(0, this.holding.leaves.slice(0, manifest.leaves))
     this.#openLeaves()
-    for (const source of this.#sources) this.#gained(source.learn(manifest.leaves))
+    for (const source of this.#sources) this.#gained(source, source.learn(manifest.leaves))
   }
 
   #openLeaves(): void {
@@ -243,8 +275,17 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     }
   }
 
-  #gained(leaves: readonly number[]): void {
-    for (const leaf of leaves) this.#picker?.gained(leaf)
+  /** A source has these as well. */
+  #gained(source: Source, leaves: readonly number[]): void {
+    for (const leaf of leaves) {
+      this.#picker?.gained(leaf)
+      if (!this.#here.has(leaf)) source.useful += 1
+    }
+    this.#interest(source)
+  }
+
+  #interest(source: Source): void {
+    source.interest(source.useful > 0)
   }
 
   #fillAll(): void {
@@ -253,7 +294,7 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
 
   /** Asks a source for as much as it should be asked for. */
   #fill(source: Source): void {
-    if (!this.#running || source.choked) return
+    if (!this.#running) return
     const nowMs = this.#components.clock.now()
     const window = source.slow ? 1 : source.pipeline.window(nowMs)
     const parts: Part[] = []
@@ -269,7 +310,9 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
   }
 
   #next(source: Source, nowMs: number): Part | null {
-    return this.#nextOfTree(source) ?? this.#nextLeaf(source) ?? this.#second(source, nowMs)
+    const part = this.#nextOfTree(source)
+    if (part !== null || source.choked) return part
+    return this.#nextLeaf(source) ?? this.#second(source, nowMs)
   }
 
   /** What tells what the rest must hash to comes first. */
@@ -296,26 +339,51 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
       this.#picker.take(index)
       return part
     }
-    const index = this.#picker.pick(source.leaves)
+    const index = this.#suggestion(source, this.#picker) ?? this.#picker.pick(source.leaves)
     return index === null ? null : { kind: 'leaf', index }
   }
 
-  /** Towards the end: what another source was asked for, if that will take it more than twice as long. */
+  /** What it suggests is asked for as long as nothing is rarer. */
+  #suggestion({ suggested, leaves }: Source, picker: Picker): number | null {
+    for (let leaf = suggested.shift(); leaf !== undefined; leaf = suggested.shift()) {
+      if (!leaves.has(leaf) || !picker.isOpen(leaf)) continue
+      if (picker.sourcesOf(leaf) > (picker.rarest ?? 0)) continue
+      picker.take(leaf)
+      return leaf
+    }
+    return null
+  }
+
+  /**
+   * When it has nothing that is not asked for: what another source will take more than twice as long for. Towards the end
+   * both are asked, before that only the faster one.
+   */
   #second(source: Source, nowMs: number): Part | null {
-    if (this.#picker === null || this.#picker.open > 0) return null
-    let best: { part: Part; leftMs: number } | null = null
+    if (this.#picker === null || this.#picker.open > 0 || !this.#mayWaste()) return null
+    return this.#slowest(source, nowMs)?.part ?? null
+  }
+
+  /** Whether a part may come twice, if all come twice that two were asked for. */
+  #mayWaste(): boolean {
+    let twice = this.wasted.leaves
+    for (const { sources } of this.#asked.values()) if (sources.size > 1) twice += 1
+    return twice + 1 <= MAX_WASTE * this.holding.leaves.length
+  }
+
+  #slowest(source: Source, nowMs: number): { part: Part; source: Source } | null {
+    let slowest: { part: Part; source: Source; leftMs: number } | null = null
     const oursMs = source.pipeline.expectedMs(source.asked.size + 1, nowMs)
     for (const { part, sources } of this.#asked.values()) {
       if (sources.size >= MAX_ASKERS || sources.has(source)) continue
-      if (part.kind === 'leaf' ? !source.leaves.has(part.index) : !source.mayHave(part)) continue
+      if (part.kind !== 'leaf' || !source.leaves.has(part.index)) continue
       const [other] = sources
-      if (other === undefined) continue
-      const ask = other.asked.get(numberOf(part))
-      if (ask === undefined) continue
+      const ask = other?.asked.get(numberOf(part))
+      if (other === undefined || ask === undefined) continue
       const leftMs = leftFor(other, ask, nowMs)
-      if (leftMs > 2 * oursMs && leftMs > (best?.leftMs ?? 0)) best = { part, leftMs }
+      if (leftMs <= 2 * oursMs || leftMs <= (slowest?.leftMs ?? 0)) continue
+      slowest = { part, source: other, leftMs }
     }
-    return best?.part ?? null
+    return slowest
   }
 
   /** Neither asked for nor arriving. */

@@ -9,6 +9,7 @@ import { Conversation, type Admission } from './conversation.ts'
 import { Download } from './download.ts'
 import { BLOCKS_PROTOCOL, MAX_BLOCKS_FRAME_BYTES, type Refusal } from './protocol.ts'
 import { GAINED_PACE_MS, type Reader } from './reader.ts'
+import { Suggestions } from './suggestions.ts'
 import { UploadSlots } from './upload-slots.ts'
 
 /** Lies that are remembered; beyond that the first is forgotten. */
@@ -57,6 +58,8 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
   readonly #getting = new Map<ContentId, Getting>()
   readonly #conversations = new Map<PeerIdString, Conversation>()
   readonly #readers = new Set<Reader>()
+  /** Of contents that are read here. */
+  readonly #suggestions = new Map<ContentId, Suggestions>()
   readonly #bans = new Map<PeerIdString, Ban>()
   /** Readers that will be told what is here by now. */
   readonly #untold = new Set<Reader>()
@@ -163,13 +166,21 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
           this.from(reader.content, peer)
           this.safeDispatchEvent('readers', { detail: reader.content })
         },
+        readerTurned: () => {
+          this.#slots.settle()
+        },
         readerWent: (reader) => {
           this.#readers.delete(reader)
           this.#untold.delete(reader)
           this.#slots.remove(reader)
+          this.#suggestions.get(reader.content)?.release(reader)
+          if (this.readers(reader.content).length === 0) this.#suggestions.delete(reader.content)
           this.safeDispatchEvent('readers', { detail: reader.content })
         },
-        gave: (reader, bytes) => {
+        suggest: (reader) => this.#suggest(reader),
+        choked: (reader) => this.#suggestions.get(reader.content)?.release(reader),
+        gave: (reader, part, bytes) => {
+          if (part.kind === 'leaf') this.#suggestions.get(reader.content)?.gave(part.index)
           this.safeDispatchEvent('gave', { detail: { content: reader.content, peer, bytes } })
         },
       },
@@ -186,6 +197,16 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
     } finally {
       if (this.#conversations.get(peer) === conversation) this.#conversations.delete(peer)
     }
+  }
+
+  /** One reader alone may ask as it likes. */
+  #suggest(reader: Reader): number[] {
+    const { content, complete, leaves } = reader.holding
+    if (!complete || this.readers(content).length < 2) return []
+    const suggestions =
+      this.#suggestions.get(content) ?? new Suggestions(leaves, this.#components.random)
+    this.#suggestions.set(content, suggestions)
+    return suggestions.next(reader)
   }
 
   /** What has come can be given on. */

@@ -62,6 +62,17 @@ export class Picker {
     return this.#sources[leaf]!
   }
 
+  /** How many sources the rarest leaf has that anybody has; null when there is none. */
+  get rarest(): number | null {
+    const sources = this.#buckets.findIndex((bucket, at) => at > 0 && bucket.length > 0)
+    return sources < 0 ? null : sources
+  }
+
+  /** Whether this leaf can be picked. */
+  isOpen(leaf: number): boolean {
+    return this.#places[leaf] !== NOWHERE
+  }
+
   /** The rarest leaf that is in `has`, taken out; null when there is none. */
   pick(has: Bitfield): number | null {
     // What nobody has is in the first one.

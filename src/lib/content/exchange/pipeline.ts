@@ -1,10 +1,13 @@
 import { SpeedMeter } from './speed-meter.ts'
 
-/** Fewest parts asked for ahead: one comes while the next is asked for. */
-export const MIN_WINDOW = 2
+/** Fewest parts asked for ahead. */
+export const MIN_WINDOW = 1
 
 /** At first, before anything was measured: 1 MiB. */
 export const FIRST_WINDOW = 4
+
+/** Times the bandwidth-delay product. */
+const GAIN = 1.25
 
 /** How long a measurement counts, ms: paths change. */
 const MEMORY_MS = 10_000
@@ -13,11 +16,12 @@ const MEMORY_MS = 10_000
 const RATE_MS = 2_000
 
 /**
- * How many parts to ask one source for ahead, so that it never waits for an ask and its queue is short.
+ * How many parts to ask one source for ahead, so that it never waits for an ask and its queue is short: what waits in a
+ * queue cannot be asked of somebody who has nothing to do.
  *
- * That is twice the bandwidth-delay product, as in BBR (draft-ietf-ccwg-bbr, 4.6.2): delivery rate times least
- * latency. Twice, so that it grows as long as more is delivered for it; when the path is full, the latency of what waits in
- * the source's queue does not count, because the least one does.
+ * That is a little more than the bandwidth-delay product, delivery rate times least latency, as in BBR
+ * (draft-ietf-ccwg-bbr, 4.6.2). More, so that it grows as long as more is delivered for it; when the path is full, the
+ * latency of what waits in the source's queue does not count, because the least one does.
  */
 export class Pipeline {
   readonly #max: number
@@ -53,7 +57,7 @@ export class Pipeline {
     if (rate === null || latencyMs === undefined) return Math.min(FIRST_WINDOW, this.#max)
     const partBytes = this.#bytes / this.#parts
     const product = (rate * latencyMs) / partBytes
-    return Math.min(this.#max, Math.max(MIN_WINDOW, Math.ceil(2 * product)))
+    return Math.min(this.#max, Math.max(MIN_WINDOW, Math.ceil(GAIN * product)))
   }
 
   bytesPerSecond(nowMs: number): number {

@@ -8,14 +8,17 @@
  *     open {topic, content}        ────►
  *                                  ◄────    has {topic, page, bits}…   or   refused {topic, reason}
  *                                  ◄────    choke {topic, choked: false}
+ *     interest {topic, interested} ────►    (has something the reader lacks, or not any more)
  *     ask {topic, parts}           ────►
  *                                  ◄────    part: topic, kind, index, bytes
  *     drop {topic, parts}          ────►    (not needed any more)
  *                                  ◄────    gained {topic, leaves}     (has them by now, too)
+ *                                  ◄────    suggest {topic, leaves}    (gave them to hardly anybody yet)
  *     close {topic}                ────►
  *
- * - A source gives to some readers at a time, and chokes the others: what these ask is void, and so is everything a
- *   reader has asked for and not been given when it is choked. Whoever opens a topic is choked until told otherwise.
+ * - A source gives leaves to some readers at a time, and chokes the others: the leaves these ask for are void, and so is
+ *   everything a reader has asked for and not been given when it is choked. Manifest and lists are given to everybody.
+ *   Whoever opens a topic is choked until told otherwise, and counts as not interested.
  * - Somebody who has no manifest yet knows of no leaves: it asks for the manifest, then for lists and leaves. It is
  *   told what the source has as soon as it opens.
  * - A part that the source has not is answered by `lacks`.
@@ -90,6 +93,7 @@ const message = v.variant('type', [
   v.strictObject({ type: v.literal('open'), topic, content: contentId }),
   v.strictObject({ type: v.literal('ask'), topic, parts }),
   v.strictObject({ type: v.literal('drop'), topic, parts }),
+  v.strictObject({ type: v.literal('interest'), topic, interested: v.boolean() }),
   v.strictObject({ type: v.literal('close'), topic }),
   v.strictObject({
     type: v.literal('has'),
@@ -102,6 +106,11 @@ const message = v.variant('type', [
     type: v.literal('gained'),
     topic,
     leaves: v.pipe(v.array(leaf), v.minLength(1), v.maxLength(MAX_NAMED)),
+  }),
+  v.strictObject({
+    type: v.literal('suggest'),
+    topic,
+    leaves: v.pipe(v.array(leaf), v.minLength(1), v.maxLength(MAX_ASKED)),
   }),
   v.strictObject({ type: v.literal('choke'), topic, choked: v.boolean() }),
   v.strictObject({ type: v.literal('lacks'), topic, kind: partKind, index: leaf }),

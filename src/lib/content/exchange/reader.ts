@@ -22,6 +22,8 @@ export class Reader {
   readonly path: 'direct' | 'relayed'
   readonly topic: number
   readonly holding: Holding
+  /** We have something they lack, as far as they said. */
+  interested = false
   /** Nothing is given to them now. */
   choked = true
   /** Since when they are choked, or are not. */
@@ -47,7 +49,7 @@ export class Reader {
 
   /** Whether something they asked for is to be given. */
   get waits(): boolean {
-    return !this.choked && this.#queue.size > 0
+    return this.#queue.size > 0
   }
 
   /** Tells what is here: all of it once, then what has come since. */
@@ -82,8 +84,8 @@ export class Reader {
   }
 
   ask(parts: readonly Part[]): void {
-    if (this.choked) return
     for (const part of parts) {
+      if (this.choked && part.kind === 'leaf') continue
       // More than is allowed is not answered; whoever keeps to it never asks for more.
       if (this.#queue.size < MAX_ASKED) this.#queue.set(numberOf(part), part)
     }
@@ -107,6 +109,12 @@ export class Reader {
     this.sinceMs = nowMs
     if (choked) this.#queue.clear()
     this.#send({ type: 'choke', topic: this.topic, choked })
+  }
+
+  /** They are gone: nothing is given to them any more. */
+  end(): void {
+    this.choked = true
+    this.#queue.clear()
   }
 
   lacks({ kind, index }: Part): void {

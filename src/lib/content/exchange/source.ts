@@ -27,6 +27,12 @@ export class Source {
   readonly path: 'direct' | 'relayed'
   readonly topic: number
   readonly pipeline = new Pipeline(MAX_AHEAD)
+  /** How many leaves it has that are not here. */
+  useful = 0
+  /** Leaves it has given to hardly anybody, and should be asked for. */
+  readonly suggested: number[] = []
+  /** What it was told of that. */
+  interested = false
   /** It gives nothing to us now. */
   choked = true
   /** When it last gave something, or was asked while it owed nothing. */
@@ -104,6 +110,13 @@ export class Source {
     if (this.#asked.size === 0) this.heardAtMs = nowMs
     for (const part of parts) this.#asked.set(numberOf(part), { part, atMs: nowMs })
     this.#send({ type: 'ask', topic: this.topic, parts: parts.map(pairOf) })
+  }
+
+  /** Tells whether it has anything that is needed. */
+  interest(interested: boolean): void {
+    if (this.interested === interested) return
+    this.interested = interested
+    this.#send({ type: 'interest', topic: this.topic, interested })
   }
 
   /** It need not give this any more. */

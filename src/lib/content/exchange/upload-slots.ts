@@ -2,7 +2,7 @@ import type { Clock } from '../../protocol/seams.ts'
 import type { Reader } from './reader.ts'
 
 /** Readers given to at once. More would each get less, and have something whole to pass on later. */
-export const UPLOAD_SLOTS = 8
+export const UPLOAD_SLOTS = 5
 
 /** How long a slot is kept while others wait. */
 export const SLOT_MS = 10_000
@@ -17,8 +17,8 @@ export interface UploadSlotsInit {
 }
 
 /**
- * Who is given to, and who is choked. Nobody is while there are few readers; else each has a slot for a while, and those
- * who give to us most keep theirs.
+ * Who is given to, and who is choked. Nobody is while there are few readers; else each who is interested has a slot for a
+ * while, and those who give to us most keep theirs (Cohen, “Incentives Build Robustness in BitTorrent”, 2003).
  */
 export class UploadSlots {
   readonly #clock: Clock
@@ -34,11 +34,11 @@ export class UploadSlots {
   add(reader: Reader): void {
     this.#readers.add(reader)
     reader.sinceMs = this.#clock.now()
-    this.#settle()
+    this.settle()
   }
 
   remove(reader: Reader): void {
-    if (this.#readers.delete(reader)) this.#settle()
+    if (this.#readers.delete(reader)) this.settle()
   }
 
   stop(): void {
@@ -47,16 +47,32 @@ export class UploadSlots {
     this.#readers.clear()
   }
 
-  /** Gives free slots to who has waited longest, and looks again when the next may be taken away. */
-  #settle(): void {
+  /**
+   * Gives free slots to who has waited longest, and those of readers who need nothing to readers who do; looks again
+   * when the next may be taken away.
+   */
+  settle(): void {
     const nowMs = this.#clock.now()
-    const readers = [...this.#readers]
-    const served = readers.filter(({ choked }) => !choked).length
-    const waiting = readers.filter(({ choked }) => choked).sort((a, b) => a.sinceMs - b.sinceMs)
-    for (const reader of waiting.splice(0, UPLOAD_SLOTS - served)) reader.choke(false, nowMs)
+    const served = [...this.#readers].filter(({ choked }) => !choked)
+    const idle = served.filter(({ interested }) => !interested)
+    const waiting = [...this.#readers]
+      .filter(({ choked }) => choked)
+      .sort((a, b) => Number(b.interested) - Number(a.interested) || a.sinceMs - b.sinceMs)
+    let free = UPLOAD_SLOTS - served.length
+    for (const reader of waiting) {
+      if (free === 0 && reader.interested) {
+        const other = idle.pop()
+        if (other === undefined) break
+        other.choke(true, nowMs)
+        free += 1
+      }
+      if (free === 0) break
+      reader.choke(false, nowMs)
+      free -= 1
+    }
     this.#cancel?.()
     this.#cancel = null
-    if (waiting.length === 0) return
+    if (!this.#waits()) return
     this.#cancel = this.#clock.after(SLOT_MS, () => {
       this.#rotate()
     })
@@ -66,13 +82,17 @@ export class UploadSlots {
   #rotate(): void {
     const nowMs = this.#clock.now()
     const readers = [...this.#readers]
-    const waiting = readers.filter(({ choked }) => choked).length
+    const waiting = readers.filter(({ choked, interested }) => choked && interested).length
     const over = readers
       .filter(({ choked, sinceMs }) => !choked && nowMs - sinceMs >= SLOT_MS)
       .sort((a, b) => this.#init.givenBy(a) - this.#init.givenBy(b) || a.sinceMs - b.sinceMs)
     for (const reader of over.slice(0, Math.min(waiting, UPLOAD_SLOTS / 2))) {
       reader.choke(true, nowMs)
     }
-    this.#settle()
+    this.settle()
+  }
+
+  #waits(): boolean {
+    return [...this.#readers].some(({ choked, interested }) => choked && interested)
   }
 }

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
 import { Download, MAX_UNDER_WAY, PATIENCE_MS } from '#lib/content/exchange/download.ts'
-import { MAX_AHEAD, Source } from '#lib/content/exchange/source.ts'
+import { MAX_AHEAD, Source, type Ask } from '#lib/content/exchange/source.ts'
 import type { BlocksMessage } from '#lib/content/exchange/protocol.ts'
 import type { Holding } from '#lib/content/holding.ts'
 import { peerIdOf } from '#lib/protocol/ids.ts'
@@ -101,22 +101,34 @@ test('what is asked for is void when its source chokes, and asked of others', as
 })
 
 test('towards the end a second source is asked, and told when it is not needed any more', async () => {
-  const { download, clock, seed } = await begun(5)
+  const { download, clock, seed } = await begun(60)
   const slow = sourceOf(download, 1)
+  const owed = slow.source.asked.size
   const fast = sourceOf(download, 2)
-  // Four are asked of the first; the fast one gives the last at once.
-  const [only] = [...fast.source.asked.values()]
-  clock.advance(10)
-  await download.arrived(fast.source, only!.part, (await seed.read(only!.part))!)
+  const give = async (): Promise<Ask> => {
+    const [ask] = [...fast.source.asked.values()]
+    clock.advance(20)
+    await download.arrived(fast.source, ask!.part, (await seed.read(ask!.part))!)
+    return ask!
+  }
+  while (download.holding.leaves.count < 60 - owed) await give()
   clock.advance(2_000)
-  expect(fast.source.asked.size).toBeGreaterThan(0)
-  const [again] = [...fast.source.asked.values()]
-  await download.arrived(fast.source, again!.part, (await seed.read(again!.part))!)
-  expect(slow.said).toContainEqual({
-    type: 'drop',
-    topic: 0,
-    parts: [[again!.part.kind, again!.part.index]],
-  })
-  expect(download.wastedBytes).toBe(0)
+  const { part } = await give()
+  expect(slow.said).toContainEqual({ type: 'drop', topic: 0, parts: [[part.kind, part.index]] })
+  expect(download.wasted).toEqual({ leaves: 0, bytes: 0 })
+  download.stop()
+})
+
+test('a source that was removed is asked for nothing more, whatever it says', async () => {
+  const { download } = await begun(4)
+  const liar = sourceOf(download, 1)
+  download.remove(liar.source)
+  const before = liar.asked()
+  download.choke(liar.source, false)
+  download.gained(liar.source, [1])
+  download.has(liar.source, null, NO_BITS)
+  expect(liar.asked()).toBe(before)
+  const honest = sourceOf(download, 2)
+  expect(honest.source.asked.size).toBe(4)
   download.stop()
 })

@@ -26,7 +26,7 @@ test('a content is got from who has it', async () => {
   await completed(download)
   expect(reader.holding!.manifest).toEqual(seed.holding!.manifest)
   expect(await reader.store.held(reader.shelf)).toEqual(await seed.store.held(seed.shelf))
-  expect(download.wastedBytes).toBe(0)
+  expect(download.wasted.bytes).toBe(0)
 })
 
 test('more leaves than a manifest holds come with their lists', async () => {

@@ -30,6 +30,8 @@ const messages: BlocksMessage[] = [
   { type: 'has', topic, page: 4_095, bits: new Uint8Array(PAGE_LEAVES / 8) },
   { type: 'has', topic, page: null, bits: new Uint8Array(0) },
   { type: 'gained', topic, leaves: new Array<number>(MAX_NAMED).fill(MAX_LEAVES - 1) },
+  { type: 'interest', topic, interested: true },
+  { type: 'suggest', topic, leaves: new Array<number>(MAX_ASKED).fill(MAX_LEAVES - 1) },
   { type: 'choke', topic, choked: true },
   { type: 'lacks', topic, kind: 'leaf', index: 3 },
   { type: 'refused', topic, reason: 'limit-reached' },

@@ -10,17 +10,17 @@ import { MemoryPartStore, newShelf } from '../../../fixtures/memory-part-store.t
 async function readers(count: number): Promise<Reader[]> {
   const components = { store: new MemoryPartStore(), sha256 }
   const holding = await Holding.open(contentIdOf(new Uint8Array(32)), newShelf(), components)
-  return Array.from(
-    { length: count },
-    (_, at) =>
-      new Reader({
-        peer: `reader ${at}` as PeerIdString,
-        path: 'direct',
-        topic: at,
-        holding,
-        send: () => undefined,
-      }),
-  )
+  return Array.from({ length: count }, (_, at) => {
+    const reader = new Reader({
+      peer: `reader ${at}` as PeerIdString,
+      path: 'direct',
+      topic: at,
+      holding,
+      send: () => undefined,
+    })
+    reader.interested = true
+    return reader
+  })
 }
 
 test('as many as there are slots are given to at once', async () => {
@@ -41,7 +41,7 @@ test('everybody has a slot in turn', async () => {
   const all = await readers(30)
   for (const reader of all) slots.add(reader)
   const served = new Set<Reader>()
-  for (let round = 0; round < 12; round += 1) {
+  for (let round = 0; round < 20; round += 1) {
     for (const reader of all) if (!reader.choked) served.add(reader)
     clock.advance(SLOT_MS)
     expect(all.filter(({ choked }) => !choked)).toHaveLength(UPLOAD_SLOTS)
@@ -60,5 +60,24 @@ test('who gives to us most keeps a slot', async () => {
     clock.advance(SLOT_MS)
     expect(all[0]!.choked).toBe(false)
   }
+  slots.stop()
+})
+
+test('who needs nothing makes room at once for who does', async () => {
+  const clock = new ManualClock()
+  const slots = new UploadSlots({ clock }, { givenBy: () => 0 })
+  const all = await readers(UPLOAD_SLOTS + 2)
+  const [idle, ...others] = all as [Reader, ...Reader[]]
+  idle.interested = false
+  others.at(-1)!.interested = false
+  for (const reader of all) slots.add(reader)
+  expect(idle.choked).toBe(true)
+  expect(others.at(-1)!.choked).toBe(true)
+  expect(others.slice(0, -1).every(({ choked }) => !choked)).toBe(true)
+  others[0]!.interested = false
+  others.at(-1)!.interested = true
+  slots.settle()
+  expect(others[0]!.choked).toBe(true)
+  expect(others.at(-1)!.choked).toBe(false)
   slots.stop()
 })

@@ -1,0 +1,57 @@
+import type { Random } from '../../protocol/seams.ts'
+import type { Bitfield } from '../bitfield.ts'
+import { Picker } from './picker.ts'
+import type { Reader } from './reader.ts'
+
+/** Leaves suggested to one reader that it was not given yet. */
+export const MAX_SUGGESTED = 4
+
+/**
+ * What to suggest to the readers of one content: the leaves that were given least, each to one of them. Readers cannot
+ * know what others have just asked for, and would ask the only source for the same leaves at the same time; the source knows
+ * (super-seeding, BEP 16, by the suggestions of BEP 6).
+ */
+export class Suggestions {
+  readonly #leaves: Bitfield
+  /** How often each was given, and once more. Those that are suggested now are taken out. */
+  readonly #given: Picker
+  readonly #suggested = new Map<Reader, Set<number>>()
+
+  /** @param leaves all of which are here */
+  constructor(leaves: Bitfield, random: Random) {
+    this.#leaves = leaves
+    this.#given = new Picker(leaves.length, random)
+    for (let leaf = 0; leaf < leaves.length; leaf += 1) {
+      this.#given.gained(leaf)
+      this.#given.put(leaf)
+    }
+  }
+
+  /** More leaves for this reader, as many as it may be suggested. */
+  next(reader: Reader): number[] {
+    const suggested = this.#suggested.get(reader) ?? new Set()
+    this.#suggested.set(reader, suggested)
+    const some: number[] = []
+    while (suggested.size < MAX_SUGGESTED) {
+      const leaf = this.#given.pick(this.#leaves)
+      if (leaf === null) break
+      suggested.add(leaf)
+      some.push(leaf)
+    }
+    return some
+  }
+
+  /** This leaf was given to somebody: whoever else was to have it can get it from there. */
+  gave(leaf: number): void {
+    this.#given.gained(leaf)
+    for (const suggested of this.#suggested.values()) {
+      if (suggested.delete(leaf)) this.#given.put(leaf)
+    }
+  }
+
+  /** This reader is given nothing now: what was suggested to it is for others. */
+  release(reader: Reader): void {
+    for (const leaf of this.#suggested.get(reader) ?? []) this.#given.put(leaf)
+    this.#suggested.delete(reader)
+  }
+}
