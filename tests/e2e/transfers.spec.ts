@@ -1,16 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { downloadsOnly } from '../support/page-scripts.ts'
 import { expect, test } from './fixtures.ts'
 
-interface Chosen {
-  name: string
-  mimeType: string
-  buffer: Buffer
-}
-
-function file(name: string, bytes: number): Chosen {
-  return { name, mimeType: 'application/octet-stream', buffer: randomBytes(bytes) }
+/** A file on the disk, as a person has it: through the browser's protocol a large one would take seconds. */
+async function file(name: string, bytes: number): Promise<{ path: string; sha256: string }> {
+  const path = test.info().outputPath(name)
+  const content = randomBytes(bytes)
+  await writeFile(path, content)
+  return { path, sha256: sha256(content) }
 }
 
 function sha256(bytes: Uint8Array): string {
@@ -19,8 +17,8 @@ function sha256(bytes: Uint8Array): string {
 
 test('files are shared by a link and got by whoever has it', async ({ person, stranger }) => {
   const anna = await person('Anna')
-  const chosen = file('songs.bin', 3_000_000)
-  const link = await anna.shareFiles([chosen], { description: 'for the road' })
+  const chosen = await file('songs.bin', 3_000_000)
+  const link = await anna.shareFiles([chosen.path], { description: 'for the road' })
 
   const boris = await stranger()
   await boris.context.addInitScript(downloadsOnly)
@@ -32,13 +30,14 @@ test('files are shared by a link and got by whoever has it', async ({ person, st
   await expect(boris.page.getByRole('heading', { name: 'songs.bin' })).toBeVisible()
   await expect(boris.page.getByText('for the road')).toBeVisible()
   const saved = await boris.saveDownload('Save')
-  expect(sha256(await readFile(saved))).toBe(sha256(chosen.buffer))
+  expect(sha256(await readFile(saved))).toBe(chosen.sha256)
 })
 
 test('a password is asked for, and only the right one opens', async ({ person }) => {
   const anna = await person('Anna')
   const boris = await person('Boris')
-  const link = await anna.shareFiles([file('songs.bin', 1_000)], { password: 'swallow' })
+  const chosen = await file('songs.bin', 1_000)
+  const link = await anna.shareFiles([chosen.path], { password: 'swallow' })
   await boris.openLink(link)
   await boris.givePassword('sparrow')
   await expect(boris.page.getByText(/This password does not fit/)).toBeVisible()
@@ -47,10 +46,12 @@ test('a password is asked for, and only the right one opens', async ({ person })
 })
 
 test('what is shared and got goes on after both have reloaded', async ({ person }) => {
+  // Long enough to be paused before all of it is here.
+  test.setTimeout(120_000)
   const anna = await person('Anna')
   const boris = await person('Boris')
-  const chosen = file('songs.bin', 30_000_000)
-  const link = await anna.shareFiles([chosen])
+  const chosen = await file('songs.bin', 60_000_000)
+  const link = await anna.shareFiles([chosen.path])
   await boris.openLink(link)
   await expect(boris.transferState('Getting…')).toBeVisible()
   await boris.page.getByRole('button', { name: 'Pause' }).click()
@@ -60,7 +61,7 @@ test('what is shared and got goes on after both have reloaded', async ({ person 
   await boris.page.reload()
   await boris.page.getByRole('button', { name: 'Go on' }).click()
   await expect(boris.transferState('All here')).toBeVisible({ timeout: 90_000 })
-  expect(sha256(await readFile(await boris.saveDownload('Save')))).toBe(sha256(chosen.buffer))
+  expect(sha256(await readFile(await boris.saveDownload('Save')))).toBe(chosen.sha256)
 })
 
 test('who has got it gives it on when who shared it is gone', async ({ person }) => {
@@ -68,8 +69,8 @@ test('who has got it gives it on when who shared it is gone', async ({ person })
   const boris = await person('Boris')
   const vera = await person('Vera')
   await vera.context.addInitScript(downloadsOnly)
-  const chosen = file('songs.bin', 2_000_000)
-  await boris.openLink(await anna.shareFiles([chosen]))
+  const chosen = await file('songs.bin', 2_000_000)
+  await boris.openLink(await anna.shareFiles([chosen.path]))
   await expect(boris.transferState('All here')).toBeVisible()
   await anna.context.close()
   await boris.page.getByText('Pass it on').click()
@@ -77,13 +78,13 @@ test('who has got it gives it on when who shared it is gone', async ({ person })
   await vera.openLink((passedOn ?? '').trim())
   await vera.page.reload()
   await expect(vera.transferState('All here')).toBeVisible({ timeout: 60_000 })
-  expect(sha256(await readFile(await vera.saveDownload('Save')))).toBe(sha256(chosen.buffer))
+  expect(sha256(await readFile(await vera.saveDownload('Save')))).toBe(chosen.sha256)
 })
 
 test('a link that was taken back says so', async ({ person }) => {
   const anna = await person('Anna')
   const boris = await person('Boris')
-  const link = await anna.shareFiles([file('songs.bin', 1_000)])
+  const link = await anna.shareFiles([(await file('songs.bin', 1_000)).path])
   await anna.page.getByRole('button', { name: 'Take the link back…' }).click()
   await anna.page.getByRole('button', { name: 'Take it back', exact: true }).click()
   await expect(anna.transferState('Link taken back')).toBeVisible()
