@@ -84,6 +84,8 @@ export class TransfersService implements TransfersApi, Startable {
   /** Rows are written one after the other. */
   readonly #turns = new Turns<TransferId>()
   readonly #counts = new Set<LiveTransfer>()
+  /** Readers who are wanted because they read. */
+  readonly #met = new Set<PeerIdString>()
   #cancelCount: (() => void) | null = null
   #loaded: Promise<void> | null = null
   #running = false
@@ -441,11 +443,18 @@ export class TransfersService implements TransfersApi, Startable {
     return refusal
   }
 
-  /** Whoever gets something from me is met directly while they do. */
+  /** Whoever gets something from me is met directly while they do, and no longer. */
   #meetReaders(content: ContentId): void {
     const { peers } = this.#components
     for (const { peer, path } of this.#exchange.readers(content)) {
-      if (path === 'relayed') peers.want(peer, [], 'directly', 'transfer')
+      if (path !== 'relayed' || this.#met.has(peer)) continue
+      this.#met.add(peer)
+      peers.want(peer, [], 'directly', 'transfer')
+    }
+    for (const peer of this.#met) {
+      if (this.#needs(peer)) continue
+      this.#met.delete(peer)
+      peers.unwant(peer, 'transfer')
     }
   }
 

@@ -173,6 +173,24 @@ test('what was shared and what is being got goes on after a restart', async () =
   expect(await boris.text(id)).toBe('one')
 })
 
+test('whoever gets something is met directly while they do, and not wanted any more then', async () => {
+  const [anna, boris] = [await Device.start(), await Device.start()]
+  network.connect(anna.host, boris.host, 'relayed')
+  const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  const met: boolean[] = []
+  const { peers } = anna.host
+  const want = peers.want.bind(peers)
+  peers.want = (peer, ...rest) => {
+    met.push(peer === boris.identity.peer)
+    want(peer, ...rest)
+  }
+  const id = await boris.service.get(link, null)
+  await meanwhile(boris.reached(id, 'complete'))
+  await meanwhile(until(anna.service.watchTransfers(), ([each]) => each?.readers === 0))
+  expect(met).toContain(true)
+  expect(peers.wanted.has(boris.identity.peer)).toBe(false)
+})
+
 test('a link is got once', async () => {
   const [anna, boris] = await two()
   const link = await meanwhile(anna.share([file('a.txt', 'one')]))
