@@ -98,9 +98,11 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
     this.#slots.stop()
   }
 
-  /** Who gets something from us now. */
-  readers(content: ContentId): Reader[] {
-    return [...this.#readers].filter((reader) => reader.content === content)
+  /** Who gets something from us now; `content` alone, if given. */
+  readers(content?: ContentId): Reader[] {
+    return [...this.#readers].filter(
+      (reader) => content === undefined || reader.content === content,
+    )
   }
 
   isBanned(peer: PeerIdString): boolean {

@@ -1,4 +1,3 @@
-import { StarlingError } from '../../protocol/errors.ts'
 import { chunkCipher } from '../../content/chunk-cipher.ts'
 import { parseContentId, sha256, type ContentId } from '../../content/content-id.ts'
 import { NotHereError } from '../../content/errors.ts'
@@ -7,8 +6,42 @@ import { Holding } from '../../content/holding.ts'
 import { CHUNK_BYTES } from '../../content/manifest.ts'
 import { OpenedContent } from '../../content/opened-content.ts'
 import type { PartStore, Shelf } from '../../content/store/part-store.ts'
+import { toBase64url } from '../../protocol/base64url.ts'
+import { StarlingError } from '../../protocol/errors.ts'
+import type { Random } from '../../protocol/seams.ts'
 import type { TransferProblem, TransferState } from './api.ts'
 import type { TransferRow } from './store.ts'
+
+const ID_BYTES = 16
+
+/** A transfer of which nothing is known but what opens it. */
+export function newRow(
+  role: TransferRow['role'],
+  key: TransferRow['key'],
+  random: Random,
+  nowMs: number,
+): TransferRow {
+  return {
+    id: toBase64url(random.bytes(ID_BYTES)),
+    role,
+    shelf: toBase64url(random.bytes(ID_BYTES)),
+    content: null,
+    key,
+    lock: null,
+    from: null,
+    name: null,
+    files: null,
+    bytes: null,
+    addedAtMs: nowMs,
+    completeAtMs: null,
+    paused: false,
+    problem: null,
+    expiresAtMs: null,
+    downloadLimit: null,
+    takers: [],
+    givenBytes: 0,
+  }
+}
 
 /** One transfer while the host runs: what is remembered of it, and what goes on. */
 export class LiveTransfer {

@@ -1,0 +1,94 @@
+import type { Download } from '../../content/exchange/download.ts'
+import type { Exchange } from '../../content/exchange/exchange.ts'
+import type { PartStore } from '../../content/store/part-store.ts'
+import type { Clock } from '../../protocol/seams.ts'
+import type { TransferProblem } from './api.ts'
+import type { Company } from './company.ts'
+import type { Roster } from './roster.ts'
+import type { LiveTransfer } from './transfer.ts'
+
+export interface GettingComponents {
+  roster: Roster
+  parts: PartStore
+  exchange: Exchange
+  company: Company
+  clock: Clock
+}
+
+/** Gets what links lead to, from whoever is known to have it. */
+export class Getting {
+  readonly #components: GettingComponents
+
+  constructor(components: GettingComponents) {
+    this.#components = components
+  }
+
+  /** Gets what is missing, where that is wanted. */
+  begin(transfer: LiveTransfer): void {
+    const { exchange, company, roster } = this.#components
+    const { row, holding } = transfer
+    if (holding === null || transfer.download !== null) return
+    if (row.role !== 'getting' || row.paused || row.completeAtMs !== null) return
+    if (row.problem !== null || row.from === null) return
+    const download = exchange.get(holding)
+    transfer.download = download
+    download.addEventListener('changed', roster.changed)
+    download.addEventListener('taken', ({ detail: part }) => {
+      if (transfer.opened === null && part.kind === 'leaf') void this.#learn(transfer)
+    })
+    download.addEventListener('complete', () => {
+      void this.#completed(transfer, download)
+    })
+    download.addEventListener('failed', ({ detail: problem }) => {
+      void this.#failed(transfer, problem)
+    })
+    download.addEventListener('refused', ({ detail: { peer, reason } }) => {
+      // Only the word of who shares it counts: others may have taken it out, or may lie.
+      if (peer !== row.from?.peers[0] || reason === 'unknown' || reason === 'busy') return
+      void this.#failed(transfer, reason)
+    })
+    for (const peer of row.from.peers) {
+      company.want(peer, row.from.relays, row.id)
+      exchange.from(holding.content, peer)
+    }
+    if (holding.complete) void this.#completed(transfer, download)
+  }
+
+  /** Gets nothing more of it for now. */
+  halt(transfer: LiveTransfer): void {
+    if (transfer.download === null || transfer.holding === null) return
+    transfer.download = null
+    this.#components.exchange.leave(transfer.holding.content)
+    this.#components.company.release(transfer.row.id)
+    this.#components.roster.changed()
+  }
+
+  async #learn(transfer: LiveTransfer): Promise<void> {
+    const problem = await transfer.open()
+    if (problem !== null) await this.#failed(transfer, problem)
+    else if (transfer.opened !== null && transfer.row.name === null) {
+      const { name, files } = transfer.opened.about
+      await this.#components.roster.note(transfer, {
+        name,
+        files: files.length,
+        bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+      })
+    }
+  }
+
+  async #completed(transfer: LiveTransfer, download: Download): Promise<void> {
+    if (transfer.download !== download) return
+    await this.#learn(transfer)
+    // What it says of itself may have turned out to be wrong.
+    if (transfer.row.problem !== null) return
+    const { parts, roster, clock } = this.#components
+    await parts.flush()
+    await roster.note(transfer, { completeAtMs: clock.now() })
+    this.halt(transfer)
+  }
+
+  async #failed(transfer: LiveTransfer, problem: TransferProblem): Promise<void> {
+    this.halt(transfer)
+    await this.#components.roster.note(transfer, { problem })
+  }
+}

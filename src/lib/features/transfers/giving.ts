@@ -1,0 +1,72 @@
+import type { ContentId } from '../../content/content-id.ts'
+import type { Admission } from '../../content/exchange/conversation.ts'
+import type { Exchange } from '../../content/exchange/exchange.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
+import type { Clock } from '../../protocol/seams.ts'
+import type { Company } from './company.ts'
+import type { Roster } from './roster.ts'
+
+/** What readers are wanted for. */
+const READING = 'reading'
+
+export interface GivingComponents {
+  roster: Roster
+  exchange: Exchange
+  company: Company
+  clock: Clock
+}
+
+/** Who is given what, how much of it, and over which path. */
+export class Giving {
+  readonly #components: GivingComponents
+
+  constructor(components: GivingComponents) {
+    this.#components = components
+    const { exchange, roster } = components
+    exchange.addEventListener('gave', ({ detail: { content, peer, bytes } }) => {
+      this.#gave(content, peer, bytes)
+    })
+    exchange.addEventListener('readers', () => {
+      this.#meetReaders()
+      roster.changed()
+    })
+  }
+
+  /** Whether this peer is given this content. */
+  admit(content: ContentId, peer: PeerIdString): Admission {
+    const nowMs = this.#components.clock.now()
+    let refusal: Admission = { refusal: 'unknown' }
+    for (const transfer of this.#components.roster.all) {
+      if (transfer.content !== content || transfer.holding === null) continue
+      const { problem, downloadLimit, takers } = transfer.row
+      if (transfer.hasExpired(nowMs)) refusal = { refusal: 'expired' }
+      else if (problem === 'revoked') refusal = { refusal: 'revoked' }
+      else if (downloadLimit !== null && takers.length >= downloadLimit && !takers.includes(peer)) {
+        refusal = { refusal: 'limit-reached' }
+      } else return { holding: transfer.holding }
+    }
+    return refusal
+  }
+
+  /** Whoever gets something from me over a relay is met directly while they do, and no longer. */
+  #meetReaders(): void {
+    const { company, exchange } = this.#components
+    const reading = new Set<PeerIdString>()
+    for (const { peer, path } of exchange.readers()) {
+      reading.add(peer)
+      if (path === 'relayed') company.want(peer, [], READING)
+    }
+    company.release(READING, reading)
+  }
+
+  #gave(content: ContentId, peer: PeerIdString, bytes: number): void {
+    const { roster } = this.#components
+    const transfer = roster.all.find((each) => each.content === content)
+    if (transfer === undefined) return
+    const { givenBytes, downloadLimit, takers } = transfer.row
+    roster.count(transfer, { givenBytes: givenBytes + bytes })
+    if (downloadLimit !== null && !takers.includes(peer)) {
+      void roster.note(transfer, { takers: [...takers, peer] })
+    }
+  }
+}
