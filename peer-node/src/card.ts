@@ -2,9 +2,9 @@ import type { ContactsApi, MyCode } from '#lib/features/contacts/api.ts'
 import { parseCode } from '#lib/features/contacts/code.ts'
 import type { NetworkApi } from '#lib/features/network/api.ts'
 import type { ProfileApi } from '#lib/features/profile/api.ts'
-import { originsOf, parseRelayAddress } from '#lib/p2p/addresses.ts'
 import type { Clock } from '#lib/protocol/seams.ts'
 import { first } from './first.ts'
+import { pageOrigin } from './page-origin.ts'
 import type { CardEvent, Event } from './protocol.ts'
 
 export interface CardComponents {
@@ -43,9 +43,5 @@ async function spell(
   { network, profile }: CardComponents,
 ): Promise<CardEvent> {
   const me = (await first(profile.watchProfile()))!
-  // Any relay's server does: a link is read wherever it is opened or pasted.
-  const origins = (await first(network.watchRelays())).flatMap(({ address }) =>
-    originsOf(parseRelayAddress(address)),
-  )
-  return { peer: me.peer, name: me.name, card: `${origins[0] ?? ''}${fragment}`, plain }
+  return { peer: me.peer, name: me.name, card: `${await pageOrigin(network)}${fragment}`, plain }
 }

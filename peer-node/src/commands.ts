@@ -1,17 +1,31 @@
 import { randomUUID } from 'node:crypto'
 import type { ChatApi } from '#lib/features/chat/api.ts'
 import type { ContactsApi } from '#lib/features/contacts/api.ts'
+import type { TransferId, TransfersApi } from '#lib/features/transfers/api.ts'
 import { StarlingError } from '#lib/protocol/errors.ts'
 import type { MessageId, PeerIdString } from '#lib/protocol/ids.ts'
+import { chosenFiles } from './chosen-files.ts'
 import type { Conversations } from './conversations.ts'
 import { decodeCommand, refOf, type Command, type Event } from './protocol.ts'
+import type { Transfers } from './transfers.ts'
 
 export interface CommandsComponents {
   chat: Pick<ChatApi, 'send' | 'edit' | 'deleteForBoth' | 'react' | 'markRead'>
   contacts: Pick<ContactsApi, 'add' | 'accept'>
+  transfers: Pick<TransfersApi, 'share' | 'get' | 'pause' | 'resume' | 'revoke' | 'remove'>
   conversations: Pick<Conversations, 'follow'>
+  told: Pick<Transfers, 'tellAll' | 'save'>
   tell: (event: Event) => void
   quit: () => void
+  /** What goes on after a command's answer has failed. */
+  onFailure: (error: unknown) => void
+}
+
+/** What a command has made or changed. */
+interface Result {
+  id?: MessageId
+  peer?: PeerIdString
+  transfer?: TransferId
 }
 
 /** Obeys a program that runs this peer, a line at a time. */
@@ -42,8 +56,8 @@ export class Commands {
     }
   }
 
-  async #obey(command: Command): Promise<{ id?: MessageId; peer?: PeerIdString }> {
-    const { chat, contacts } = this.#components
+  async #obey(command: Command): Promise<Result> {
+    const { chat, contacts, transfers, told } = this.#components
     switch (command.type) {
       case 'send': {
         const { to, text, intent = randomUUID(), reply } = command
@@ -67,15 +81,44 @@ export class Commands {
         return { peer: command.peer }
       case 'add':
         return { peer: await contacts.add(command.code) }
+      case 'share':
+        return { transfer: await this.#share(command) }
+      case 'get':
+        return { transfer: await transfers.get(command.link, command.password ?? null) }
+      case 'transfers':
+        await told.tellAll()
+        return {}
+      case 'pause':
+      case 'resume':
+      case 'revoke':
+      case 'remove':
+        await transfers[command.type](command.transfer)
+        return { transfer: command.transfer }
       case 'quit':
         return {}
     }
   }
 
+  async #share(command: Extract<Command, { type: 'share' }>): Promise<TransferId> {
+    const { paths, description = '', expiresAfterMs = null } = command
+    const { password = null, downloadLimit = null } = command
+    return this.#components.transfers.share(await chosenFiles(paths), {
+      description,
+      expiresAfterMs,
+      password,
+      downloadLimit,
+    })
+  }
+
   /** The answer comes before what follows from it. */
-  async #afterwards(command: Command, { id }: { id?: MessageId }): Promise<void> {
-    const { conversations, quit } = this.#components
+  async #afterwards(command: Command, { id, transfer }: Result): Promise<void> {
+    const { conversations, told, quit, onFailure } = this.#components
     if (command.type === 'send' && id !== undefined) await conversations.follow(command.to, id)
+    if (command.type === 'get' && command.into !== undefined && transfer !== undefined) {
+      const { into: folder, replace = false } = command
+      // It may take hours: other commands do not wait.
+      told.save(transfer, { folder, replace }).catch(onFailure)
+    }
     if (command.type === 'quit') quit()
   }
 }

@@ -53,6 +53,21 @@ const FLAGS = {
     help: 'link or code of somebody to have as a contact; may be given several times',
     allowed: 'a link or code',
   },
+  share: {
+    value: 'PATH',
+    help: 'a file or folder to share by a link; several times for several in one link',
+    allowed: 'the path of a file or folder',
+  },
+  get: {
+    value: 'LINK',
+    help: 'a link to get files by; may be given several times',
+    allowed: 'a link',
+  },
+  into: {
+    value: 'FOLDER',
+    help: 'where what --get gets is written, never over what is there (default .)',
+    allowed: 'the path of a folder',
+  },
   'accept-all': { help: 'accept whoever asks' },
   echo: { help: 'answer each text with the same' },
   'log-level': {
@@ -74,6 +89,12 @@ export interface Config {
   passphrase: string | null
   /** Codes of people. */
   add: string[]
+  /** Paths that go by one link. */
+  share: string[]
+  /** Links. */
+  get: string[]
+  /** Where what they lead to is written. */
+  into: string
   acceptAll: boolean
   echo: boolean
   logLevel: LogLevel | 'silent'
@@ -99,6 +120,9 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
     dataFolder: all('data', text).at(-1) ?? DEFAULT_FOLDER,
     passphrase: readPassphrase(env[PASSPHRASE_VARIABLE]),
     add: all('add', text),
+    share: all('share', text),
+    get: all('get', text),
+    into: all('into', text).at(-1) ?? '.',
     acceptAll: flags['accept-all'] === true,
     echo: flags.echo === true,
     logLevel: all('log-level', v.picklist(LOG_LEVELS)).at(-1) ?? 'warn',

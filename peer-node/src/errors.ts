@@ -14,3 +14,18 @@ export class FolderInUseError extends StarlingError {
 export class NothingShownError extends StarlingError {
   override readonly name = 'NothingShownError'
 }
+
+/** A path that leads to no file or folder, or to one that may not be read. */
+export class UnreadablePathError extends StarlingError {
+  override readonly name = 'UnreadablePathError'
+}
+
+/** Something is under that name already, and stays. */
+export class AlreadyThereError extends StarlingError {
+  override readonly name = 'AlreadyThereError'
+}
+
+/** A folder that takes no files, or that a link leads out of. */
+export class UnwritableFolderError extends StarlingError {
+  override readonly name = 'UnwritableFolderError'
+}

@@ -5,6 +5,7 @@ import { systemClock, systemRandom } from '#lib/protocol/seams.ts'
 import { helpText, readConfig, type Config } from './config.ts'
 import { startPeer } from './peer.ts'
 import type { Event } from './protocol.ts'
+import { Terminal } from './terminal.ts'
 
 /** What does not end by itself in this time ends with the process. */
 const STOP_TIMEOUT_MS = 10_000
@@ -40,6 +41,13 @@ async function run(config: Config): Promise<void> {
   // Whoever listened is gone.
   process.stdout.once('error', () => void end())
 
+  // A program reads standard output; a person looks at the terminal.
+  const terminal = process.stderr.isTTY ? new Terminal((text) => process.stderr.write(text)) : null
+  const tell = (event: Event): void => {
+    process.stdout.write(`${JSON.stringify(event)}\n`)
+    terminal?.show(event)
+  }
+
   const stop = await startPeer(
     config,
     {
@@ -47,7 +55,7 @@ async function run(config: Config): Promise<void> {
       random: systemRandom,
       logs,
       input: process.stdin,
-      tell: (event: Event) => process.stdout.write(`${JSON.stringify(event)}\n`),
+      tell,
     },
     {
       onQuit: () => void end(),

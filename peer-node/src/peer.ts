@@ -27,6 +27,7 @@ import { loadDatabase } from './store/durable-database.ts'
 import { FilePartStore } from './store/file-parts.ts'
 import { FileKeyrings, passphraseOf } from './store/keyrings.ts'
 import { RowFile } from './store/row-file.ts'
+import { Transfers } from './transfers.ts'
 
 /** The file in the data folder. */
 const FILE_NAME = 'peer.sqlite'
@@ -122,23 +123,50 @@ async function run(
   const profile = await api.profile
   const { peer: me } = await becomeSomebody(profile, config.name)
   await started
-  const [chat, contacts, network] = await Promise.all([api.chat, api.contacts, api.network])
+  const [chat, contacts, network, transfers] = await Promise.all([
+    api.chat,
+    api.contacts,
+    api.network,
+    api.transfers,
+  ])
   for (const address of config.relays) await addRelay(network, address)
   for (const code of config.add) await addOnce(contacts, code)
 
   const people = new People({ contacts, tell }, config)
   const conversations = new Conversations({ chat, tell }, { me, echo: config.echo })
-  const commands = new Commands({ chat, contacts, conversations, tell, quit: onQuit })
+  const told = new Transfers({ transfers, network, tell }, signal)
+  const failed = (error: unknown): void => {
+    if (!signal.aborted) onFailure(error)
+  }
+  const commands = new Commands({
+    chat,
+    contacts,
+    transfers,
+    conversations,
+    told,
+    tell,
+    quit: onQuit,
+    onFailure: failed,
+  })
   for (const life of [
     tellCard({ contacts, network, profile, clock, tell }, signal),
     people.run(signal),
     conversations.run(signal),
-    commands.run(linesOf(input, MAX_LINE_BYTES)),
+    told.run(),
+    commands.run(flagsThen(linesOf(input, MAX_LINE_BYTES), config)),
   ]) {
-    life.catch((error: unknown) => {
-      if (!signal.aborted) onFailure(error)
-    })
+    life.catch(failed)
   }
+}
+
+/** What flags ask for is asked for as by a program, before it says anything. */
+async function* flagsThen(
+  lines: AsyncIterable<string | null>,
+  { share, get, into }: Config,
+): AsyncIterable<string | null> {
+  if (share.length > 0) yield JSON.stringify({ type: 'share', paths: share, ref: '--share' })
+  for (const link of get) yield JSON.stringify({ type: 'get', link, into, ref: '--get' })
+  yield* lines
 }
 
 async function unlock(vault: VaultApi, passphrase: string): Promise<void> {

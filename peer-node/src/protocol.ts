@@ -10,6 +10,14 @@
  *     read {from, id, ref}                   ─►
  *                                            ◄─   done {ref}
  *
+ *     share {paths, ref}                     ─►
+ *                                            ◄─   done {ref, transfer}
+ *                                            ◄─   transfer {transfer, shared, link}
+ *     get {link, into, ref}                  ─►
+ *                                            ◄─   done {ref, transfer}
+ *                                            ◄─   transfer {transfer, getting} …, transfer {transfer, complete}
+ *                                            ◄─   saved {transfer, into}
+ *
  * Commands are obeyed one after the other, and each is answered by `done` or `error` with its `ref`. A message that is
  * not marked as read is told again at the next start, so a program that reads what it has dealt with misses nothing.
  */
@@ -17,6 +25,7 @@ import * as v from 'valibot'
 import { MAX_EMOJI_BYTES, MAX_TEXT_BYTES, type DeliveryState } from '#lib/features/chat/api.ts'
 import { MAX_CODE_CHARS } from '#lib/features/contacts/code.ts'
 import type { ContactState, Path } from '#lib/features/contacts/api.ts'
+import type { Transfer, TransferId } from '#lib/features/transfers/api.ts'
 import { check } from '#lib/protocol/check.ts'
 import { InvalidDataError } from '#lib/protocol/errors.ts'
 import { isPeerId, parseMessageId, type MessageId, type PeerIdString } from '#lib/protocol/ids.ts'
@@ -27,10 +36,20 @@ export const MAX_LINE_BYTES = 6 * MAX_TEXT_BYTES + 4 * 1024
 /** Longest `intent` and `ref`, in UTF-16 units: as in chat. */
 const MAX_WORD_CHARS = 200
 
+/** Longest path of this machine and longest link, in UTF-16 units. */
+const MAX_PLACE_CHARS = 4_096
+
+/** Files and folders in one command; folders may have many more files in them. */
+const MAX_PATHS = 1_000
+
 const peer = v.custom<PeerIdString>(isPeerId, 'not a peer id')
 const messageId = v.custom<MessageId>(isMessageId, 'not a message id')
 const word = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_WORD_CHARS))
 const ref = v.optional(word)
+const place = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_PLACE_CHARS))
+const password = v.optional(word)
+/** What `done` and `transfer` call it. */
+const transfer = word
 
 const commandSchema = v.variant('type', [
   /** The same `intent` sent again is the same message. Without one every command is a message of its own. */
@@ -63,6 +82,39 @@ const commandSchema = v.variant('type', [
     code: v.pipe(v.string(), v.maxLength(MAX_CODE_CHARS)),
     ref,
   }),
+  /** Makes a link to files and folders of this machine. */
+  v.strictObject({
+    type: v.literal('share'),
+    paths: v.pipe(v.array(place), v.minLength(1), v.maxLength(MAX_PATHS)),
+    description: v.optional(v.string()),
+    /** Nobody is given it from so long on. */
+    expiresAfterMs: v.optional(v.number()),
+    /** Needed beside the link. */
+    password,
+    /** So many people are given it. */
+    downloadLimit: v.optional(v.number()),
+    ref,
+  }),
+  /** Gets what a link leads to. The same link again is the same transfer. */
+  v.strictObject({
+    type: v.literal('get'),
+    link: place,
+    password,
+    /** A folder of this machine where it is written once all is here; without one it is only kept, and given on. */
+    into: v.optional(place),
+    /** Files that are there already are replaced; otherwise nothing is written when there is one. */
+    replace: v.optional(v.boolean()),
+    ref,
+  }),
+  /** Tells each transfer anew, with its link as it is now. */
+  v.strictObject({ type: v.literal('transfers'), ref }),
+  v.strictObject({ type: v.literal('pause'), transfer, ref }),
+  /** Goes on, also after a failure. */
+  v.strictObject({ type: v.literal('resume'), transfer, ref }),
+  /** Gives it to nobody any more. */
+  v.strictObject({ type: v.literal('revoke'), transfer, ref }),
+  /** Takes it out. What was written into a folder stays. */
+  v.strictObject({ type: v.literal('remove'), transfer, ref }),
   v.strictObject({ type: v.literal('quit'), ref }),
 ])
 
@@ -75,6 +127,26 @@ export interface CardEvent {
   card: string
   /** `peerid@multiaddr`. */
   plain: string
+}
+
+/** What changes of a transfer at most once for each hundredth of it. */
+export interface TransferEvent extends Pick<
+  Transfer,
+  | 'role'
+  | 'name'
+  | 'files'
+  | 'bytes'
+  | 'state'
+  | 'problem'
+  | 'verifiedBytes'
+  | 'givenBytes'
+  | 'bytesPerSecond'
+  | 'sources'
+  | 'readers'
+> {
+  transfer: TransferId
+  /** Where others get it; null while it is read. */
+  link: string | null
 }
 
 export type Event =
@@ -99,9 +171,16 @@ export type Event =
     }
   /** A message of mine has come so far. States may be left out when the next is reached at once. */
   | { type: 'state'; to: PeerIdString; id: MessageId; state: DeliveryState }
-  | { type: 'done'; ref?: string; id?: MessageId; peer?: PeerIdString }
-  /** `name` is that of the error's class and does not change; `message` is for people. */
-  | { type: 'error'; ref?: string; name: string; message: string }
+  /** Something shared or got: at the start, when its state changes, and as it goes on. */
+  | ({ type: 'transfer' } & TransferEvent)
+  /** All files of it are in this folder, written and named. */
+  | { type: 'saved'; transfer: TransferId; into: string; files: number }
+  | { type: 'done'; ref?: string; id?: MessageId; peer?: PeerIdString; transfer?: TransferId }
+  /**
+   * `name` is that of the error's class and does not change; `message` is for people. With `transfer`: it was not
+   * written into its folder.
+   */
+  | { type: 'error'; ref?: string; transfer?: TransferId; name: string; message: string }
 
 /** @param line null for one that is too long @throws InvalidDataError */
 export function decodeCommand(line: string | null): Command {

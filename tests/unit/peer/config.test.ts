@@ -10,6 +10,9 @@ describe('the flags of a peer', () => {
       dataFolder: '.starling-peer',
       passphrase: null,
       add: [],
+      share: [],
+      get: [],
+      into: '.',
       acceptAll: false,
       echo: false,
       logLevel: 'warn',
@@ -19,7 +22,16 @@ describe('the flags of a peer', () => {
   test('are all read', () => {
     const args =
       '--relay localhost:8787 --relay https://relay.example.org --data /d --add a --add b'
-    const more = ['--echo', '--accept-all', '--log-level', 'debug', '--name', ' Ann  Lee ']
+    const files = '--share a.jpg --share b --get c --get d --into e'
+    const more = [
+      ...files.split(' '),
+      '--echo',
+      '--accept-all',
+      '--log-level',
+      'debug',
+      '--name',
+      ' Ann  Lee ',
+    ]
     const env = { STARLING_PASSPHRASE: 'correct horse' }
     expect(readConfig([...args.split(' '), ...more], env)).toEqual({
       relays: ['localhost:8787', 'https://relay.example.org'],
@@ -27,6 +39,9 @@ describe('the flags of a peer', () => {
       dataFolder: '/d',
       passphrase: 'correct horse',
       add: ['a', 'b'],
+      share: ['a.jpg', 'b'],
+      get: ['c', 'd'],
+      into: 'e',
       acceptAll: true,
       echo: true,
       logLevel: 'debug',

@@ -14,6 +14,11 @@ describe('a command', () => {
     { type: 'delete', to: peer, id, ref: '3' },
     { type: 'react', to: peer, id, emoji: 'x'.repeat(MAX_EMOJI_BYTES), ref: '4' },
     { type: 'react', to: peer, id, emoji: null, ref: '5' },
+    { type: 'share', paths: ['a', '/b'], description: 'for you', password: 'x', ref: '6' },
+    { type: 'share', paths: ['a'], expiresAfterMs: 1, downloadLimit: 2 },
+    { type: 'get', link: '#/get/x', into: '.', replace: true, ref: '7' },
+    { type: 'transfers' },
+    { type: 'remove', transfer: 'it' },
   ])('is read from its line: $type', (command) => {
     expect(decodeCommand(JSON.stringify(command))).toEqual(command)
   })
@@ -31,6 +36,8 @@ describe('a command', () => {
     ['an unknown type', '{"type":"sing"}'],
     ['no peer id', '{"type":"accept","peer":"Anna"}'],
     ['no message id', `{"type":"read","from":"${peer}","id":"1"}`],
+    ['nothing to share', '{"type":"share","paths":[]}'],
+    ['too long a link', JSON.stringify({ type: 'get', link: 'x'.repeat(4_097) })],
     ['something more', '{"type":"quit","now":true}'],
     [
       'too long an intent',
