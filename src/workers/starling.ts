@@ -175,6 +175,7 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       network: node.network,
       names: (peer) => people.nameOf(peer),
       myName: () => profile.name(),
+      settings,
       stretch,
       clock,
       random,

@@ -335,6 +335,12 @@ export interface SettingsRow {
   /** Whether others are told what I have read, and I what they have. */
   readReceipts: boolean
   notifications: 'off' | 'name' | 'text'
+  /** Absent in rows of before there were files. */
+  files?: {
+    downBytesPerSecond: number | null
+    upBytesPerSecond: number | null
+    spareBytes: number | null
+  }
 }
 
 /** Something that is shared or got. See features/transfers. */
@@ -373,6 +379,16 @@ export interface TransferRow {
   takers: PeerIdString[]
   /** Given to others, over all time. */
   givenBytes: number
+  /** The person wants it to stay, also when it was saved elsewhere. */
+  kept: boolean
+  /** When the person saved it elsewhere: from then on it is here to be given on only. Null: never. */
+  savedAtMs: number | null
+  /** When it was read or given last. */
+  usedAtMs: number
+  /** It was here, and went to make room. */
+  freed: boolean
+  /** What is to be got comes in this order, lowest first. */
+  rank: number
 }
 
 /** Name of the database in the browser. Until 0.1 it was `starling`: see earlier.ts. */

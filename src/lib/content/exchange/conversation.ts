@@ -15,6 +15,7 @@ import {
   type BlocksMessage,
   type Refusal,
 } from './protocol.ts'
+import type { Rates } from './rate.ts'
 import { Reader } from './reader.ts'
 import { Source } from './source.ts'
 
@@ -27,6 +28,7 @@ export type Admission = { holding: Holding } | { refusal: Refusal }
 export interface ConversationComponents {
   channel: Channel
   clock: Clock
+  rates: Rates
 }
 
 export interface ConversationInit {
@@ -108,6 +110,8 @@ export class Conversation {
         const frame = decodeFrame(bytes as Uint8Array<ArrayBuffer>)
         if (frame.type !== 'part') this.#heed(frame)
         else {
+          // What is not read waits at the sender: its credit is used up.
+          await this.#components.rates.down.pass(frame.bytes.byteLength)
           const kept = this.#arrived(frame)
             .catch((error: unknown) => {
               failed.abort(error)
@@ -136,7 +140,7 @@ export class Conversation {
   }
 
   async #giveAll(): Promise<void> {
-    const { channel } = this.#components
+    const { channel, rates } = this.#components
     try {
       for (let reader = this.#nextReader(); reader !== null; reader = this.#nextReader()) {
         if (channel.closed.aborted) return
@@ -146,6 +150,7 @@ export class Conversation {
           reader.lacks(part)
           continue
         }
+        await rates.up.pass(bytes.byteLength)
         await channel.send(encodePart(reader.topic, part, bytes))
         reader.speed.count(bytes.byteLength, this.#components.clock.now())
         this.#init.gave(reader, part, bytes.byteLength)

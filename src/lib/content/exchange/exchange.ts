@@ -8,6 +8,7 @@ import type { Part } from '../parts.ts'
 import { Conversation, type Admission } from './conversation.ts'
 import { Download } from './download.ts'
 import { BLOCKS_PROTOCOL, MAX_BLOCKS_FRAME_BYTES, type Refusal } from './protocol.ts'
+import { Rate, type Rates } from './rate.ts'
 import { GAINED_PACE_MS, type Reader } from './reader.ts'
 import { Suggestions } from './suggestions.ts'
 import { UploadSlots } from './upload-slots.ts'
@@ -52,6 +53,7 @@ interface Getting {
  * get it too is a source as well.
  */
 export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Startable {
+  readonly rates: Rates
   readonly #components: ExchangeComponents
   readonly #init: ExchangeInit
   readonly #slots: UploadSlots
@@ -70,6 +72,7 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
     super()
     this.#components = components
     this.#init = init
+    this.rates = { down: new Rate(components.clock), up: new Rate(components.clock) }
     this.#slots = new UploadSlots(components, {
       givenBy: (reader) => this.#givenBy(reader),
     })
@@ -94,6 +97,8 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
     this.#getting.clear()
     this.#cancelTell?.()
     this.#cancelTell = null
+    this.rates.down.stop()
+    this.rates.up.stop()
     await unhandle?.()
     this.#slots.stop()
   }
@@ -159,7 +164,7 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
     const { log, clock } = this.#components
     const { peer } = channel
     const conversation = new Conversation(
-      { channel, clock },
+      { channel, clock, rates: this.rates },
       {
         admit: (content) => this.#init.admit(content, peer),
         readerCame: (reader) => {

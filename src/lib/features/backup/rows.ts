@@ -81,6 +81,13 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
     theme: v.picklist(['system', 'light', 'dark']),
     readReceipts: flag,
     notifications: v.picklist(['off', 'name', 'text']),
+    files: v.exactOptional(
+      v.strictObject({
+        downBytesPerSecond: v.nullable(count),
+        upBytesPerSecond: v.nullable(count),
+        spareBytes: v.nullable(count),
+      }),
+    ),
   }),
   relays: v.strictObject({
     address: text,

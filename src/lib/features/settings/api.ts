@@ -6,6 +6,16 @@ export type Theme = 'system' | 'light' | 'dark'
 /** What notifications tell: nothing, who wrote, or what they wrote too. */
 export type NotificationDetail = 'off' | 'name' | 'text'
 
+/** How much files may take. Null: no limit. */
+export interface FileChoices {
+  /** What is got, over all peers. */
+  downBytesPerSecond: number | null
+  /** What is given. */
+  upBytesPerSecond: number | null
+  /** What is kept of files only to be given on: beyond that, what was used longest ago goes. */
+  spareBytes: number | null
+}
+
 export interface Settings {
   /** null: the browser's own. */
   language: Language | null
@@ -13,6 +23,7 @@ export interface Settings {
   /** Whether others are told what I have read; if not, I am not told what they have. */
   readReceipts: boolean
   notifications: NotificationDetail
+  files: FileChoices
 }
 
 export interface SettingsApi {
@@ -21,6 +32,8 @@ export interface SettingsApi {
   setTheme(theme: Theme, options?: AbortOptions): Promise<void>
   setReadReceipts(on: boolean, options?: AbortOptions): Promise<void>
   setNotifications(detail: NotificationDetail, options?: AbortOptions): Promise<void>
+  /** Those named change. @throws UnknownChoiceError for what is less than `MIN_BYTES_PER_SECOND`, or no number */
+  setFiles(choices: Partial<FileChoices>, options?: AbortOptions): Promise<void>
   /** Bytes used and granted to this origin, as far as the browser tells. */
   storage(options?: AbortOptions): Promise<{ usedBytes: number | null; quotaBytes: number | null }>
 }

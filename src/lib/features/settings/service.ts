@@ -1,7 +1,14 @@
 import * as v from 'valibot'
 import type { Logger } from '../../protocol/seams.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
-import type { Language, NotificationDetail, Settings, SettingsApi, Theme } from './api.ts'
+import type {
+  FileChoices,
+  Language,
+  NotificationDetail,
+  Settings,
+  SettingsApi,
+  Theme,
+} from './api.ts'
 import { UnknownChoiceError } from './errors.ts'
 import type { SettingsStore } from './store.ts'
 
@@ -14,6 +21,17 @@ export interface SettingsComponents {
 
 const languageSchema = v.nullable(v.picklist(['en', 'ru']))
 const themeSchema = v.picklist(['system', 'light', 'dark'])
+/** Slower than this nothing would seem to come at all: a chunk takes four seconds. */
+export const MIN_BYTES_PER_SECOND = 64 * 1024
+
+const rateSchema = v.nullable(v.pipe(v.number(), v.safeInteger(), v.minValue(MIN_BYTES_PER_SECOND)))
+const filesSchema = v.partial(
+  v.strictObject({
+    downBytesPerSecond: rateSchema,
+    upBytesPerSecond: rateSchema,
+    spareBytes: v.nullable(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+  }),
+)
 const notificationsSchema = v.picklist(['off', 'name', 'text'])
 
 /** What a person chose for this device. */
@@ -50,6 +68,12 @@ export class SettingsService implements SettingsApi {
     if (!v.is(notificationsSchema, detail)) throw new UnknownChoiceError('no such notifications')
     options?.signal?.throwIfAborted()
     await this.#components.store.change({ notifications: detail })
+  }
+
+  async setFiles(choices: Partial<FileChoices>, options?: AbortOptions): Promise<void> {
+    if (!v.is(filesSchema, choices)) throw new UnknownChoiceError('no such limit')
+    options?.signal?.throwIfAborted()
+    await this.#components.store.changeFiles(choices)
   }
 
   async storage(): Promise<{ usedBytes: number | null; quotaBytes: number | null }> {

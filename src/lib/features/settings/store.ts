@@ -1,7 +1,7 @@
 import { live, type LiveOptions } from '../../db/live.ts'
 import type { StarlingDatabase } from '../../db/schema.ts'
 import { orStorageFull } from '../../db/storage-full.ts'
-import type { Settings } from './api.ts'
+import type { FileChoices, Settings } from './api.ts'
 
 /** What holds until something was chosen. */
 export const DEFAULT_SETTINGS: Settings = {
@@ -9,6 +9,11 @@ export const DEFAULT_SETTINGS: Settings = {
   theme: 'system',
   readReceipts: true,
   notifications: 'off',
+  files: {
+    downBytesPerSecond: null,
+    upBytesPerSecond: null,
+    spareBytes: 5 * 1024 ** 3,
+  },
 }
 
 /** Remembers settings. */
@@ -16,6 +21,8 @@ export interface SettingsStore {
   watch(options?: LiveOptions): AsyncIterable<Settings>
   /** @throws StorageFullError */
   change(changes: Partial<Settings>): Promise<void>
+  /** @throws StorageFullError */
+  changeFiles(changes: Partial<FileChoices>): Promise<void>
 }
 
 export class DexieSettingsStore implements SettingsStore {
@@ -30,9 +37,18 @@ export class DexieSettingsStore implements SettingsStore {
   }
 
   change(changes: Partial<Settings>): Promise<void> {
+    return this.#update(() => changes)
+  }
+
+  changeFiles(changes: Partial<FileChoices>): Promise<void> {
+    return this.#update(({ files }) => ({ files: { ...files, ...changes } }))
+  }
+
+  #update(changes: (settings: Settings) => Partial<Settings>): Promise<void> {
     return orStorageFull(
       this.#db.transaction('rw', this.#db.settings, async () => {
-        await this.#db.settings.put({ key: 'me', ...(await this.#settings()), ...changes })
+        const settings = await this.#settings()
+        await this.#db.settings.put({ key: 'me', ...settings, ...changes(settings) })
       }),
     )
   }
@@ -40,7 +56,13 @@ export class DexieSettingsStore implements SettingsStore {
   async #settings(): Promise<Settings> {
     const row = await this.#db.settings.get('me')
     if (row === undefined) return DEFAULT_SETTINGS
-    const { language, theme, readReceipts, notifications } = row
-    return { language, theme, readReceipts, notifications }
+    const { language, theme, readReceipts, notifications, files } = row
+    return {
+      language,
+      theme,
+      readReceipts,
+      notifications,
+      files: { ...DEFAULT_SETTINGS.files, ...files },
+    }
   }
 }

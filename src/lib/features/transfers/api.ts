@@ -26,8 +26,9 @@ export interface ShareChoices {
  * Where a transfer stands.
  *
  * What I share is `reading` while it is taken in, then `shared` until it is `ended`. What I get is `looking` while
- * nobody is known who has it, `getting`, `waiting` when all who had it are out of reach, `paused` by the person, and
- * `complete` once every byte is here and verified. `failed` says why in `problem`.
+ * nobody is known who has it, `getting`, `waiting` when all who had it are out of reach, `queued` while others come
+ * first, `paused` by the person, and `complete` once every byte is here and verified; `freed` when it was, and went to make
+ * room. `failed` says why in `problem`.
  */
 export type TransferState =
   | 'reading'
@@ -36,8 +37,10 @@ export type TransferState =
   | 'looking'
   | 'getting'
   | 'waiting'
+  | 'queued'
   | 'paused'
   | 'complete'
+  | 'freed'
   | 'failed'
 
 /** Why a transfer came to its end, or cannot go on before the person does something. */
@@ -83,6 +86,22 @@ export interface Transfer {
   expiresAtMs: number | null
   hasPassword: boolean
   downloadLimit: number | null
+  /** What I get comes in this order, lowest first. */
+  rank: number
+  /** It stays here, whatever room is needed. Of what I share and of what is nowhere else that is always so. */
+  stays: boolean
+  /** The person has it elsewhere too, so that they may choose whether it stays. */
+  saved: boolean
+}
+
+/** What files take on this device. */
+export interface Room {
+  /** Of what stays. */
+  keptBytes: number
+  /** Of what may go: it was saved elsewhere, and is here to be given on. */
+  spareBytes: number
+  /** How much of that there may be; null: no limit. */
+  spareLimitBytes: number | null
 }
 
 /** One file of a transfer. */
@@ -139,6 +158,15 @@ export interface TransfersApi {
   resume(id: TransferId, options?: AbortOptions): Promise<void>
   /** Takes it out, and what of it nobody else needs here. */
   remove(id: TransferId, options?: AbortOptions): Promise<void>
+  /** Gets it before the one that comes before it, or after the one behind it. */
+  move(id: TransferId, to: 'sooner' | 'later', options?: AbortOptions): Promise<void>
+  /** It was saved elsewhere: here it may go when room is needed. */
+  saved(id: TransferId, options?: AbortOptions): Promise<void>
+  /** Whether it stays here though it was saved elsewhere. */
+  keep(id: TransferId, stays: boolean, options?: AbortOptions): Promise<void>
+  watchRoom(options?: AbortOptions): AsyncIterable<Room>
+  /** Gives room back: what is here only to be given on goes. */
+  free(options?: AbortOptions): Promise<void>
   /** Gives it to nobody any more. */
   revoke(id: TransferId, options?: AbortOptions): Promise<void>
   /**

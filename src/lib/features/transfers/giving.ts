@@ -60,11 +60,14 @@ export class Giving {
   }
 
   #gave(content: ContentId, peer: PeerIdString, bytes: number): void {
-    const { roster } = this.#components
+    const { roster, clock } = this.#components
     const transfer = roster.all.find((each) => each.content === content)
     if (transfer === undefined) return
     const { givenBytes, downloadLimit, takers } = transfer.row
-    roster.count(transfer, { givenBytes: givenBytes + bytes })
+    roster.count(transfer, {
+      givenBytes: givenBytes + bytes,
+      usedAtMs: clock.now(),
+    })
     if (downloadLimit !== null && !takers.includes(peer)) {
       void roster.note(transfer, { takers: [...takers, peer] })
     }

@@ -1,3 +1,4 @@
+import { EvictingPartStore } from '../../content/store/evicting-part-store.ts'
 import type { ContentKey } from '../../content/chunk-cipher.ts'
 import { Exchange } from '../../content/exchange/exchange.ts'
 import type { PartStore } from '../../content/store/part-store.ts'
@@ -8,8 +9,10 @@ import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock, Logger, Random, Startable } from '../../protocol/seams.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
 import { watch } from '../../rpc/watch.ts'
+import type { SettingsApi } from '../settings/api.ts'
 import type {
   ChosenFile,
+  Room,
   ShareChoices,
   Transfer,
   TransferDetails,
@@ -21,8 +24,10 @@ import { NotCompleteError, PasswordNeededError, WrongPasswordError } from './err
 import { Getting } from './getting.ts'
 import { Giving } from './giving.ts'
 import { decodeLink, encodeLink, unlockContent, type Link } from './link.ts'
+import { Queue } from './queue.ts'
 import { Roster } from './roster.ts'
 import { Sharing } from './sharing.ts'
+import { Shelves } from './shelves.ts'
 import type { TransferStore } from './store.ts'
 import { newRow, type LiveTransfer } from './transfer.ts'
 import { detailsOf, summaryOf, type ViewComponents } from './view.ts'
@@ -45,6 +50,7 @@ export interface TransfersComponents {
   names: (peer: PeerIdString) => string | null
   /** What I am called. */
   myName: () => Promise<string | null>
+  settings: Pick<SettingsApi, 'watchSettings'>
   stretch: Stretch
   clock: Clock
   random: Random
@@ -64,33 +70,42 @@ export class TransfersService implements TransfersApi, Startable {
   readonly #roster: Roster
   readonly #sharing: Sharing
   readonly #getting: Getting
-  #running = false
+  readonly #queue: Queue
+  readonly #shelves: Shelves
+  #running: AbortController | null = null
 
   constructor(components: TransfersComponents) {
-    this.#components = components
-    const roster = new Roster(components)
+    const roster: Roster = new Roster(components)
     const exchange: Exchange = new Exchange(components, {
       admit: (content, peer) => giving.admit(content, peer),
     })
-    const parts = { ...components, roster, exchange, company: new Company(components.peers) }
-    const giving: Giving = new Giving(parts)
+    const shelves: Shelves = new Shelves({ ...components, roster, exchange })
+    const parts = new EvictingPartStore(components.parts, () => shelves.freeOne())
+    const company = new Company(components.peers)
+    const giving: Giving = new Giving({ ...components, roster, exchange, company })
+    this.#components = { ...components, parts }
     this.#roster = roster
     this.#exchange = exchange
-    this.#sharing = new Sharing(parts)
-    this.#getting = new Getting(parts)
+    this.#shelves = shelves
+    this.#sharing = new Sharing({ ...this.#components, roster })
+    this.#getting = new Getting({ ...this.#components, roster, exchange, company })
+    this.#queue = new Queue({ roster, getting: this.#getting })
   }
 
   async start(): Promise<void> {
-    if (this.#running) return
-    this.#running = true
+    if (this.#running !== null) return
+    this.#running = new AbortController()
     await this.#roster.load()
     await this.#exchange.start()
-    for (const transfer of this.#roster.all) this.#getting.begin(transfer)
+    this.#queue.start()
+    void this.#followSettings(this.#running.signal)
   }
 
   async stop(): Promise<void> {
-    if (!this.#running) return
-    this.#running = false
+    if (this.#running === null) return
+    this.#running.abort()
+    this.#running = null
+    this.#queue.stop()
     for (const transfer of this.#roster.all) {
       transfer.reading.abort()
       transfer.download = null
@@ -142,9 +157,10 @@ export class TransfersService implements TransfersApi, Startable {
       content: link.content,
       lock: link.opener.type === 'password' ? link.opener.lock : null,
       from: { peers: link.peers, relays: link.relays },
+      rank: Math.max(clock.now(), ...this.#roster.all.map(({ row }) => row.rank + 1)),
     })
     await transfer.load(parts)
-    this.#begin(transfer)
+    this.#roster.changed()
     return transfer.row.id
   }
 
@@ -158,8 +174,33 @@ export class TransfersService implements TransfersApi, Startable {
   async resume(id: TransferId): Promise<void> {
     const transfer = await this.#roster.find(id)
     if (transfer.row.role === 'sharing') return
-    await this.#roster.change(transfer, { paused: false, problem: null })
-    this.#begin(transfer)
+    await this.#roster.change(transfer, { paused: false, freed: false, problem: null })
+  }
+
+  async move(id: TransferId, to: 'sooner' | 'later'): Promise<void> {
+    await this.#queue.move(await this.#roster.find(id), to)
+  }
+
+  async saved(id: TransferId): Promise<void> {
+    const transfer = await this.#roster.find(id)
+    if (transfer.row.role !== 'getting' || transfer.row.completeAtMs === null) return
+    await this.#roster.change(transfer, { savedAtMs: this.#components.clock.now() })
+    await this.#shelves.settle()
+  }
+
+  async keep(id: TransferId, stays: boolean): Promise<void> {
+    await this.#roster.change(await this.#roster.find(id), { kept: stays })
+    await this.#shelves.settle()
+  }
+
+  async *watchRoom(options?: AbortOptions): AsyncIterable<Room> {
+    await this.#roster.load()
+    yield* this.#watch(() => this.#shelves.room, options)
+  }
+
+  async free(): Promise<void> {
+    await this.#roster.load()
+    await this.#shelves.freeAll()
   }
 
   async remove(id: TransferId): Promise<void> {
@@ -184,19 +225,35 @@ export class TransfersService implements TransfersApi, Startable {
     file: number | null,
     options?: AbortOptions,
   ): AsyncIterable<Uint8Array<ArrayBuffer>> {
-    const { opened, row } = await this.#roster.find(id)
+    const transfer = await this.#roster.find(id)
+    const { opened, row } = transfer
     if (opened === null || (row.completeAtMs === null && row.role === 'getting')) {
       throw new NotCompleteError('not all of it is here')
     }
-    const source = file === null ? zipOf(opened) : opened.read(file)
-    for await (const piece of source) {
-      options?.signal?.throwIfAborted()
-      yield piece
+    this.#roster.count(transfer, { usedAtMs: this.#components.clock.now() })
+    transfer.readings += 1
+    try {
+      for await (const piece of file === null ? zipOf(opened) : opened.read(file)) {
+        options?.signal?.throwIfAborted()
+        yield piece
+      }
+    } finally {
+      transfer.readings -= 1
     }
   }
 
-  #begin(transfer: LiveTransfer): void {
-    if (this.#running) this.#getting.begin(transfer)
+  async #followSettings(signal: AbortSignal): Promise<void> {
+    const { settings, log } = this.#components
+    const { down, up } = this.#exchange.rates
+    try {
+      for await (const { files } of settings.watchSettings({ signal })) {
+        down.limit(files.downBytesPerSecond)
+        up.limit(files.upBytesPerSecond)
+        await this.#shelves.limit(files.spareBytes)
+      }
+    } catch (error) {
+      if (!signal.aborted) log.error('lost sight of the settings', error)
+    }
   }
 
   get #view(): ViewComponents {

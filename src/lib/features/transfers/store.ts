@@ -11,6 +11,11 @@ export interface TransferStore {
   remove(id: string): Promise<void>
 }
 
+/** What rows of before there was such a thing have. */
+function whatCameLater({ addedAtMs }: TransferRow): Partial<TransferRow> {
+  return { kept: false, savedAtMs: null, usedAtMs: addedAtMs, freed: false, rank: addedAtMs }
+}
+
 export class DexieTransferStore implements TransferStore {
   readonly #db: StarlingDatabase
 
@@ -18,8 +23,9 @@ export class DexieTransferStore implements TransferStore {
     this.#db = db
   }
 
-  all(): Promise<TransferRow[]> {
-    return this.#db.transfers.toArray()
+  async all(): Promise<TransferRow[]> {
+    const rows = await this.#db.transfers.toArray()
+    return rows.map((row) => ({ ...whatCameLater(row), ...row }))
   }
 
   async put(row: TransferRow): Promise<void> {

@@ -40,6 +40,11 @@ export function newRow(
     downloadLimit: null,
     takers: [],
     givenBytes: 0,
+    kept: false,
+    savedAtMs: null,
+    usedAtMs: nowMs,
+    freed: false,
+    rank: nowMs,
   }
 }
 
@@ -55,6 +60,10 @@ export class LiveTransfer {
   /** Ends the reading of files. */
   readonly reading = new AbortController()
   readBytes = 0
+  /** How many times it is read out now. */
+  readings = 0
+  /** It waits for its turn. */
+  queued = false
 
   constructor(row: TransferRow) {
     this.row = row
@@ -68,10 +77,17 @@ export class LiveTransfer {
     return this.row.shelf as Shelf
   }
 
+  /** Whether it is here to be given on only: the person has it elsewhere, and did not ask to keep it. */
+  get spare(): boolean {
+    const { role, completeAtMs, savedAtMs, kept } = this.row
+    return role === 'getting' && completeAtMs !== null && savedAtMs !== null && !kept
+  }
+
   /** Finds what of it is here. */
   async load(store: PartStore): Promise<void> {
     const { content } = this
     if (content === null) return
+    this.opened = null
     this.holding = await Holding.open(content, this.shelf, { store, sha256 })
     await this.open()
   }
@@ -98,7 +114,8 @@ export class LiveTransfer {
     }
     if (completeAtMs !== null) return 'complete'
     if (problem !== null) return 'failed'
-    if (paused) return 'paused'
+    if (paused) return this.row.freed ? 'freed' : 'paused'
+    if (this.queued) return 'queued'
     if (this.holding?.manifest == null) return 'looking'
     return (this.download?.sources.size ?? 0) > 0 ? 'getting' : 'waiting'
   }

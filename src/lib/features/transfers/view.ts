@@ -43,6 +43,9 @@ export function summaryOf(transfer: LiveTransfer, { nowMs, exchange }: ViewCompo
     expiresAtMs: row.expiresAtMs,
     hasPassword: row.lock !== null,
     downloadLimit: row.downloadLimit,
+    rank: row.rank,
+    stays: !transfer.spare,
+    saved: row.savedAtMs !== null,
   }
 }
 

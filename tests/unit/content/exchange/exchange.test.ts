@@ -128,3 +128,16 @@ test('all that wait are given a turn', async () => {
   const downloads = await Promise.all(readers.map((reader) => reader.get(content, [seed])))
   await Promise.all(downloads.map(completed))
 })
+
+test.each(['up', 'down'] as const)('a limit %s holds, and lifted it holds no more', async (way) => {
+  const [seed, reader] = (await join(2)) as [SwarmDevice, SwarmDevice]
+  const content = await seed.make(60)
+  const limited = way === 'up' ? seed.exchange.rates.up : reader.exchange.rates.down
+  limited.limit(1)
+  const download = await reader.get(content, [seed])
+  // The first passes, and the second would in minutes.
+  await gotten(download, 0)
+  expect(reader.holding!.complete).toBe(false)
+  limited.limit(null)
+  await completed(download)
+})

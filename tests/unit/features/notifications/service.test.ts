@@ -3,6 +3,7 @@ import type { Conversation } from '#lib/features/chat/api.ts'
 import type { ContactRequest } from '#lib/features/contacts/api.ts'
 import type { Notices } from '#lib/features/notifications/api.ts'
 import { NotificationsService } from '#lib/features/notifications/service.ts'
+import { DEFAULT_SETTINGS } from '#lib/features/settings/store.ts'
 import type { NotificationDetail, Settings } from '#lib/features/settings/api.ts'
 import type { MessageId, PeerIdString } from '#lib/protocol/ids.ts'
 import { settled, silentLogger } from '../../../fixtures/fake-network.ts'
@@ -84,7 +85,7 @@ afterEach(async () => {
 })
 
 function chosen(notifications: NotificationDetail): Settings {
-  return { language: null, theme: 'system', readReceipts: true, notifications }
+  return { ...DEFAULT_SETTINGS, notifications }
 }
 
 /** What a tab was told, as it goes on being told. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { UnknownChoiceError } from '#lib/features/settings/errors.ts'
 import { settings } from '#lib/features/settings/index.ts'
+import { MIN_BYTES_PER_SECOND } from '#lib/features/settings/service.ts'
 import { DEFAULT_SETTINGS } from '#lib/features/settings/store.ts'
 import type { Language, NotificationDetail, Theme } from '#lib/features/settings/api.ts'
 import { silentLogger } from '../../../fixtures/fake-network.ts'
@@ -30,9 +31,20 @@ test('choices are kept and do not touch each other', async () => {
   await service.setReadReceipts(false)
   await service.setNotifications('name')
   const chosen = { theme: 'dark', readReceipts: false, notifications: 'name' }
-  expect(await until(service.watchSettings())).toEqual({ language: 'ru', ...chosen })
+  expect(await until(service.watchSettings())).toMatchObject({ language: 'ru', ...chosen })
   await service.setLanguage(null)
-  expect(await until(service.watchSettings())).toEqual({ language: null, ...chosen })
+  expect(await until(service.watchSettings())).toMatchObject({ language: null, ...chosen })
+})
+
+test('limits of files are chosen one by one', async () => {
+  const { service } = open()
+  await service.setFiles({ downBytesPerSecond: 1_000_000 })
+  await service.setFiles({ upBytesPerSecond: 2_000_000 })
+  await service.setFiles({ downBytesPerSecond: null })
+  expect((await until(service.watchSettings())).files).toEqual({
+    ...DEFAULT_SETTINGS.files,
+    upBytesPerSecond: 2_000_000,
+  })
 })
 
 test('what there is not cannot be chosen', async () => {
@@ -42,6 +54,11 @@ test('what there is not cannot be chosen', async () => {
   await expect(service.setReadReceipts('often' as never)).rejects.toThrow(UnknownChoiceError)
   const loud = service.setNotifications('loud' as NotificationDetail)
   await expect(loud).rejects.toThrow(UnknownChoiceError)
+  for (const bytes of [0, MIN_BYTES_PER_SECOND - 1, 1e6 + 0.5, Infinity, '9' as never]) {
+    const files = service.setFiles({ downBytesPerSecond: bytes })
+    await expect(files).rejects.toThrow(UnknownChoiceError)
+  }
+  await expect(service.setFiles({ spareBytes: -1 })).rejects.toThrow(UnknownChoiceError)
 })
 
 test('storage is told as far as the browser does', async () => {

@@ -8,6 +8,8 @@ import {
   UnknownTransferError,
   WrongPasswordError,
 } from '#lib/features/transfers/errors.ts'
+import type { FileChoices } from '#lib/features/settings/api.ts'
+import { DexieSettingsStore } from '#lib/features/settings/store.ts'
 import { TransfersService } from '#lib/features/transfers/service.ts'
 import { DexieTransferStore } from '#lib/features/transfers/store.ts'
 import { createSecrets, openIdentity } from '#lib/crypto/identity.ts'
@@ -46,7 +48,9 @@ class Device {
   readonly identity: NodeIdentity
   readonly host: FakeHost
   readonly parts = new MemoryPartStore()
-  readonly #store = new DexieTransferStore(memoryDatabase())
+  readonly #db = memoryDatabase()
+  readonly #store = new DexieTransferStore(this.#db)
+  readonly #settings = new DexieSettingsStore(this.#db)
   service!: TransfersService
 
   static async start(): Promise<Device> {
@@ -71,6 +75,7 @@ class Device {
       network: { links: () => [] },
       names: () => null,
       myName: () => Promise.resolve('Anna'),
+      settings: { watchSettings: (options) => this.#settings.watch(options) },
       // A weak one, so that the test need not wait for it.
       stretch: (password) =>
         Promise.resolve(Uint8Array.from({ length: 32 }, (_, at) => password.charCodeAt(at) || 0)),
@@ -80,6 +85,10 @@ class Device {
     })
     running.push(this.service)
     await this.service.start()
+  }
+
+  choose(files: Partial<FileChoices>): Promise<void> {
+    return this.#settings.changeFiles(files)
   }
 
   async share(files: ChosenFile[], choices: Partial<ShareChoices> = {}): Promise<string> {
@@ -263,6 +272,106 @@ test('without room nothing is lost, and it goes on once there is some', async ()
   // Nobody was needed meanwhile.
   network.connect(anna.host, boris.host)
   await meanwhile(boris.reached(id, 'complete'))
+})
+
+describe('where room is needed', () => {
+  /** Somebody who got these from Anna, one after the other, and saved them elsewhere. */
+  async function saved(names: string[]): Promise<{ anna: Device; boris: Device; ids: string[] }> {
+    const [anna, boris] = await two()
+    const ids: string[] = []
+    for (const name of names) {
+      const link = await meanwhile(anna.share([file(name, name)]))
+      // Nobody was needed meanwhile.
+      network.connect(anna.host, boris.host)
+      const id = await boris.service.get(link, null)
+      await meanwhile(boris.reached(id, 'complete'))
+      await boris.service.saved(id)
+      clock.advance(1_000)
+      ids.push(id)
+    }
+    return { anna, boris, ids }
+  }
+
+  async function states({ service }: Device, ids: string[]): Promise<Transfer['state'][]> {
+    const all = await meanwhile(until(service.watchTransfers()))
+    return ids.map((id) => all.find((each) => each.id === id)!.state)
+  }
+
+  test('what was saved and used longest ago goes first, and nothing else', async () => {
+    const { boris, ids } = await saved(['one.', 'two.', 'three'])
+    await boris.text(ids[0]!)
+    await boris.choose({ spareBytes: 9 })
+    await meanwhile(boris.reached(ids[1]!, 'freed'))
+    expect(await states(boris, ids)).toEqual(['complete', 'freed', 'complete'])
+    expect(await meanwhile(until(boris.service.watchRoom()))).toEqual({
+      keptBytes: 0,
+      spareBytes: 9,
+      spareLimitBytes: 9,
+    })
+  })
+
+  test('what is kept, shared or not saved stays', async () => {
+    const { boris, ids } = await saved(['one', 'two'])
+    await boris.service.keep(ids[0]!, true)
+    await meanwhile(boris.share([file('own.txt', 'mine')]))
+    await boris.service.free()
+    expect(await states(boris, ids)).toEqual(['complete', 'freed'])
+    expect(await boris.text(ids[0]!)).toBe('one')
+  })
+
+  test('a full disk takes what can be spared, and nothing fails', async () => {
+    const { boris, ids } = await saved(['one', 'two'])
+    const drop = boris.parts.drop.bind(boris.parts)
+    boris.parts.drop = async (shelf) => {
+      await drop(shelf)
+      boris.parts.room = 3
+    }
+    boris.parts.room = 0
+    await meanwhile(boris.share([file('own.txt', 'mine')]))
+    expect(await states(boris, ids)).toEqual(['freed', 'complete'])
+  })
+
+  test('what went can be got again', async () => {
+    const { anna, boris, ids } = await saved(['one'])
+    await boris.service.free()
+    await expect(boris.text(ids[0]!)).rejects.toThrow(NotCompleteError)
+    await boris.restart()
+    expect(await states(boris, ids)).toEqual(['freed'])
+    await boris.service.resume(ids[0]!)
+    network.connect(anna.host, boris.host)
+    await meanwhile(boris.reached(ids[0]!, 'complete'))
+    expect(await boris.text(ids[0]!)).toBe('one')
+  })
+})
+
+describe('of many at once', () => {
+  test('three come, the next when one is done, in the order the person chose', async () => {
+    const [anna, boris] = await two()
+    // So slow that what has begun does not end.
+    await anna.choose({ upBytesPerSecond: 1 })
+    const ids: string[] = []
+    for (const name of ['a', 'b', 'c', 'd', 'e']) {
+      ids.push(await boris.service.get(await meanwhile(anna.share([file(name, name)])), null))
+    }
+    await meanwhile(boris.reached(ids[3]!, 'queued'))
+    await meanwhile(boris.reached(ids[4]!, 'queued'))
+    await boris.service.move(ids[4]!, 'sooner')
+    await boris.service.remove(ids[0]!)
+    await meanwhile(boris.reached(ids[4]!, 'looking', 'getting'))
+    await meanwhile(boris.reached(ids[3]!, 'queued'))
+    await anna.choose({ upBytesPerSecond: null })
+    for (const id of ids.slice(1)) await meanwhile(boris.reached(id, 'complete'))
+  })
+
+  test('who is not to be found holds up nobody', async () => {
+    const [anna, boris] = await two()
+    const away = await Device.start()
+    for (const name of ['a', 'b', 'c']) {
+      await boris.service.get(await meanwhile(away.share([file(name, name)])), null)
+    }
+    const id = await boris.service.get(await meanwhile(anna.share([file('d', 'd')])), null)
+    await meanwhile(boris.reached(id, 'complete'))
+  })
 })
 
 test('what is taken out leaves nothing behind, and is not given any more', async () => {

@@ -1,5 +1,5 @@
 import { m } from '../../../i18n/generated/messages.js'
-import type { Transfer } from '../api.ts'
+import type { Transfer, TransferId } from '../api.ts'
 
 /** What the person can do with a transfer now, beside removing it. */
 export interface TransferActions {
@@ -8,6 +8,10 @@ export interface TransferActions {
   /** Once more what failed. */
   retry: boolean
   save: boolean
+  /** Change places with another that is to come. */
+  move: boolean
+  /** Choose whether it stays here. */
+  keep: boolean
   revoke: boolean
 }
 
@@ -15,16 +19,34 @@ export function transferActions({
   role,
   state,
   problem,
-}: Pick<Transfer, 'role' | 'state' | 'problem'>): TransferActions {
+  saved,
+}: Pick<Transfer, 'role' | 'state' | 'problem' | 'saved'>): TransferActions {
   const getting = role === 'getting'
+  const coming = isComing({ role, state })
   return {
-    pause: getting && (state === 'looking' || state === 'getting' || state === 'waiting'),
-    resume: state === 'paused',
+    pause: coming,
+    resume: state === 'paused' || state === 'freed',
+    move: coming,
+    keep: getting && state === 'complete' && saved,
     // What was taken back, is over or is wrong stays so, however often it is asked for.
     retry: getting && state === 'failed' && (problem === null || problem === 'storage-full'),
     save: state === 'complete',
     revoke: state === 'shared',
   }
+}
+
+function isComing({ role, state }: Pick<Transfer, 'role' | 'state'>): boolean {
+  return role === 'getting' && ['looking', 'getting', 'waiting', 'queued'].includes(state)
+}
+
+/** Whether something else is to come before this transfer, or after it. */
+export function neighboursOf(
+  id: TransferId,
+  all: readonly Pick<Transfer, 'id' | 'role' | 'state' | 'rank'>[],
+): { sooner: boolean; later: boolean } {
+  const coming = all.filter(isComing).toSorted((a, b) => a.rank - b.rank)
+  const at = coming.findIndex((each) => each.id === id)
+  return { sooner: at > 0, later: at >= 0 && at < coming.length - 1 }
 }
 
 /** What removing it loses, to be agreed to first; null when nothing is lost. */

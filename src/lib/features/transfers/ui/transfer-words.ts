@@ -19,13 +19,17 @@ export function stateText({ state, problem }: Pick<Transfer, 'state' | 'problem'
     looking: m.transfers_state_looking,
     getting: m.transfers_state_getting,
     waiting: m.transfers_state_waiting,
+    queued: m.transfers_state_queued,
     paused: m.transfers_state_paused,
     complete: m.transfers_state_complete,
+    freed: m.transfers_state_freed,
   }[state]()
 }
 
 /** What that means for the person, or what they can do now; null where nothing is to be said. */
-export function nextStep(transfer: Pick<Transfer, 'state' | 'problem' | 'role'>): string | null {
+export function nextStep(
+  transfer: Pick<Transfer, 'state' | 'problem' | 'role' | 'stays'>,
+): string | null {
   const { state, problem, role } = transfer
   const sharing = role === 'sharing'
   switch (state) {
@@ -39,10 +43,14 @@ export function nextStep(transfer: Pick<Transfer, 'state' | 'problem' | 'role'>)
       return null
     case 'waiting':
       return m.transfers_next_waiting()
+    case 'queued':
+      return m.transfers_next_queued()
     case 'paused':
       return m.transfers_next_paused()
     case 'complete':
-      return m.transfers_next_complete()
+      return transfer.stays ? m.transfers_next_complete() : m.transfers_next_spare()
+    case 'freed':
+      return m.transfers_next_freed()
     case 'ended':
     case 'failed':
       break
@@ -102,7 +110,7 @@ export function shareHere({ bytes, verifiedBytes }: Pick<Transfer, 'bytes' | 've
 
 /** Whether a bar tells how far it is. */
 export function isUnderWay({ state }: Pick<Transfer, 'state'>): boolean {
-  return ['reading', 'looking', 'getting', 'waiting', 'paused'].includes(state)
+  return ['reading', 'looking', 'getting', 'waiting', 'queued', 'paused'].includes(state)
 }
 
 /** How good the way to somebody is, judged by how long an answer takes; null until that was measured. */

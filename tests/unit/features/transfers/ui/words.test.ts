@@ -47,6 +47,9 @@ function transfer(changes: Partial<Transfer> = {}): Transfer {
     expiresAtMs: null,
     hasPassword: false,
     downloadLimit: null,
+    rank: 0,
+    stays: true,
+    saved: false,
     ...changes,
   }
 }
