@@ -379,6 +379,8 @@ export interface TransferRow {
   takers: PeerIdString[]
   /** Given to others, over all time. */
   givenBytes: number
+  /** Its chunks are kept as they are, not as what travels (content/store/sealing-part-store.ts). */
+  plain: boolean
   /** The person wants it to stay, also when it was saved elsewhere. */
   kept: boolean
   /** When the person saved it elsewhere: from then on it is here to be given on only. Null: never. */

@@ -85,7 +85,7 @@ export class Sharing {
           cipher: await chunkCipher(row.key),
           sealed: true,
         },
-        { store: parts, sha256 },
+        { store: await transfer.shelved(parts), sha256 },
         { signal: reading.signal },
       )
       let step = await steps.next()

@@ -13,7 +13,14 @@ export interface TransferStore {
 
 /** What rows of before there was such a thing have. */
 function whatCameLater({ addedAtMs }: TransferRow): Partial<TransferRow> {
-  return { kept: false, savedAtMs: null, usedAtMs: addedAtMs, freed: false, rank: addedAtMs }
+  return {
+    plain: false,
+    kept: false,
+    savedAtMs: null,
+    usedAtMs: addedAtMs,
+    freed: false,
+    rank: addedAtMs,
+  }
 }
 
 export class DexieTransferStore implements TransferStore {

@@ -5,6 +5,7 @@ import type { Download } from '../../content/exchange/download.ts'
 import { Holding } from '../../content/holding.ts'
 import { CHUNK_BYTES } from '../../content/manifest.ts'
 import { OpenedContent } from '../../content/opened-content.ts'
+import { SealingPartStore } from '../../content/store/sealing-part-store.ts'
 import type { PartStore, Shelf } from '../../content/store/part-store.ts'
 import { toBase64url } from '../../protocol/base64url.ts'
 import { StarlingError } from '../../protocol/errors.ts'
@@ -40,6 +41,7 @@ export function newRow(
     downloadLimit: null,
     takers: [],
     givenBytes: 0,
+    plain: role === 'sharing',
     kept: false,
     savedAtMs: null,
     usedAtMs: nowMs,
@@ -88,8 +90,17 @@ export class LiveTransfer {
     const { content } = this
     if (content === null) return
     this.opened = null
-    this.holding = await Holding.open(content, this.shelf, { store, sha256 })
+    this.holding = await Holding.open(content, this.shelf, {
+      store: await this.shelved(store),
+      sha256,
+    })
     await this.open()
+  }
+
+  /** What puts its leaves into this store, and gives them. */
+  async shelved(store: PartStore): Promise<PartStore> {
+    const { plain, key } = this.row
+    return plain ? new SealingPartStore({ store, sha256, cipher: await chunkCipher(key) }) : store
   }
 
   /** Reads what it says of itself, once that is here. Gives what is wrong with it; null when nothing is. */
