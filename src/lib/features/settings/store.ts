@@ -12,7 +12,7 @@ export const DEFAULT_SETTINGS: Settings = {
   files: {
     downBytesPerSecond: null,
     upBytesPerSecond: null,
-    spareBytes: 5 * 1024 ** 3,
+    spareBytes: 5e9,
   },
 }
 

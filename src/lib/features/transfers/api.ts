@@ -134,6 +134,8 @@ export interface TransferDetails extends Transfer {
   creator: { peer: PeerIdString; name: string } | null
   list: TransferFile[]
   peers: TransferPeer[]
+  /** Bytes a second over the last two minutes, step by step, the oldest first. */
+  speeds: { down: number[]; up: number[] }
   /** In at most 256 equal parts: how much of each is here, 0 to 1. */
   pieces: number[]
   /** What stands behind `#/get/` in what is passed on; null while it is read. */

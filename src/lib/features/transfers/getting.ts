@@ -1,5 +1,6 @@
 import type { Download } from '../../content/exchange/download.ts'
 import type { Exchange } from '../../content/exchange/exchange.ts'
+import { CHUNK_BYTES } from '../../content/manifest.ts'
 import type { PartStore } from '../../content/store/part-store.ts'
 import type { Clock } from '../../protocol/seams.ts'
 import type { TransferProblem } from './api.ts'
@@ -25,7 +26,7 @@ export class Getting {
 
   /** Gets what is missing, where that is wanted. */
   begin(transfer: LiveTransfer): void {
-    const { exchange, company, roster } = this.#components
+    const { exchange, company, roster, clock } = this.#components
     const { row, holding } = transfer
     if (holding === null || transfer.download !== null) return
     if (row.role !== 'getting' || row.paused || row.completeAtMs !== null) return
@@ -34,6 +35,7 @@ export class Getting {
     transfer.download = download
     download.addEventListener('changed', roster.changed)
     download.addEventListener('taken', ({ detail: part }) => {
+      if (part.kind === 'leaf') transfer.traffic.count('down', CHUNK_BYTES, clock.now())
       if (transfer.opened === null && part.kind === 'leaf') void this.#learn(transfer)
     })
     download.addEventListener('complete', () => {

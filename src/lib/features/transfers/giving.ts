@@ -63,6 +63,7 @@ export class Giving {
     const { roster, clock } = this.#components
     const transfer = roster.all.find((each) => each.content === content)
     if (transfer === undefined) return
+    transfer.traffic.count('up', bytes, clock.now())
     const { givenBytes, downloadLimit, takers } = transfer.row
     roster.count(transfer, {
       givenBytes: givenBytes + bytes,

@@ -11,6 +11,7 @@ import { toBase64url } from '../../protocol/base64url.ts'
 import { StarlingError } from '../../protocol/errors.ts'
 import type { Random } from '../../protocol/seams.ts'
 import type { TransferProblem, TransferState } from './api.ts'
+import { Traffic } from './traffic.ts'
 import type { TransferRow } from './store.ts'
 
 const ID_BYTES = 16
@@ -62,6 +63,7 @@ export class LiveTransfer {
   /** Ends the reading of files. */
   readonly reading = new AbortController()
   readBytes = 0
+  readonly traffic = new Traffic()
   /** How many times it is read out now. */
   readings = 0
   /** It waits for its turn. */

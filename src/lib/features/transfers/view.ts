@@ -62,6 +62,7 @@ export function detailsOf(
     creator: about?.creator ?? null,
     list: about?.files ?? [],
     peers: peersOf(transfer, view),
+    speeds: transfer.traffic.speeds(view.nowMs),
     pieces: piecesOf(transfer),
     link,
   }

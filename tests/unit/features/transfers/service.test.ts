@@ -11,6 +11,7 @@ import {
 import type { FileChoices } from '#lib/features/settings/api.ts'
 import { DexieSettingsStore } from '#lib/features/settings/store.ts'
 import { TransfersService } from '#lib/features/transfers/service.ts'
+import { STEP_MS } from '#lib/features/transfers/traffic.ts'
 import { DexieTransferStore } from '#lib/features/transfers/store.ts'
 import { createSecrets, openIdentity } from '#lib/crypto/identity.ts'
 import type { NodeIdentity } from '#lib/crypto/api.ts'
@@ -152,6 +153,13 @@ test('what is shared by a link is got by it', async () => {
   const details = await meanwhile(until(boris.service.watchTransfer(id)))
   expect(details!.creator).toEqual({ peer: anna.identity.peer, name: 'Anna' })
   expect(details!.list.map(({ path }) => path)).toEqual(['a.txt', 'b.txt'])
+  // What is under way is not told as a speed yet.
+  clock.advance(STEP_MS)
+  const { speeds } = (await meanwhile(until(boris.service.watchTransfer(id))))!
+  expect(Math.max(...speeds.down)).toBeGreaterThan(0)
+  const [shared] = await meanwhile(until(anna.service.watchTransfers()))
+  const { speeds: hers } = (await meanwhile(until(anna.service.watchTransfer(shared!.id))))!
+  expect(Math.max(...hers.up)).toBeGreaterThan(0)
 })
 
 test('what is got is given on, also when who shared it is gone', async () => {
