@@ -4,44 +4,37 @@
  * Publishing is answered once the record is held; putting it into the DHT goes on after that. A lookup is answered from
  * memory, else from the DHT within `LOOKUP_TIMEOUT_MS`.
  */
-import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
-import { lpStream } from '@libp2p/utils'
 import { StarlingError } from '#lib/protocol/errors.ts'
-import { type PeerIdString, parsePeerId } from '#lib/protocol/ids.ts'
+import type { PeerIdString } from '#lib/protocol/ids.ts'
 import {
-  DIRECTORY_PROTOCOL,
+  DIRECTORY,
   type DirectoryRequest,
-  directoryRequest,
   type DirectoryResponse,
-  directoryResponse,
   LOOKUP_TIMEOUT_MS,
-  MAX_DIRECTORY_REQUEST_BYTES,
   MAX_DIRECTORY_REQUESTS_PER_MINUTE,
 } from '#lib/protocol/directory.ts'
 import { openPeerRecord, peerRecordKey, sequenceOf } from '#lib/protocol/peer-record.ts'
-import type { Clock, Logger } from '#lib/protocol/seams.ts'
+import type { Logger, Startable } from '#lib/protocol/seams.ts'
+import { Answers, type AnswersComponents } from './answers.ts'
 import type { PeerRecords } from './dht/peer-records.ts'
 import { getFromDht, putIntoDht } from './dht/values.ts'
 import { StaleRecordError } from './errors.ts'
-import { DIRECTORY_IDLE_MS, MAX_DIRECTORY_STREAMS } from './limits.ts'
-import type { Refusals } from './refusals.ts'
 import { RateLimit } from './rate-limit.ts'
+import { within } from './within.ts'
 
-export interface DirectoryComponents {
-  libp2p: Pick<Libp2p, 'handle' | 'unhandle'>
+export interface DirectoryComponents extends AnswersComponents {
   dht: KadDHT
   records: PeerRecords
-  clock: Clock
-  refusals: Refusals
   log: Logger
   /** The signed list of other relays. */
   relayList(): Promise<Uint8Array>
 }
 
-export class Directory {
+export class Directory implements Startable {
   readonly #components: DirectoryComponents
   readonly #requests: RateLimit
+  readonly #answers: Answers<DirectoryRequest, DirectoryResponse>
   readonly #stopping = new AbortController()
 
   constructor(components: DirectoryComponents) {
@@ -50,40 +43,20 @@ export class Directory {
       max: MAX_DIRECTORY_REQUESTS_PER_MINUTE,
       windowMs: 60_000,
     })
+    this.#answers = new Answers(components, {
+      question: DIRECTORY,
+      malformed: 'directory-invalid',
+      answer: (request, peer) => this.#respond(peer, request),
+    })
   }
 
-  async start(): Promise<void> {
-    await this.#components.libp2p.handle(
-      DIRECTORY_PROTOCOL,
-      (stream, connection) => {
-        void this.#serve(stream, connection)
-      },
-      // A relayed connection ends at a peer, never at a relay: ordinary connections only.
-      { maxInboundStreams: MAX_DIRECTORY_STREAMS },
-    )
+  start(): Promise<void> {
+    return this.#answers.start()
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort()
-    await this.#components.libp2p.unhandle(DIRECTORY_PROTOCOL)
-  }
-
-  async #serve(stream: Stream, connection: Connection): Promise<void> {
-    const frames = lpStream(stream, { maxDataLength: MAX_DIRECTORY_REQUEST_BYTES })
-    try {
-      const peer = parsePeerId(connection.remotePeer.toString())
-      while (stream.readStatus === 'readable') {
-        const frame = await this.#within(DIRECTORY_IDLE_MS, (signal) => frames.read({ signal }))
-        const response = await this.#respond(peer, directoryRequest.decode(frame.subarray()))
-        await this.#within(DIRECTORY_IDLE_MS, (signal) =>
-          frames.write(directoryResponse.encode(response), { signal }),
-        )
-      }
-      await this.#within(DIRECTORY_IDLE_MS, (signal) => stream.close({ signal }))
-    } catch (error) {
-      if (error instanceof StarlingError) this.#components.refusals.count('directory-invalid')
-      stream.abort(error instanceof Error ? error : new Error(String(error)))
-    }
+    await this.#answers.stop()
   }
 
   async #respond(peer: PeerIdString, request: DirectoryRequest): Promise<DirectoryResponse> {
@@ -147,16 +120,7 @@ export class Directory {
     }
   }
 
-  /** Does this with a signal that says when its time is over, or the relay stops. */
-  async #within<T>(timeoutMs: number, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const limit = new AbortController()
-    const cancel = this.#components.clock.after(timeoutMs, () => {
-      limit.abort()
-    })
-    try {
-      return await act(AbortSignal.any([this.#stopping.signal, limit.signal]))
-    } finally {
-      cancel()
-    }
+  #within<T>(timeoutMs: number, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return within(this.#components.clock, timeoutMs, this.#stopping.signal, act)
   }
 }

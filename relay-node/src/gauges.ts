@@ -3,6 +3,7 @@ import { Gauge, type Registry } from 'prom-client'
 import type { QuotaDatastore } from './dht/quota-datastore.ts'
 import type { MailboxStore, Usage } from './mailbox/store.ts'
 import type { RelayNode } from './node.ts'
+import type { ProviderRecords } from './providers/provider-records.ts'
 import type { RelayMesh } from './relay-mesh.ts'
 import type { BoundedPeers } from './store/bounded-peers.ts'
 import type { ResilientDatastore } from './store/resilient-datastore.ts'
@@ -14,6 +15,7 @@ export interface GaugesComponents {
   quota: QuotaDatastore
   peers: BoundedPeers
   store: ResilientDatastore
+  providers: ProviderRecords
   mailboxes: MailboxStore
 }
 
@@ -22,7 +24,7 @@ export interface GaugesComponents {
  * of the process.
  */
 export function gauges(components: GaugesComponents): void {
-  const { registry, node, mesh, quota, peers, store, mailboxes } = components
+  const { registry, node, mesh, quota, peers, store, providers, mailboxes } = components
   const gauge = (name: string, help: string, read: () => number | Promise<number>): void => {
     new Gauge({
       name: `starling_relay_${name}`,
@@ -43,6 +45,7 @@ export function gauges(components: GaugesComponents): void {
   gauge('reservations', 'Peers this is the relay of', () => node.services.relay.reservations.size)
   gauge('circuits', 'Open relayed connections', () => circuits(node))
   gauge('dht_records', 'Records kept for the DHT', () => quota.size)
+  gauge('provider_records', 'Peers known to have a content', () => providers.size)
   gauge('peer_rows', 'Peers in the peer store', () => peers.size)
   gauge('known_relays', 'Other relays seen working', () => mesh.size)
   gauge('unwritten_entries', 'Entries the disk did not take', () => store.unwritten)

@@ -122,11 +122,26 @@ export const MAX_DHT_STREAMS = 32
 /** Peer records the directory holds in memory: one for each of ten times as many people as are connected. */
 export const MAX_DIRECTORY_RECORDS = 100_000
 
-/** Directory streams on one connection at once: a client uses one, and one more while the old one goes. */
-export const MAX_DIRECTORY_STREAMS = 8
+/** Streams of one kind of question on a connection at once: a client uses one, and one more while the old one goes. */
+export const MAX_QUESTION_STREAMS = 8
 
-/** How long a directory stream may stay without a request. */
-export const DIRECTORY_IDLE_MS = 60_000
+/** How long a stream of questions may stay without one. */
+export const QUESTION_IDLE_MS = 60_000
+
+/** Contents one peer may be named for as having them: what one person shares and has got. */
+export const MAX_PROVIDER_RECORDS_PER_PEER = 256
+
+/** Peers named for one content: many times what anybody dials. */
+export const MAX_PROVIDER_RECORDS_PER_KEY = 64
+
+/** Provider records in memory: 1 KB each at most, 100 MB; 500 bytes as they usually are. */
+export const MAX_PROVIDER_RECORDS = 100_000
+
+/** How often provider records past their life are forgotten. */
+export const PROVIDERS_SWEEP_MS = 10 * 60_000
+
+/** Other relays that are asked who has a content, when the DHT names more. */
+export const MAX_RELAYS_ASKED = 4
 
 /** Rows of libp2p's peer store: a reconnecting crowd twice as large as there may be connections. */
 export const MAX_PEER_ROWS = 20_000

@@ -23,6 +23,8 @@ import { mailboxRoutes } from './mailbox/routes.ts'
 import { Signposts } from './mailbox/signposts.ts'
 import { WakeUps } from './mailbox/wake-ups.ts'
 import { addressesOf, relayNode } from './node.ts'
+import { ProviderRecords } from './providers/provider-records.ts'
+import { Providers } from './providers/providers.ts'
 import {
   COSTLY_LIMITS,
   type CostlyLimits,
@@ -210,7 +212,17 @@ export async function createRelay(
       { relays: config.relays },
     )
     mesh = relays
-    gauges({ registry, node, mesh: relays, quota, peers, store, mailboxes: mailboxStore })
+    const providerRecords = new ProviderRecords({ clock, random: systemRandom })
+    gauges({
+      registry,
+      node,
+      providers: providerRecords,
+      mesh: relays,
+      quota,
+      peers,
+      store,
+      mailboxes: mailboxStore,
+    })
     const directory = new Directory({
       libp2p: node,
       dht: node.services.dht,
@@ -222,6 +234,16 @@ export async function createRelay(
     })
     await directory.start()
     stops.push(() => directory.stop())
+    const providers = new Providers({
+      libp2p: node,
+      dht: node.services.dht,
+      records: providerRecords,
+      clock,
+      refusals: refused,
+      log: loggers('providers'),
+    })
+    await providers.start()
+    stops.push(() => providers.stop())
     relays.start()
     stops.push(() => relays.stop())
     bootstrap = () => ({

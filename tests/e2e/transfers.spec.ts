@@ -81,6 +81,21 @@ test('who has got it gives it on when who shared it is gone', async ({ person })
   expect(sha256(await readFile(await vera.saveDownload('Save')))).toBe(chosen.sha256)
 })
 
+test('a link leads to whoever has it by now, though it names only who shared it', async ({
+  person,
+}) => {
+  const anna = await person('Anna')
+  const boris = await person('Boris')
+  const vera = await person('Vera')
+  const chosen = await file('songs.bin', 2_000_000)
+  const link = await anna.shareFiles([chosen.path])
+  await boris.openLink(link)
+  await expect(boris.transferState('All here')).toBeVisible()
+  await anna.context.close()
+  await vera.openLink(link)
+  await expect(vera.transferState('All here')).toBeVisible({ timeout: 60_000 })
+})
+
 test('a link that was taken back says so', async ({ person }) => {
   const anna = await person('Anna')
   const boris = await person('Boris')

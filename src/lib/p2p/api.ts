@@ -1,5 +1,6 @@
 import type { TypedEventTarget } from 'main-event'
 import type { PeerIdString } from '../protocol/ids.ts'
+import type { Question } from '../protocol/question.ts'
 import type { Startable } from '../protocol/seams.ts'
 
 /**
@@ -174,6 +175,17 @@ export interface Network extends TypedEventTarget<NetworkEvents> {
   removeRelay(address: string): Promise<void>
   /** Connects, and sees whether the peer offers circuit relay. @throws InvalidAddressError */
   checkRelay(address: string, options?: { signal?: AbortSignal }): Promise<RelayCheck>
+  /**
+   * Asks the relay at this `host[:port]` or multiaddr, mine or another's, over a connection to it that is made where there
+   * is none.
+   * @throws InvalidAddressError, NotRunningError, NoAnswerError, what the decoder throws, or the transport's error
+   */
+  askRelay<Request, Response>(
+    relay: string,
+    question: Question<Request, Response>,
+    request: Request,
+    options?: { signal?: AbortSignal },
+  ): Promise<Response>
   /** The person or the network is back: test what is open, and retry at once what waits. */
   wake(reason: WakeReason): Promise<void>
   /** The browser says that there is no network: test what is open, and retry nothing by itself until woken. */

@@ -2,6 +2,7 @@ import type { Connection } from '@libp2p/interface'
 import { TypedEventEmitter } from 'main-event'
 import type { NodeIdentity } from '../crypto/api.ts'
 import type { PeerIdString } from '../protocol/ids.ts'
+import type { Question } from '../protocol/question.ts'
 import type { Clock, Loggers, Random } from '../protocol/seams.ts'
 import { circuitAddress, transportOf, webRtcAddress } from './addresses.ts'
 import type {
@@ -17,6 +18,7 @@ import type {
   WebRtcBridge,
   WakeReason,
 } from './api.ts'
+import { askRelay } from './ask-relay.ts'
 import { LinkChannels } from './channels/channels.ts'
 import { Discovery } from './discovery/discovery.ts'
 import { Publisher } from './discovery/publisher.ts'
@@ -192,6 +194,16 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
 
   checkRelay(address: string, options?: { signal?: AbortSignal }): Promise<RelayCheck> {
     return this.#relays.check(address, options?.signal)
+  }
+
+  async askRelay<Request, Response>(
+    relay: string,
+    question: Question<Request, Response>,
+    request: Request,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<Response> {
+    const connection = await this.#relays.connect(relay, signal)
+    return await askRelay(connection, question, request, this.#components.clock, signal)
   }
 
   async wake(reason: WakeReason): Promise<void> {

@@ -1,9 +1,7 @@
 /**
  * What a browser asks a relay: `/starling/directory/1.0.0`.
  *
- * The browser opens a stream on an ordinary (not relayed) connection and may use it for any number of requests,
- * one after another. Each frame, both ways, is an unsigned varint of its length and that many bytes of canonical
- * DAG-CBOR.
+ * It is asked as every `Question` is (question.ts).
  *
  * - `publish` → `stored` | `refused`. The record must be the asking peer's own; the relay keeps the newest and
  *   puts it into the DHT.
@@ -11,12 +9,13 @@
  *   `LOOKUP_TIMEOUT_MS`. The record is the peer's own signed bytes: the asker opens it itself.
  * - `relays` → `relays`: the relay's signed list of others (relay-list.ts).
  *
- * A request that breaks a rule is answered with `refused`; bytes that are no request reset the stream. A peer may
- * ask `MAX_DIRECTORY_REQUESTS_PER_MINUTE` times a minute.
+ * A request that breaks a rule is answered with `refused`. A peer may ask `MAX_DIRECTORY_REQUESTS_PER_MINUTE` times a
+ * minute.
  */
 import * as v from 'valibot'
 import { codec } from './codec.ts'
 import { MAX_PEER_RECORD_BYTES } from './peer-record.ts'
+import type { Question } from './question.ts'
 import { MAX_RELAY_LIST_BYTES } from './relay-list.ts'
 import { bytesSchema, peerIdSchema } from './schemas.ts'
 
@@ -69,3 +68,12 @@ export const directoryResponse = codec<DirectoryResponse>(
   responseSchema,
   MAX_DIRECTORY_RESPONSE_BYTES,
 )
+
+export const DIRECTORY: Question<DirectoryRequest, DirectoryResponse> = {
+  protocol: DIRECTORY_PROTOCOL,
+  request: directoryRequest,
+  response: directoryResponse,
+  maxRequestBytes: MAX_DIRECTORY_REQUEST_BYTES,
+  maxResponseBytes: MAX_DIRECTORY_RESPONSE_BYTES,
+  timeoutMs: DIRECTORY_TIMEOUT_MS,
+}

@@ -2,7 +2,7 @@ import { SealedStorage } from '#lib/client/sealed-storage.ts'
 import { bytesToHex } from '@noble/ciphers/utils.js'
 import { gcm } from '@noble/ciphers/aes.js'
 import { UnitDecoder, encodeCredit, encodeFrame } from '#lib/p2p/channels/frames.ts'
-import { encodeLengthPrefixed, readLengthPrefixed } from '#lib/p2p/discovery/length-prefixed.ts'
+import { encodeLengthPrefixed, readLengthPrefixed } from '#lib/p2p/length-prefixed.ts'
 import { originsOf, parseRelayAddress, parseTypedAddress } from '#lib/p2p/addresses.ts'
 import { check } from '#lib/protocol/check.ts'
 import { fromBridgeSchema, toBridgeSchema } from '#lib/protocol/rtc-messages.ts'
@@ -127,7 +127,7 @@ function streamTargets(): Target[] {
     ),
     bytesTarget(
       'message with its length',
-      ['src/lib/p2p/discovery/length-prefixed.ts#readLengthPrefixed'],
+      ['src/lib/p2p/length-prefixed.ts#readLengthPrefixed'],
       [message],
       async (input) => {
         const stream = new EventTarget()

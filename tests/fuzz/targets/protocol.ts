@@ -1,3 +1,4 @@
+import { copiesRequest, copiesResponse } from '#lib/protocol/copies.ts'
 import { directoryRequest, directoryResponse } from '#lib/protocol/directory.ts'
 import { parseChainId, parseMessageId, parsePeerId, publicKeyOf } from '#lib/protocol/ids.ts'
 import * as mailbox from '#lib/protocol/mailbox.ts'
@@ -9,6 +10,13 @@ import {
   selectPeerRecord,
   validatePeerRecord,
 } from '#lib/protocol/peer-record.ts'
+import {
+  openProviderRecord,
+  PROVIDER_LIFE_MS,
+  providersRequest,
+  providersResponse,
+  sealProviderRecord,
+} from '#lib/protocol/providers.ts'
 import { openRelayList, RELAY_LIST_CONTEXT, sealRelayList } from '#lib/protocol/relay-list.ts'
 import { placeSchema } from '#lib/protocol/place.ts'
 import { check } from '#lib/protocol/check.ts'
@@ -67,6 +75,7 @@ export async function protocolTargets(): Promise<Target[]> {
       [list, network['relayList']!],
       (input) => openRelayList(input, NOW),
     ),
+    ...(await providerTargets()),
     codecTarget('directory request', `${FOLDER}directory.ts#directoryRequest`, directoryRequest, [
       network['publish']!,
       network['lookup']!,
@@ -221,5 +230,51 @@ async function mailboxTargets(): Promise<Target[]> {
     valueTarget('place', [], [place, { relays: [], passes: [] }], (input) =>
       check(placeSchema, input),
     ),
+  ]
+}
+
+/** Who has a content, and copies of it at relays. */
+async function providerTargets(): Promise<Target[]> {
+  const me = await signerOf(1)
+  const of = (name: string): string => `${FOLDER}providers.ts#${name}`
+  const key = filled(32, 4)
+  const record = await sealProviderRecord(
+    {
+      key,
+      peer: me.peer,
+      relays: ['relay.example:4001', '[::1]'],
+      madeAtMs: NOW,
+      expiresAtMs: NOW + PROVIDER_LIFE_MS,
+    },
+    me,
+  )
+  return [
+    signedTarget(
+      'provider record',
+      [of('records'), of('openProviderRecord')],
+      { context: 'starling-provider-1', signer: me },
+      [record],
+      (input) => openProviderRecord(input, NOW),
+    ),
+    codecTarget('providers request', of('providersRequest'), providersRequest, [
+      providersRequest.encode({ type: 'provide', record }),
+      providersRequest.encode({ type: 'withdraw', key }),
+      providersRequest.encode({ type: 'find', key, scope: 'network' }),
+    ]),
+    codecTarget('providers response', of('providersResponse'), providersResponse, [
+      providersResponse.encode({ type: 'stored' }),
+      providersResponse.encode({ type: 'withdrawn' }),
+      providersResponse.encode({ type: 'providers', records: [record, record] }),
+      providersResponse.encode({ type: 'refused', reason: 'full' }),
+    ]),
+    codecTarget('copies request', `${FOLDER}copies.ts#copiesRequest`, copiesRequest, [
+      copiesRequest.encode({ type: 'keep', content: key, bytes: 3_000_000, forMs: 60_000 }),
+      copiesRequest.encode({ type: 'release', content: key }),
+    ]),
+    codecTarget('copies response', `${FOLDER}copies.ts#copiesResponse`, copiesResponse, [
+      copiesResponse.encode({ type: 'keeping', untilMs: NOW, complete: true }),
+      copiesResponse.encode({ type: 'released' }),
+      copiesResponse.encode({ type: 'refused', reason: 'full' }),
+    ]),
   ]
 }

@@ -8,7 +8,7 @@ import { DHT_PROTOCOL } from '#relay/dht/index.ts'
 import {
   HEADERS_TIMEOUT_MS,
   MAX_DHT_STREAMS,
-  MAX_DIRECTORY_STREAMS,
+  MAX_QUESTION_STREAMS,
   MAX_FRAME_BEFORE_AUTHENTICATION_BYTES,
   MAX_FRAME_BYTES,
   MAX_FRAME_FRAGMENTS,
@@ -234,7 +234,7 @@ test('streams of one connection beyond the limit are reset and counted', async (
 
 test.each([
   ['DHT', DHT_PROTOCOL, MAX_DHT_STREAMS],
-  ['directory', DIRECTORY_PROTOCOL, MAX_DIRECTORY_STREAMS],
+  ['directory', DIRECTORY_PROTOCOL, MAX_QUESTION_STREAMS],
 ])(
   'a connection has as many streams to the %s as allowed, and the next is reset',
   async (_what, protocol, max) => {

@@ -11,7 +11,7 @@ import {
 } from '#lib/protocol/directory.ts'
 import { PeerRecords } from '#relay/dht/peer-records.ts'
 import { Directory } from '#relay/directory.ts'
-import { DIRECTORY_IDLE_MS } from '#relay/limits.ts'
+import { QUESTION_IDLE_MS } from '#relay/limits.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { signerOf } from '../../fixtures/signers.ts'
 import { silent } from '../p2p/fake-network.ts'
@@ -78,14 +78,14 @@ async function directoryStream() {
 
 test('a stream may be silent for as long as allowed, each time anew, and is reset then', async () => {
   const { near, ask, pass } = await directoryStream()
-  await pass(DIRECTORY_IDLE_MS - 1)
+  await pass(QUESTION_IDLE_MS - 1)
   expect(await ask({ type: 'relays' })).toBe('relays')
-  await pass(DIRECTORY_IDLE_MS - 1)
+  await pass(QUESTION_IDLE_MS - 1)
   expect(await ask({ type: 'relays' })).toBe('relays')
   const ended = new Promise((resolve) => {
     near.addEventListener('close', resolve)
   })
-  await pass(DIRECTORY_IDLE_MS)
+  await pass(QUESTION_IDLE_MS)
   await ended
   expect(near.status).toBe('reset')
 })

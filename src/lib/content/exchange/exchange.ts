@@ -146,6 +146,14 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
     else if (getting.download.running) conversation.open(getting.download)
   }
 
+  /** This peer is asked for this content no more. */
+  forget(content: ContentId, peer: PeerIdString): void {
+    const getting = this.#getting.get(content)
+    if (getting?.peers.delete(peer) !== true) return
+    this.#conversations.get(peer)?.close(getting.download)
+    this.#components.channels.offer(BLOCKS_PROTOCOL, peer)
+  }
+
   /** Nothing more of it is got; what is here stays. */
   leave(content: ContentId): void {
     const getting = this.#getting.get(content)

@@ -1,7 +1,9 @@
 import type { Download } from '../../content/exchange/download.ts'
 import type { Exchange } from '../../content/exchange/exchange.ts'
 import { CHUNK_BYTES } from '../../content/manifest.ts'
+import { Seeker, type SeekerComponents } from '../../content/providers/seeker.ts'
 import type { PartStore } from '../../content/store/part-store.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock } from '../../protocol/seams.ts'
 import type { TransferProblem } from './api.ts'
 import type { Company } from './company.ts'
@@ -13,6 +15,8 @@ export interface GettingComponents {
   parts: PartStore
   exchange: Exchange
   company: Company
+  /** Who and what a seeker looks with; `self` is not looked for. */
+  seeking: Omit<SeekerComponents, 'exchange' | 'meeting'> & { self: PeerIdString }
   clock: Clock
 }
 
@@ -27,6 +31,7 @@ export class Getting {
   /** Gets what is missing, where that is wanted. */
   begin(transfer: LiveTransfer): void {
     const { exchange, company, roster, clock } = this.#components
+    const { exchange, company, roster, seeking } = this.#components
     const { row, holding } = transfer
     if (holding === null || transfer.download !== null) return
     if (row.role !== 'getting' || row.paused || row.completeAtMs !== null) return
@@ -53,6 +58,11 @@ export class Getting {
       company.want(peer, row.from.relays, row.id)
       exchange.from(holding.content, peer)
     }
+    transfer.seeker = new Seeker(
+      { ...seeking, exchange, meeting: company },
+      { self: seeking.self, download, reason: row.id, from: row.from },
+    )
+    transfer.seeker.start()
     if (holding.complete) void this.#completed(transfer, download)
   }
 
@@ -60,6 +70,8 @@ export class Getting {
   halt(transfer: LiveTransfer): void {
     if (transfer.download === null || transfer.holding === null) return
     transfer.download = null
+    transfer.seeker?.stop()
+    transfer.seeker = null
     this.#components.exchange.leave(transfer.holding.content)
     this.#components.company.release(transfer.row.id)
     this.#components.roster.changed()

@@ -1,6 +1,9 @@
 import { EvictingPartStore } from '../../content/store/evicting-part-store.ts'
 import type { ContentKey } from '../../content/chunk-cipher.ts'
+import type { ContentId } from '../../content/content-id.ts'
 import { Exchange } from '../../content/exchange/exchange.ts'
+import { Announcer } from '../../content/providers/announcer.ts'
+import { Finder } from '../../content/providers/finder.ts'
 import type { PartStore } from '../../content/store/part-store.ts'
 import type { NodeIdentity } from '../../crypto/api.ts'
 import type { Stretch } from '../../crypto/stretch.ts'
@@ -45,7 +48,7 @@ export interface TransfersComponents {
   identity: Pick<NodeIdentity, 'peer' | 'publicKey' | 'sign'>
   channels: Channels
   peers: Pick<Peers, 'want' | 'unwant' | 'myRelays' | 'path'>
-  network: Pick<Network, 'links'>
+  network: Pick<Network, 'links' | 'askRelay' | 'addEventListener' | 'removeEventListener'>
   /** A contact's name; null for others. */
   names: (peer: PeerIdString) => string | null
   /** What I am called. */
@@ -72,6 +75,7 @@ export class TransfersService implements TransfersApi, Startable {
   readonly #getting: Getting
   readonly #queue: Queue
   readonly #shelves: Shelves
+  readonly #announcer: Announcer
   #running: AbortController | null = null
 
   constructor(components: TransfersComponents) {
@@ -83,13 +87,22 @@ export class TransfersService implements TransfersApi, Startable {
     const parts = new EvictingPartStore(components.parts, () => shelves.freeOne())
     const company = new Company(components.peers)
     const giving: Giving = new Giving({ ...components, roster, exchange, company })
+    const seeking = {
+      ...components,
+      self: components.identity.peer,
+      finder: new Finder(components),
+      relays: () => components.peers.myRelays(),
+      contacts: () => this.#contactsHere(),
+    }
     this.#components = { ...components, parts }
     this.#roster = roster
     this.#exchange = exchange
     this.#shelves = shelves
     this.#sharing = new Sharing({ ...this.#components, roster })
-    this.#getting = new Getting({ ...this.#components, roster, exchange, company })
+    this.#getting = new Getting({ ...this.#components, roster, exchange, company, seeking })
     this.#queue = new Queue({ roster, getting: this.#getting })
+    this.#announcer = new Announcer(components, { given: () => this.#given() })
+    roster.listen(this.#announcer.look)
   }
 
   async start(): Promise<void> {
@@ -97,6 +110,7 @@ export class TransfersService implements TransfersApi, Startable {
     this.#running = new AbortController()
     await this.#roster.load()
     await this.#exchange.start()
+    this.#announcer.start()
     this.#queue.start()
     void this.#followSettings(this.#running.signal)
   }
@@ -105,10 +119,13 @@ export class TransfersService implements TransfersApi, Startable {
     if (this.#running === null) return
     this.#running.abort()
     this.#running = null
+    this.#announcer.stop()
     this.#queue.stop()
     for (const transfer of this.#roster.all) {
       transfer.reading.abort()
       transfer.download = null
+      transfer.seeker?.stop()
+      transfer.seeker = null
     }
     await this.#exchange.stop()
     await this.#roster.flush()
@@ -254,6 +271,22 @@ export class TransfersService implements TransfersApi, Startable {
     } catch (error) {
       if (!signal.aborted) log.error('lost sight of the settings', error)
     }
+  }
+
+  /** Whatever somebody may be given from here, the latest first. */
+  #given(): ContentId[] {
+    const nowMs = this.#components.clock.now()
+    return this.#roster.all
+      .filter(({ holding, row }) => holding?.manifest != null && row.problem === null)
+      .filter((transfer) => !transfer.hasExpired(nowMs))
+      .toSorted((a, b) => b.row.addedAtMs - a.row.addedAtMs)
+      .flatMap(({ content }) => content ?? [])
+  }
+
+  #contactsHere(): PeerIdString[] {
+    const { network, names } = this.#components
+    const peers = new Set(network.links().map(({ peer }) => peer))
+    return [...peers].filter((peer) => names(peer) !== null)
   }
 
   get #view(): ViewComponents {

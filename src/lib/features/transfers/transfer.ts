@@ -5,6 +5,7 @@ import type { Download } from '../../content/exchange/download.ts'
 import { Holding } from '../../content/holding.ts'
 import { CHUNK_BYTES } from '../../content/manifest.ts'
 import { OpenedContent } from '../../content/opened-content.ts'
+import type { Seeker } from '../../content/providers/seeker.ts'
 import { SealingPartStore } from '../../content/store/sealing-part-store.ts'
 import type { PartStore, Shelf } from '../../content/store/part-store.ts'
 import { toBase64url } from '../../protocol/base64url.ts'
@@ -60,6 +61,8 @@ export class LiveTransfer {
   opened: OpenedContent | null = null
   /** Null while nothing is got. */
   download: Download | null = null
+  /** Looks for others who have it, while it is got. */
+  seeker: Seeker | null = null
   /** Ends the reading of files. */
   readonly reading = new AbortController()
   readBytes = 0

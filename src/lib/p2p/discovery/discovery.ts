@@ -1,10 +1,11 @@
+import { DIRECTORY } from '../../protocol/directory.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import { openPeerRecord, sequenceOf, type PeerRecord } from '../../protocol/peer-record.ts'
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
 import { Backoff } from '../backoff.ts'
 import type { RelayBook } from '../relay-book/relay-book.ts'
 import type { Node } from '../node.ts'
-import { askDirectory } from './directory-client.ts'
+import { askRelay } from '../ask-relay.ts'
 import type { PeerRecordStore } from './record-store.ts'
 
 /** An own DHT lookup ends after this: beyond it, dead servers are all that is left to ask. */
@@ -111,7 +112,9 @@ export class Discovery {
     const answers = await Promise.allSettled(
       relays
         .reservedConnections()
-        .map((connection) => askDirectory(connection, { type: 'lookup', peer }, clock, signal)),
+        .map((connection) =>
+          askRelay(connection, DIRECTORY, { type: 'lookup', peer }, clock, signal),
+        ),
     )
     return answers.flatMap((answer) => {
       if (answer.status === 'rejected') {

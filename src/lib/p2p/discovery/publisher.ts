@@ -1,4 +1,5 @@
 import type { Identity } from '../../crypto/api.ts'
+import { DIRECTORY } from '../../protocol/directory.ts'
 import {
   MAX_RECORD_RELAYS,
   PEER_RECORD_LIFE_MS,
@@ -7,7 +8,7 @@ import {
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
 import { Backoff } from '../backoff.ts'
 import type { RelayBook } from '../relay-book/relay-book.ts'
-import { askDirectory } from './directory-client.ts'
+import { askRelay } from '../ask-relay.ts'
 
 /** A record is made anew this often: three tries before the last one expires. */
 export const RENEW_MS = PEER_RECORD_LIFE_MS / 4
@@ -82,7 +83,7 @@ export class Publisher {
     )
     const answers = await Promise.allSettled(
       connections.map(async (connection) => {
-        const answer = await askDirectory(connection, { type: 'publish', record }, clock)
+        const answer = await askRelay(connection, DIRECTORY, { type: 'publish', record }, clock)
         if (answer.type === 'refused') log.warn(`a relay refused my record: ${answer.reason}`)
         return answer.type === 'stored'
       }),

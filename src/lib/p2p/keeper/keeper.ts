@@ -147,6 +147,8 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
     if (want.purposes.size > 0) return
     this.#wants.delete(peer)
     this.#rest(want)
+    // A relay may hold a reservation for me; a connection to it that serves nothing is closed by who dialled it.
+    if (this.#components.relays.hostOf(peer) !== null) return
     this.#components.links.drop(peer, new UnreachableError('no longer wanted'))
   }
 

@@ -1,8 +1,9 @@
 import type { Connection } from '@libp2p/interface'
+import { DIRECTORY } from '../../protocol/directory.ts'
 import { type ListedRelay, openRelayList } from '../../protocol/relay-list.ts'
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
 import { Backoff } from '../backoff.ts'
-import { askDirectory } from '../discovery/directory-client.ts'
+import { askRelay } from '../ask-relay.ts'
 
 export interface ReferralsComponents {
   clock: Clock
@@ -59,7 +60,7 @@ export class Referrals {
   async #askOne(connection: Connection): Promise<void> {
     const { clock, log, learn } = this.#components
     try {
-      const answer = await askDirectory(connection, { type: 'relays' }, clock)
+      const answer = await askRelay(connection, DIRECTORY, { type: 'relays' }, clock)
       if (answer.type !== 'relays') return
       const list = await openRelayList(answer.list, clock.now())
       // A relay speaks for itself only: another's list may be old or withheld.

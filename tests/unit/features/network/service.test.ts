@@ -55,6 +55,10 @@ class FakeNetwork extends TypedEventEmitter<NetworkEvents> implements Network {
     return { ok: true, peer: RELAY, latencyMs: 48, error: null }
   }
 
+  askRelay(): Promise<never> {
+    return Promise.reject(new Error('nobody is asked here'))
+  }
+
   wake(reason: string): Promise<void> {
     return this.#ask(`wake ${reason}`)
   }

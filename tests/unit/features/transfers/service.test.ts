@@ -73,7 +73,7 @@ class Device {
       identity: this.identity,
       channels: this.host.channels,
       peers: this.host.peers,
-      network: { links: () => [] },
+      network: this.host.network,
       names: () => null,
       myName: () => Promise.resolve('Anna'),
       settings: { watchSettings: (options) => this.#settings.watch(options) },

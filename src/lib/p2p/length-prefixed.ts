@@ -1,8 +1,8 @@
 /** One message on a stream: an unsigned varint of its length and that many bytes. */
 import type { Stream } from '@libp2p/interface'
 import { varint } from 'multiformats'
-import { InvalidDataError, LimitExceededError } from '../../protocol/errors.ts'
-import { NoAnswerError } from '../errors.ts'
+import { InvalidDataError, LimitExceededError } from '../protocol/errors.ts'
+import { NoAnswerError } from './errors.ts'
 
 /** Lengths here stay below 2^28, which a varint of this many bytes reaches. */
 const MAX_VARINT_BYTES = 4

@@ -1,10 +1,11 @@
 import type { Connection } from '@libp2p/interface'
 import { streamPair } from '@libp2p/utils'
 import { expect, test } from 'vitest'
-import { askDirectory } from '../../../src/lib/p2p/discovery/directory-client.ts'
-import { encodeLengthPrefixed } from '../../../src/lib/p2p/discovery/length-prefixed.ts'
+import { askRelay } from '../../../src/lib/p2p/ask-relay.ts'
+import { encodeLengthPrefixed } from '../../../src/lib/p2p/length-prefixed.ts'
 import { NoAnswerError } from '../../../src/lib/p2p/errors.ts'
 import {
+  DIRECTORY,
   DIRECTORY_TIMEOUT_MS,
   MAX_DIRECTORY_RESPONSE_BYTES,
 } from '../../../src/lib/protocol/directory.ts'
@@ -19,7 +20,7 @@ test('a directory that does not answer in time is given up, and leaves no timer'
   })
   const connection = { newStream: () => Promise.resolve(near) } as unknown as Connection
   let over = false
-  const answer = askDirectory(connection, { type: 'relays' }, clock).finally(() => {
+  const answer = askRelay(connection, DIRECTORY, { type: 'relays' }, clock).finally(() => {
     over = true
   })
 
@@ -44,7 +45,7 @@ test.each([
     far.send(bytes)
   })
   const connection = { newStream: () => Promise.resolve(near) } as unknown as Connection
-  await expect(askDirectory(connection, { type: 'relays' }, new ManualClock())).rejects.toThrow(
-    StarlingError,
-  )
+  await expect(
+    askRelay(connection, DIRECTORY, { type: 'relays' }, new ManualClock()),
+  ).rejects.toThrow(StarlingError)
 })
