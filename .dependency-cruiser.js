@@ -113,10 +113,15 @@ export default {
       '^src/lib/i18n/',
       '^src/lib/features/notifications/ui/push-messages\\.ts$',
     ]),
-    only('relay', { path: '^relay-node/' }, [
+    only('relay', { path: '^relay-node/', pathNot: '^relay-node/src/copies/' }, [
       '^relay-node/',
       '^src/lib/protocol/',
       `^${slice}/protocol\\.ts$`,
+    ]),
+    only('a-relay-keeps-copies-as-a-peer', { path: '^relay-node/src/copies/' }, [
+      '^relay-node/',
+      '^src/lib/(content|p2p|crypto|protocol)/',
+      '^peer-node/src/store/file-parts\\.ts$',
     ]),
     only('peer', { path: '^peer-node/' }, [
       '^peer-node/',

@@ -101,12 +101,13 @@ export class Commands {
 
   async #share(command: Extract<Command, { type: 'share' }>): Promise<TransferId> {
     const { paths, description = '', expiresAfterMs = null } = command
-    const { password = null, downloadLimit = null } = command
+    const { password = null, downloadLimit = null, copyForMs = null } = command
     return this.#components.transfers.share(await chosenFiles(paths), {
       description,
       expiresAfterMs,
       password,
       downloadLimit,
+      copyForMs,
     })
   }
 

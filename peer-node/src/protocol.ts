@@ -93,6 +93,8 @@ const commandSchema = v.variant('type', [
     password,
     /** So many people are given it. */
     downloadLimit: v.optional(v.number()),
+    /** A relay is asked to keep a copy for so long. */
+    copyForMs: v.optional(v.number()),
     ref,
   }),
   /** Gets what a link leads to. The same link again is the same transfer. */

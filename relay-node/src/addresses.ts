@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
+import { getNetConfig } from '@libp2p/utils'
 import { multiaddr } from '@multiformats/multiaddr'
 import { InvalidDataError } from '#lib/protocol/errors.ts'
 
@@ -21,4 +22,11 @@ export function relayAddress(text: string): string {
     throw new InvalidDataError(`not the address of a relay: ${text}`, { cause })
   }
   throw new InvalidDataError(`not the address of a relay: ${text}`)
+}
+
+/** `host[:port]` of a multiaddr, as links name relays. */
+export function hostOf(address: string): string {
+  const { host, port } = getNetConfig(multiaddr(address))
+  const name = isIPv6(host) ? `[${host}]` : host
+  return port === undefined || port === 443 ? name : `${name}:${port}`
 }

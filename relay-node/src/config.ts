@@ -11,6 +11,7 @@ import { ConfigError } from './errors.ts'
 import {
   MAX_CONNECTIONS,
   MAX_CONNECTIONS_PER_ADDRESS,
+  MAX_COPIES_MIB,
   MAX_MAILBOXES_MIB,
   MAX_RESERVATIONS,
 } from './limits.ts'
@@ -22,6 +23,7 @@ export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] 
 
 const port = v.pipe(v.string(), v.digits(), v.transform(Number), v.maxValue(65_535))
 const count = v.pipe(v.string(), v.digits(), v.transform(Number), v.minValue(1), v.safeInteger())
+const countOrNone = v.pipe(v.string(), v.digits(), v.transform(Number), v.safeInteger())
 const text = v.pipe(v.string(), v.trim(), v.nonEmpty())
 const list = v.pipe(
   v.string(),
@@ -179,6 +181,12 @@ const FLAGS = {
     help: `MiB of sealed messages kept for people who sleep (default ${MAX_MAILBOXES_MIB})`,
     allowed: 'a whole number from 1',
   },
+  'max-copies-mib': {
+    env: 'STARLING_MAX_COPIES_MIB',
+    value: 'NUMBER',
+    help: 'MiB of sealed copies of what people share, for when they are away (default 0, none)',
+    allowed: 'a whole number',
+  },
 } as const satisfies Record<string, Flag>
 
 type FlagName = keyof typeof FLAGS
@@ -209,6 +217,8 @@ export interface Config {
   storeMayForget: boolean
   pushAnywhere: boolean
   maxMailboxesMib: number
+  /** 0: none are kept. */
+  maxCopiesMib: number
 }
 
 /** @throws ConfigError that names the flag, its variable and what is allowed. */
@@ -250,6 +260,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
     storeMayForget: read('store-may-forget', flag, false),
     pushAnywhere: read('push-anywhere', flag, false),
     maxMailboxesMib: read('max-mailboxes-mib', count, MAX_MAILBOXES_MIB),
+    maxCopiesMib: read('max-copies-mib', countOrNone, MAX_COPIES_MIB),
   }
 }
 

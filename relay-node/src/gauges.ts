@@ -1,5 +1,6 @@
 import { RELAY_V2_STOP_CODEC } from '@libp2p/circuit-relay-v2'
 import { Gauge, type Registry } from 'prom-client'
+import type { Copies } from './copies/copies.ts'
 import type { QuotaDatastore } from './dht/quota-datastore.ts'
 import type { MailboxStore, Usage } from './mailbox/store.ts'
 import type { RelayNode } from './node.ts'
@@ -25,16 +26,7 @@ export interface GaugesComponents {
  */
 export function gauges(components: GaugesComponents): void {
   const { registry, node, mesh, quota, peers, store, providers, mailboxes } = components
-  const gauge = (name: string, help: string, read: () => number | Promise<number>): void => {
-    new Gauge({
-      name: `starling_relay_${name}`,
-      help,
-      registers: [registry],
-      async collect() {
-        this.set(await read())
-      },
-    })
-  }
+  const gauge = gaugesOf(registry)
   const held = (what: keyof Usage) => (): Promise<number> =>
     mailboxes.usage().then(
       (usage) => usage[what],
@@ -51,6 +43,26 @@ export function gauges(components: GaugesComponents): void {
   gauge('unwritten_entries', 'Entries the disk did not take', () => store.unwritten)
   gauge('mailbox_items', 'Items in mailboxes', held('items'))
   gauge('mailbox_bytes', 'Bytes of mailboxes, as quotas count them', held('bytes'))
+}
+
+/** What a relay that keeps copies holds of them. */
+export function copyGauges(registry: Registry, copies: Copies): void {
+  const gauge = gaugesOf(registry)
+  gauge('copies', 'Copies of what people share', () => copies.size)
+  gauge('copies_bytes', 'Bytes of copies, as quotas count them', () => copies.bytes)
+}
+
+function gaugesOf(registry: Registry) {
+  return (name: string, help: string, read: () => number | Promise<number>): void => {
+    new Gauge({
+      name: `starling_relay_${name}`,
+      help,
+      registers: [registry],
+      async collect() {
+        this.set(await read())
+      },
+    })
+  }
 }
 
 /** Each circuit has one stream of the stop protocol to the peer that was called. */

@@ -254,6 +254,21 @@ export const MAILBOX_SWEEP_MS = 60_000
 /** Things removed in one go: others come between. */
 export const MAILBOX_SWEEP_ITEMS = 256
 
+/** MiB of copies of what people share; none unless the operator gives room. Default of a flag. */
+export const MAX_COPIES_MIB = 0
+
+/** Copies in all: each has a row of 1 KB, and what it is made of is looked at when the relay starts. */
+export const MAX_COPIES = 10_000
+
+/** Peers who give or are given copies at once: 1 MiB of window each, this is 128 MB. */
+export const MAX_COPY_CHANNELS = 128
+
+/** How long a copy is waited for while nothing of it comes: whoever shares it may be away for a moment. */
+export const COPY_PATIENCE_MS = 60 * 60_000
+
+/** How often copies that nobody wants any more are removed. */
+export const COPIES_SWEEP_MS = 10 * 60_000
+
 /** From SIGTERM to the end of the process: below the 10 s of a container, as promised. */
 export const STOP_TIMEOUT_MS = 4_500
 

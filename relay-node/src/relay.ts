@@ -1,17 +1,26 @@
 /** The composition root: builds every part of a relay, in start order, and stops them in reverse. */
 import type { KadDHT } from '@libp2p/kad-dht'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { Registry } from 'prom-client'
 import { type PeerIdString, parsePeerId } from '#lib/protocol/ids.ts'
+import { MAX_KEEP_MS } from '#lib/protocol/copies.ts'
+import { RELAY_STATUS } from '#lib/protocol/relay-status.ts'
 import { STORE_BYTES } from '#lib/protocol/mailbox.ts'
+import { MAX_PROVIDER_RELAYS } from '#lib/protocol/providers.ts'
 import { type Clock, type Loggers, systemRandom } from '#lib/protocol/seams.ts'
+import { hostOf } from './addresses.ts'
 import { Admission } from './admission.ts'
+import { Answers } from './answers.ts'
 import type { Config } from './config.ts'
+import { RelayChannels } from './copies/channels.ts'
+import { Copies } from './copies/copies.ts'
+import { copyParts } from './copies/copy-parts.ts'
+import { CopyRows } from './copies/copy-rows.ts'
 import { DhtAsker } from './dht/asker.ts'
 import { PeerRecords } from './dht/peer-records.ts'
 import { QuotaDatastore } from './dht/quota-datastore.ts'
 import { Directory } from './directory.ts'
-import { gauges } from './gauges.ts'
+import { copyGauges, gauges } from './gauges.ts'
 import { type Bootstrap, hasApp, httpRoutes } from './http.ts'
 import { close, httpServer, listen } from './http-server.ts'
 import { httpsCertificate } from './https-certificate.ts'
@@ -244,6 +253,56 @@ export async function createRelay(
     })
     await providers.start()
     stops.push(() => providers.stop())
+    let copyRoom: Copies | null = null
+    if (config.maxCopiesMib > 0) {
+      const parts = {
+        libp2p: node,
+        self: peerId,
+        clock,
+        random: systemRandom,
+        refusals: refused,
+        log: loggers('copies'),
+      }
+      const channels = new RelayChannels(parts)
+      await channels.start()
+      stops.push(() => channels.stop())
+      const copies = new Copies(
+        {
+          ...parts,
+          channels,
+          parts: await copyParts(join(config.dataFolder, 'copies'), store),
+          rows: new CopyRows({ datastore: store }),
+          providers,
+          signer,
+        },
+        {
+          maxBytes: config.maxCopiesMib * 1024 * 1024,
+          maxKeepMs: MAX_KEEP_MS,
+          hosts: () => hostsOf(addressesOf(node, config.publicUrl)),
+        },
+      )
+      await copies.start()
+      stops.push(() => copies.stop())
+      copyGauges(registry, copies)
+      copyRoom = copies
+    }
+    const status = new Answers(
+      { libp2p: node, clock, refusals: refused },
+      {
+        question: RELAY_STATUS,
+        malformed: 'status-malformed',
+        answer: () => {
+          const { size } = node.services.relay.reservations
+          return Promise.resolve({
+            upMs: Math.round(performance.now()),
+            loadPercent: Math.min(100, Math.round((100 * size) / config.maxReservations)),
+            copies: copyRoom?.room ?? null,
+          })
+        },
+      },
+    )
+    await status.start()
+    stops.push(() => status.stop())
     relays.start()
     stops.push(() => relays.stop())
     bootstrap = () => ({
@@ -265,4 +324,10 @@ export async function createRelay(
     await stop()
     throw error
   }
+}
+
+/** Where browsers find this relay: each host once, those that others can use everywhere first. */
+function hostsOf(addresses: readonly string[]): string[] {
+  const sockets = addresses.filter((address) => address.includes('/ws'))
+  return [...new Set(sockets.map(hostOf))].slice(0, MAX_PROVIDER_RELAYS)
 }

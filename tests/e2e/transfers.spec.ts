@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { downloadsOnly } from '../support/page-scripts.ts'
+import { Relay } from '../support/relay.ts'
 import { expect, test } from './fixtures.ts'
 
 /** A file on the disk, as a person has it: through the browser's protocol a large one would take seconds. */
@@ -94,6 +95,22 @@ test('a link leads to whoever has it by now, though it names only who shared it'
   await anna.context.close()
   await vera.openLink(link)
   await expect(vera.transferState('All here')).toBeVisible({ timeout: 60_000 })
+})
+
+test('a copy at a relay makes a link work when who shared it is gone', async ({ person }) => {
+  await using relay = await Relay.start('--max-copies-mib', '64')
+  const anna = await person('Anna', { relay })
+  const chosen = await file('songs.bin', 3_000_000)
+  const link = await anna.shareFiles([chosen.path], { copy: true })
+  await expect(anna.transferState('Kept at')).toBeVisible({ timeout: 60_000 })
+  await anna.context.close()
+
+  const boris = await person('Boris', { relay })
+  await boris.context.addInitScript(downloadsOnly)
+  await boris.openLink(link)
+  await boris.page.reload()
+  await expect(boris.transferState('All here')).toBeVisible({ timeout: 60_000 })
+  expect(sha256(await readFile(await boris.saveDownload('Save')))).toBe(chosen.sha256)
 })
 
 test('a link that was taken back says so', async ({ person }) => {

@@ -51,12 +51,16 @@ export class Person {
   /** Shares these files, and gives the link to them. */
   async shareFiles(
     files: Parameters<Locator['setInputFiles']>[0],
-    { description = '', password = '' } = {},
+    { description = '', password = '', copy = false } = {},
   ): Promise<string> {
     await this.goTo('Files')
     await this.page.locator('input[type=file]').first().setInputFiles(files)
     await this.page.getByLabel('Description').fill(description)
     await this.page.getByLabel('Password', { exact: true }).fill(password)
+    if (copy) {
+      const choice = this.page.getByRole('group', { name: 'Keep a copy at a relay' })
+      await choice.getByText('7 days').click()
+    }
     await this.page.getByRole('button', { name: 'Make a link' }).click()
     const link = await this.page.getByText('#/get/').textContent({ timeout: 60_000 })
     return (link ?? '').trim()

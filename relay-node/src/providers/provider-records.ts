@@ -9,6 +9,9 @@ import {
   MAX_PROVIDER_RECORDS_PER_PEER,
 } from '../limits.ts'
 
+/** The source of what this relay says of itself: no address. Such records are not counted, and named first. */
+export const OWN_RECORD = ''
+
 export interface ProviderRecordsComponents {
   clock: Pick<Clock, 'now'>
   random: Pick<Random, 'fraction'>
@@ -48,7 +51,8 @@ export class ProviderRecords {
     const { peer, expiresAtMs } = record
     const key = toBase64url(record.key)
     this.remove(peer, record.key)
-    if ((this.#keysOf.get(peer)?.size ?? 0) >= MAX_PROVIDER_RECORDS_PER_PEER) {
+    const mayHave = source === OWN_RECORD ? Infinity : MAX_PROVIDER_RECORDS_PER_PEER
+    if ((this.#keysOf.get(peer)?.size ?? 0) >= mayHave) {
       throw new QuotaError(`${MAX_PROVIDER_RECORDS_PER_PEER} contents of one peer, no more`)
     }
     const held = this.#keys.get(key) ?? new Map<PeerIdString, Held>()
@@ -76,7 +80,7 @@ export class ProviderRecords {
     return this.#living(toBase64url(key)).length > 0
   }
 
-  /** Any so many of them. */
+  /** Any so many of them, and this relay's own before all. */
   some(key: Uint8Array, count: number): Uint8Array[] {
     const { random } = this.#components
     const living = this.#living(toBase64url(key))
@@ -84,7 +88,10 @@ export class ProviderRecords {
       const other = Math.floor(random.fraction() * (last + 1))
       ;[living[last], living[other]] = [living[other]!, living[last]!]
     }
-    return living.slice(0, count)
+    const isOwn = ({ source }: Held): boolean => source === OWN_RECORD
+    return [...living.filter(isOwn), ...living.filter((held) => !isOwn(held))]
+      .slice(0, count)
+      .map(({ bytes }) => bytes)
   }
 
   /** Forgets what has expired. Gives the keys that nobody has any more. */
@@ -96,13 +103,13 @@ export class ProviderRecords {
     return empty
   }
 
-  #living(key: string): Uint8Array[] {
+  #living(key: string): Held[] {
     const nowMs = this.#components.clock.now()
     const held = this.#keys.get(key)
     for (const [peer, { expiresAtMs }] of held ?? []) {
       if (expiresAtMs <= nowMs) this.#drop(key, peer)
     }
-    return [...(held?.values() ?? [])].map(({ bytes }) => bytes)
+    return [...(held?.values() ?? [])]
   }
 
   #drop(key: string, peer: PeerIdString): void {
@@ -119,7 +126,9 @@ export class ProviderRecords {
 /** The oldest of the address that named most. */
 function crowding(held: ReadonlyMap<PeerIdString, Held>): PeerIdString {
   const counts = new Map<string, number>()
-  for (const { source } of held.values()) counts.set(source, (counts.get(source) ?? 0) + 1)
+  for (const { source } of held.values()) {
+    if (source !== OWN_RECORD) counts.set(source, (counts.get(source) ?? 0) + 1)
+  }
   const most = Math.max(...counts.values())
   return [...held].find(([, { source }]) => counts.get(source) === most)![0]
 }

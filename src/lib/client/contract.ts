@@ -94,6 +94,7 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     watchRoom: 'watch',
     free: 'idempotent',
     revoke: 'idempotent',
+    keepCopy: 'idempotent',
     read: 'stream',
   },
   network: {
@@ -102,6 +103,7 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     watchRelays: 'watch',
     addRelay: 'call',
     removeRelay: 'call',
+    preferRelay: 'idempotent',
     testRelay: 'call',
     watchLog: 'watch',
     wake: 'call',

@@ -320,6 +320,8 @@ export interface RelayRow {
   addedAtMs: number
   /** The person took it out: it does not come back by itself. */
   removed: boolean
+  /** The person wants it before others. */
+  preferred?: boolean
 }
 
 /** Where a peer said last that it can be reached: its newest signed record, sealed as it came. */
@@ -391,6 +393,8 @@ export interface TransferRow {
   freed: boolean
   /** What is to be got comes in this order, lowest first. */
   rank: number
+  /** A relay keeps a copy until then; null: none. */
+  copyUntilMs: number | null
 }
 
 /** Name of the database in the browser. Until 0.1 it was `starling`: see earlier.ts. */

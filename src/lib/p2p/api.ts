@@ -1,6 +1,7 @@
 import type { TypedEventTarget } from 'main-event'
 import type { PeerIdString } from '../protocol/ids.ts'
 import type { Question } from '../protocol/question.ts'
+import type { RelayStatusAnswer } from '../protocol/relay-status.ts'
 import type { Startable } from '../protocol/seams.ts'
 
 /**
@@ -142,6 +143,10 @@ export interface RelayStatus {
   latencyMs: number | null
   lastConnectedAtMs: number | null
   addedAtMs: number
+  /** The person wants it before others. */
+  preferred: boolean
+  /** What it said of itself when last asked; null until then. */
+  said: RelayStatusAnswer | null
 }
 
 /** `origin`: served this page. `person`: added by hand. `learned`: named by another relay or a card. */
@@ -173,6 +178,10 @@ export interface Network extends TypedEventTarget<NetworkEvents> {
   /** Resolves with the address it is listed by. @throws InvalidAddressError, AlreadyKnownError */
   addRelay(address: string): Promise<string>
   removeRelay(address: string): Promise<void>
+  /** @throws StorageFullError */
+  preferRelay(address: string, preferred: boolean): Promise<void>
+  /** Measures my relays anew, and asks how they stand. */
+  measureRelays(): Promise<void>
   /** Connects, and sees whether the peer offers circuit relay. @throws InvalidAddressError */
   checkRelay(address: string, options?: { signal?: AbortSignal }): Promise<RelayCheck>
   /**

@@ -192,6 +192,14 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     return this.#relays.remove(address)
   }
 
+  preferRelay(address: string, preferred: boolean): Promise<void> {
+    return this.#relays.prefer(address, preferred)
+  }
+
+  measureRelays(): Promise<void> {
+    return this.#relays.measure()
+  }
+
   checkRelay(address: string, options?: { signal?: AbortSignal }): Promise<RelayCheck> {
     return this.#relays.check(address, options?.signal)
   }

@@ -17,6 +17,7 @@ import {
   providersResponse,
   sealProviderRecord,
 } from '#lib/protocol/providers.ts'
+import { relayStatusRequest, relayStatusResponse } from '#lib/protocol/relay-status.ts'
 import { openRelayList, RELAY_LIST_CONTEXT, sealRelayList } from '#lib/protocol/relay-list.ts'
 import { placeSchema } from '#lib/protocol/place.ts'
 import { check } from '#lib/protocol/check.ts'
@@ -267,6 +268,25 @@ async function providerTargets(): Promise<Target[]> {
       providersResponse.encode({ type: 'providers', records: [record, record] }),
       providersResponse.encode({ type: 'refused', reason: 'full' }),
     ]),
+    codecTarget(
+      'status request',
+      `${FOLDER}relay-status.ts#relayStatusRequest`,
+      relayStatusRequest,
+      [relayStatusRequest.encode({ type: 'status' })],
+    ),
+    codecTarget(
+      'status response',
+      `${FOLDER}relay-status.ts#relayStatusResponse`,
+      relayStatusResponse,
+      [
+        relayStatusResponse.encode({ upMs: 60_000, loadPercent: 7, copies: null }),
+        relayStatusResponse.encode({
+          upMs: 1,
+          loadPercent: 100,
+          copies: { freeBytes: 9, maxBytesEach: 2 },
+        }),
+      ],
+    ),
     codecTarget('copies request', `${FOLDER}copies.ts#copiesRequest`, copiesRequest, [
       copiesRequest.encode({ type: 'keep', content: key, bytes: 3_000_000, forMs: 60_000 }),
       copiesRequest.encode({ type: 'release', content: key }),

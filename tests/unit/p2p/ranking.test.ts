@@ -5,6 +5,8 @@ const relay = (host: string, more: Partial<Candidate> = {}): Candidate => ({
   host,
   source: 'learned',
   latencyMs: 50,
+  preferred: false,
+  load: null,
   failures: 0,
   ...more,
 })
@@ -23,6 +25,15 @@ test('what works comes before what fails, the own before the learned, the fast b
     'new.example',
     'down.example',
   ])
+})
+
+test('what the person prefers comes before the own, and a full one after a free one', () => {
+  const own = relay('own.example', { source: 'origin' })
+  const preferred = relay('mine.org', { preferred: true, latencyMs: 400 })
+  const full = relay('full.net', { latencyMs: 40, load: 0.9 })
+  const free = relay('free.net', { latencyMs: 60, load: 0.1 })
+  expect(hosts([own, preferred])).toEqual(['mine.org', 'own.example'])
+  expect(hosts([full, free])).toEqual(['free.net', 'full.net'])
 })
 
 test('one of each operator comes before a second of any', () => {

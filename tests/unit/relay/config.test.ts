@@ -25,6 +25,7 @@ describe('the configuration', () => {
       storeMayForget: false,
       pushAnywhere: false,
       maxMailboxesMib: 4_096,
+      maxCopiesMib: 0,
     })
   })
 

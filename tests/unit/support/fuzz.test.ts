@@ -22,6 +22,7 @@ const OWN = [
   'src/lib/crypto/key-seal.ts#openKey',
   'src/lib/features/notifications/ui/permission.svelte.ts#readPermission',
   'relay-node/src/config.ts#readConfig',
+  'relay-node/src/copies/copy-rows.ts#rowCodec',
   'relay-node/src/mailbox/level-store.ts#boxCodec',
   'relay-node/src/mailbox/level-store.ts#entryCodec',
   'relay-node/src/mailbox/level-store.ts#numberCodec',

@@ -1,5 +1,5 @@
-import type { NodeIdentity } from '../../crypto/api.ts'
 import type { Network, Peers } from '../../p2p/api.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
 import {
   MAX_PROVIDER_RELAYS,
   PROVIDER_LIFE_MS,
@@ -8,6 +8,7 @@ import {
   sealProviderRecord,
 } from '../../protocol/providers.ts'
 import type { Clock, Logger, Startable } from '../../protocol/seams.ts'
+import type { Signer } from '../../protocol/signed.ts'
 import { manifestHashOf, type ContentId } from '../content-id.ts'
 
 /** A record is made anew this often: three tries before the last one expires. */
@@ -23,7 +24,7 @@ export const SETTLE_MS = 500
 export const MAX_ANNOUNCED = 200
 
 export interface AnnouncerComponents {
-  identity: Pick<NodeIdentity, 'peer' | 'publicKey' | 'sign'>
+  identity: Signer & { peer: PeerIdString }
   network: Pick<Network, 'askRelay' | 'addEventListener' | 'removeEventListener'>
   peers: Pick<Peers, 'myRelays'>
   clock: Clock

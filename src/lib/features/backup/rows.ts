@@ -97,6 +97,7 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
     lastConnectedAtMs: time,
     addedAtMs: timeMsSchema,
     removed: flag,
+    preferred: v.exactOptional(flag),
   }),
   contacts: v.strictObject({
     peer: peerIdSchema,

@@ -52,8 +52,22 @@ export interface RelayInfo {
   latencyMs: number | null
   lastConnectedAtMs: number | null
   addedAtMs: number
+  /** The person wants it before others. */
+  preferred: boolean
+  /** What it said of itself when last asked; null until then. */
+  said: RelaySaid | null
   /** Whether it keeps what comes for me while I sleep; `caught`: it did, and lost or changed some. */
   mailbox: 'keeps' | 'caught' | null
+}
+
+/** How a relay stands, as it says itself. */
+export interface RelaySaid {
+  /** How long it has been running. */
+  upMs: number
+  /** Of its places, how many are taken, 0 to 100. */
+  loadPercent: number
+  /** Room for copies of what people share, in bytes; null: it keeps none. */
+  copies: { freeBytes: number; maxBytesEach: number } | null
 }
 
 export interface RelayTest {
@@ -84,6 +98,8 @@ export interface NetworkApi {
    */
   addRelay(address: string, options?: AbortOptions): Promise<string>
   removeRelay(address: string, options?: AbortOptions): Promise<void>
+  /** Before others from now on, or no more. @throws StorageFullError */
+  preferRelay(address: string, preferred: boolean, options?: AbortOptions): Promise<void>
   testRelay(address: string, options?: AbortOptions): Promise<RelayTest>
   /** The newest lines first to last, at most 1,000. */
   watchLog(minLevel: LogLevel, options?: AbortOptions): AsyncIterable<LogLine[]>

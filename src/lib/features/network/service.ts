@@ -25,6 +25,9 @@ const LOG_PACE_MS = 500
 /** Bytes and latency change without an event: they are read anew this often while somebody looks. */
 const METER_MS = 2_000
 
+/** Relays are measured this often while somebody looks. */
+const MEASURE_MS = 30_000
+
 export interface MailboxesOfNetwork extends Pick<
   TypedEventTarget<{ moved: CustomEvent }>,
   'addEventListener' | 'removeEventListener'
@@ -102,7 +105,13 @@ export class NetworkService implements NetworkApi {
             changesOf(network, 'changed')(again),
             changesOf(mailboxes, 'moved')(again),
           ]
+          let cancel = clock.after(0, measure)
+          function measure(): void {
+            void network.measureRelays()
+            cancel = clock.after(MEASURE_MS, measure)
+          }
           return () => {
+            cancel()
             for (const each of unlisten) each()
           }
         },
@@ -132,6 +141,10 @@ export class NetworkService implements NetworkApi {
 
   removeRelay(address: string): Promise<void> {
     return this.#components.network.removeRelay(address)
+  }
+
+  preferRelay(address: string, preferred: boolean): Promise<void> {
+    return this.#components.network.preferRelay(address, preferred)
   }
 
   testRelay(address: string, options?: AbortOptions): Promise<RelayTest> {

@@ -1,3 +1,4 @@
+import type { CopyState } from '../../content/providers/copies.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
 
@@ -20,6 +21,8 @@ export interface ShareChoices {
   password: string | null
   /** So many people are given it; null: no limit. */
   downloadLimit: number | null
+  /** A relay is asked to keep a copy for so long; null: none is. */
+  copyForMs: number | null
 }
 
 /**
@@ -115,9 +118,10 @@ export interface TransferFile {
 /** Somebody who has some of it, or is being given some. */
 export interface TransferPeer {
   peer: PeerIdString
-  /** A contact's name; null for others. */
+  /** A contact's name, or the host of a relay; null for others. */
   name: string | null
-  path: 'direct' | 'relayed'
+  /** `kept-copy`: it is a relay that keeps one. */
+  path: 'direct' | 'relayed' | 'kept-copy'
   /** Of what it has, 0 to 1. */
   share: number
   bytesPerSecond: { down: number; up: number }
@@ -125,6 +129,14 @@ export interface TransferPeer {
   latencyMs: number | null
   /** It gave something wrong and is asked no more. */
   banned: boolean
+}
+
+/** A copy at a relay, and how it stands (content/providers/copies.ts). */
+export interface TransferCopy {
+  state: CopyState
+  /** `host[:port]` of who has it or gets it. */
+  relay: string | null
+  untilMs: number
 }
 
 /** What is seen of one transfer when it is opened. */
@@ -138,6 +150,8 @@ export interface TransferDetails extends Transfer {
   speeds: { down: number[]; up: number[] }
   /** In at most 256 equal parts: how much of each is here, 0 to 1. */
   pieces: number[]
+  /** The copy at a relay that the person wants; null where they want none. */
+  copy: TransferCopy | null
   /** What stands behind `#/get/` in what is passed on; null while it is read. */
   link: string | null
 }
@@ -169,6 +183,11 @@ export interface TransfersApi {
   watchRoom(options?: AbortOptions): AsyncIterable<Room>
   /** Gives room back: what is here only to be given on goes. */
   free(options?: AbortOptions): Promise<void>
+  /**
+   * Has a copy of what I share kept at a relay for so long from now on; null: no longer.
+   * @throws UnknownTransferError, InvalidDataError, StorageFullError
+   */
+  keepCopy(id: TransferId, forMs: number | null, options?: AbortOptions): Promise<void>
   /** Gives it to nobody any more. */
   revoke(id: TransferId, options?: AbortOptions): Promise<void>
   /**

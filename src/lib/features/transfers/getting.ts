@@ -30,8 +30,7 @@ export class Getting {
 
   /** Gets what is missing, where that is wanted. */
   begin(transfer: LiveTransfer): void {
-    const { exchange, company, roster, clock } = this.#components
-    const { exchange, company, roster, seeking } = this.#components
+    const { exchange, company, roster, seeking, clock } = this.#components
     const { row, holding } = transfer
     if (holding === null || transfer.download !== null) return
     if (row.role !== 'getting' || row.paused || row.completeAtMs !== null) return

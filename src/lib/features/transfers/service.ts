@@ -3,11 +3,13 @@ import type { ContentKey } from '../../content/chunk-cipher.ts'
 import type { ContentId } from '../../content/content-id.ts'
 import { Exchange } from '../../content/exchange/exchange.ts'
 import { Announcer } from '../../content/providers/announcer.ts'
+import { RelayCopies, type Wish } from '../../content/providers/copies.ts'
 import { Finder } from '../../content/providers/finder.ts'
 import type { PartStore } from '../../content/store/part-store.ts'
 import type { NodeIdentity } from '../../crypto/api.ts'
 import type { Stretch } from '../../crypto/stretch.ts'
 import type { Channels, Network, Peers } from '../../p2p/api.ts'
+import { InvalidDataError } from '../../protocol/errors.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock, Logger, Random, Startable } from '../../protocol/seams.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
@@ -76,6 +78,7 @@ export class TransfersService implements TransfersApi, Startable {
   readonly #queue: Queue
   readonly #shelves: Shelves
   readonly #announcer: Announcer
+  readonly #copies: RelayCopies
   #running: AbortController | null = null
 
   constructor(components: TransfersComponents) {
@@ -103,6 +106,10 @@ export class TransfersService implements TransfersApi, Startable {
     this.#queue = new Queue({ roster, getting: this.#getting })
     this.#announcer = new Announcer(components, { given: () => this.#given() })
     roster.listen(this.#announcer.look)
+    this.#copies = new RelayCopies(components, {
+      wishes: () => this.#wishes(),
+      changed: roster.changed,
+    })
   }
 
   async start(): Promise<void> {
@@ -111,6 +118,7 @@ export class TransfersService implements TransfersApi, Startable {
     await this.#roster.load()
     await this.#exchange.start()
     this.#announcer.start()
+    this.#copies.start()
     this.#queue.start()
     void this.#followSettings(this.#running.signal)
   }
@@ -120,6 +128,7 @@ export class TransfersService implements TransfersApi, Startable {
     this.#running.abort()
     this.#running = null
     this.#announcer.stop()
+    this.#copies.stop()
     this.#queue.stop()
     for (const transfer of this.#roster.all) {
       transfer.reading.abort()
@@ -228,6 +237,7 @@ export class TransfersService implements TransfersApi, Startable {
     this.#getting.halt(transfer)
     if (transfer.content !== null) this.#exchange.refuse(transfer.content, 'unknown')
     await this.#roster.remove(transfer)
+    this.#releaseCopy(transfer)
   }
 
   async revoke(id: TransferId): Promise<void> {
@@ -235,6 +245,19 @@ export class TransfersService implements TransfersApi, Startable {
     if (transfer.row.role !== 'sharing' || transfer.content === null) return
     this.#exchange.refuse(transfer.content, 'revoked')
     await this.#roster.change(transfer, { problem: 'revoked' })
+    this.#releaseCopy(transfer)
+  }
+
+  async keepCopy(id: TransferId, forMs: number | null): Promise<void> {
+    const transfer = await this.#roster.find(id)
+    const { role, downloadLimit } = transfer.row
+    if (role !== 'sharing') return
+    if (forMs !== null && (!Number.isSafeInteger(forMs) || forMs < 1 || downloadLimit !== null)) {
+      throw new InvalidDataError('no copy can be kept like that')
+    }
+    const copyUntilMs = forMs === null ? null : this.#components.clock.now() + forMs
+    await this.#roster.change(transfer, { copyUntilMs })
+    if (copyUntilMs === null) this.#releaseCopy(transfer)
   }
 
   async *read(
@@ -283,6 +306,22 @@ export class TransfersService implements TransfersApi, Startable {
       .flatMap(({ content }) => content ?? [])
   }
 
+  /** What is to be kept at relays now. */
+  #wishes(): Wish[] {
+    const nowMs = this.#components.clock.now()
+    return this.#roster.all.flatMap((transfer) => {
+      const { content, holding, row } = transfer
+      const untilMs = Math.min(row.copyUntilMs ?? 0, row.expiresAtMs ?? Infinity)
+      if (content === null || holding?.manifest == null || row.problem !== null) return []
+      return untilMs > nowMs ? [{ content, bytes: holding.manifest.bytes, untilMs }] : []
+    })
+  }
+
+  /** Nobody waits for it: a relay that is not reached lets it go when its time is over. */
+  #releaseCopy({ content, row }: LiveTransfer): void {
+    if (content !== null && row.role === 'sharing') void this.#copies.release(content)
+  }
+
   #contactsHere(): PeerIdString[] {
     const { network, names } = this.#components
     const peers = new Set(network.links().map(({ peer }) => peer))
@@ -291,7 +330,13 @@ export class TransfersService implements TransfersApi, Startable {
 
   get #view(): ViewComponents {
     const { clock, names, network } = this.#components
-    return { nowMs: clock.now(), names, links: network.links(), exchange: this.#exchange }
+    return {
+      nowMs: clock.now(),
+      names,
+      links: network.links(),
+      exchange: this.#exchange,
+      copyOf: ({ content }) => (content === null ? null : this.#copies.status(content)),
+    }
   }
 
   /** @throws PasswordNeededError, WrongPasswordError */

@@ -58,6 +58,7 @@ export class Sharing {
       bytes: files.reduce((sum, { blob }) => sum + blob.size, 0),
       expiresAtMs: choices.expiresAfterMs === null ? null : nowMs + choices.expiresAfterMs,
       downloadLimit: choices.downloadLimit,
+      copyUntilMs: choices.copyForMs === null ? null : nowMs + choices.copyForMs,
     })
     void this.#takeIn(transfer, files, choices.description)
     return transfer
@@ -142,13 +143,19 @@ function checkChoices({
   expiresAfterMs,
   password,
   downloadLimit,
+  copyForMs,
 }: ShareChoices): void {
   const isCount = (value: number | null): boolean =>
     value === null || (Number.isSafeInteger(value) && value > 0)
   if (typeof description !== 'string' || description.length > MAX_DESCRIPTION_CHARS) {
     throw new LimitExceededError('the description is too long')
   }
-  if (!isCount(expiresAfterMs) || !isCount(downloadLimit)) throw new InvalidDataError('no choice')
+  if (!isCount(expiresAfterMs) || !isCount(downloadLimit) || !isCount(copyForMs)) {
+    throw new InvalidDataError('no choice')
+  }
+  if (copyForMs !== null && downloadLimit !== null) {
+    throw new InvalidDataError('a relay cannot count people')
+  }
   if (password !== null && (typeof password !== 'string' || password === '')) {
     throw new InvalidDataError('no password')
   }

@@ -19,6 +19,7 @@ function whatCameLater({ addedAtMs }: TransferRow): Partial<TransferRow> {
     savedAtMs: null,
     usedAtMs: addedAtMs,
     freed: false,
+    copyUntilMs: null,
     rank: addedAtMs,
   }
 }

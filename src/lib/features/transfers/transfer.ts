@@ -49,6 +49,7 @@ export function newRow(
     usedAtMs: nowMs,
     freed: false,
     rank: nowMs,
+    copyUntilMs: null,
   }
 }
 

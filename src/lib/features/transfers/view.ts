@@ -1,5 +1,6 @@
 /** Transfers as a tab is shown them. */
 import type { Exchange } from '../../content/exchange/exchange.ts'
+import type { CopyStatus } from '../../content/providers/copies.ts'
 import type { LinkInfo } from '../../p2p/api.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Transfer, TransferDetails, TransferPeer } from './api.ts'
@@ -12,8 +13,10 @@ export interface ViewComponents {
   nowMs: number
   /** A contact's name; null for others. */
   names: (peer: PeerIdString) => string | null
-  links: readonly Pick<LinkInfo, 'peer' | 'path' | 'latencyMs'>[]
+  links: readonly Pick<LinkInfo, 'peer' | 'relay' | 'path' | 'latencyMs'>[]
   exchange: Pick<Exchange, 'readers' | 'isBanned'>
+  /** Null when no copy is to be kept. */
+  copyOf: (transfer: LiveTransfer) => CopyStatus | null
 }
 
 /** One row of the list. */
@@ -56,6 +59,8 @@ export function detailsOf(
   link: string | null,
 ): TransferDetails {
   const about = transfer.opened?.about
+  const copy = view.copyOf(transfer)
+  const { copyUntilMs } = transfer.row
   return {
     ...summaryOf(transfer, view),
     description: about?.description ?? '',
@@ -64,6 +69,7 @@ export function detailsOf(
     peers: peersOf(transfer, view),
     speeds: transfer.traffic.speeds(view.nowMs),
     pieces: piecesOf(transfer),
+    copy: copy === null || copyUntilMs === null ? null : { ...copy, untilMs: copyUntilMs },
     link,
   }
 }
@@ -77,8 +83,7 @@ function peersOf(
   for (const { peer, path, pipeline, leaves: has } of download?.sources ?? []) {
     peers.set(peer, {
       peer,
-      name: names(peer),
-      path,
+      ...whoIs(peer, path, names, links),
       share: leaves === 0 ? 0 : has.count / leaves,
       bytesPerSecond: { down: pipeline.bytesPerSecond(nowMs), up: 0 },
       latencyMs: latencyOf(peer, path, links),
@@ -89,8 +94,7 @@ function peersOf(
     const known = peers.get(peer)
     peers.set(peer, {
       peer,
-      name: names(peer),
-      path,
+      ...whoIs(peer, path, names, links),
       share: known?.share ?? 0,
       bytesPerSecond: { down: known?.bytesPerSecond.down ?? 0, up: speed.bytesPerSecond(nowMs) },
       latencyMs: latencyOf(peer, path, links),
@@ -100,9 +104,20 @@ function peersOf(
   return [...peers.values()]
 }
 
+/** A relay that has some of it has a copy, and goes by its host. */
+function whoIs(
+  peer: PeerIdString,
+  path: 'direct' | 'relayed',
+  names: ViewComponents['names'],
+  links: ViewComponents['links'],
+): Pick<TransferPeer, 'name' | 'path'> {
+  const relay = links.find((link) => link.peer === peer)?.relay ?? null
+  return relay === null ? { name: names(peer), path } : { name: relay, path: 'kept-copy' }
+}
+
 function latencyOf(
   peer: PeerIdString,
-  path: TransferPeer['path'],
+  path: 'direct' | 'relayed',
   links: ViewComponents['links'],
 ): number | null {
   return links.find((link) => link.peer === peer && link.path === path)?.latencyMs ?? null

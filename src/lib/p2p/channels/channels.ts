@@ -1,11 +1,10 @@
-import type { Connection, Stream } from '@libp2p/interface'
+import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import { isPeerId, type PeerIdString } from '../../protocol/ids.ts'
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
 import type { ChannelInit, Channels } from '../api.ts'
 import { Backoff } from '../backoff.ts'
 import { ChannelClosedError, SupersededError } from '../errors.ts'
 import { beats, type Link, type Links } from '../keeper/links.ts'
-import type { Node } from '../node.ts'
 import { StreamChannel } from './stream-channel.ts'
 
 /** How long the side that was dialled leaves it to the other to open a channel first. */
@@ -22,6 +21,11 @@ export const STEADY_MS = 30_000
 
 /** Streams of one protocol on one connection: one that lives, and some that give way to it. */
 const MAX_STREAMS = 8
+
+/** What serves protocols: a browser's node, or a relay's. */
+export interface ServingNode {
+  libp2p: Pick<Libp2p, 'handle' | 'unhandle'>
+}
 
 export interface ChannelsComponents {
   self: PeerIdString
@@ -68,7 +72,7 @@ interface Service {
 export class LinkChannels implements Channels {
   readonly #components: ChannelsComponents
   readonly #services = new Map<string, Service>()
-  #node: Node | null = null
+  #node: ServingNode | null = null
 
   constructor(components: ChannelsComponents) {
     this.#components = components
@@ -77,7 +81,7 @@ export class LinkChannels implements Channels {
     })
   }
 
-  async attach(node: Node): Promise<void> {
+  async attach(node: ServingNode): Promise<void> {
     this.#node = node
     for (const service of this.#services.values()) await this.#serve(node, service)
   }
@@ -110,7 +114,7 @@ export class LinkChannels implements Channels {
     if (service !== undefined) void this.#consider(service, peer, true)
   }
 
-  async #serve(node: Node, service: Service): Promise<void> {
+  async #serve(node: ServingNode, service: Service): Promise<void> {
     await node.libp2p.handle(
       service.init.protocol,
       (stream, connection) => {

@@ -5,6 +5,10 @@ export interface Candidate {
   host: string
   source: RelaySource
   latencyMs: number | null
+  /** The person wants it before others. */
+  preferred: boolean
+  /** Of its places, how many are taken, 0 to 1; null: not known. */
+  load: number | null
   /** Attempts since it last worked. */
   failures: number
 }
@@ -15,8 +19,8 @@ const SOURCE_RANK: Record<RelaySource, number> = { origin: 0, person: 1, learned
 const UNKNOWN_LATENCY_MS = 1_000
 
 /**
- * Candidates in the order to try them: those that work first, then the page's own and the person's before others',
- * then the fastest; but one of each operator before a second of any, because what fails together helps little.
+ * Candidates in the order to try them: those that work first, then what the person prefers, the page's own and the person's
+ * before others', then the fastest, by its latency and how full it is; but one of each operator before a second of any, because what fails together helps little.
  *
  * @param taken operators that hold a reservation already
  */
@@ -24,8 +28,9 @@ export function rank<T extends Candidate>(candidates: readonly T[], taken: Itera
   const sorted = candidates.toSorted(
     (a, b) =>
       a.failures - b.failures ||
+      Number(b.preferred) - Number(a.preferred) ||
       SOURCE_RANK[a.source] - SOURCE_RANK[b.source] ||
-      (a.latencyMs ?? UNKNOWN_LATENCY_MS) - (b.latencyMs ?? UNKNOWN_LATENCY_MS),
+      expectedMs(a) - expectedMs(b),
   )
   const operators = new Set(taken)
   const first: T[] = []
@@ -36,6 +41,11 @@ export function rank<T extends Candidate>(candidates: readonly T[], taken: Itera
     operators.add(operator)
   }
   return [...first, ...again]
+}
+
+/** How long an answer takes: on a relay that is nearly full, as in any queue, ever longer. */
+function expectedMs({ latencyMs, load }: Candidate): number {
+  return (latencyMs ?? UNKNOWN_LATENCY_MS) / Math.max(0.05, 1 - (load ?? 0))
 }
 
 /**

@@ -4,6 +4,7 @@ import { TypedEventEmitter } from 'main-event'
 import type { RelayRow } from '../../db/schema.ts'
 import { isPeerId, type PeerIdString } from '../../protocol/ids.ts'
 import type { ListedRelay } from '../../protocol/relay-list.ts'
+import { RELAY_STATUS, type RelayStatusAnswer } from '../../protocol/relay-status.ts'
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
 import {
   parseRelayAddress,
@@ -12,6 +13,7 @@ import {
   transportOf,
 } from '../addresses.ts'
 import type { BrowserNetwork, NodeState, RelayCheck, RelaySource, RelayStatus } from '../api.ts'
+import { askRelay } from '../ask-relay.ts'
 import { Backoff } from '../backoff.ts'
 import { AlreadyKnownError, NoAnswerError, NotRunningError } from '../errors.ts'
 import type { Node } from '../node.ts'
@@ -67,6 +69,8 @@ interface Entry {
   backoff: Backoff
   nextAttemptAtMs: number
   busy: boolean
+  /** What it said of itself; null until it did. */
+  said: RelayStatusAnswer | null
   /** Whether it gave no place when last asked; unknown, and so false, until the first answer. */
   failed: boolean
 }
@@ -132,7 +136,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
   }
 
   statuses(): RelayStatus[] {
-    return this.#listed().map(({ row, address, state }) => ({
+    return this.#listed().map(({ row, address, state, said }) => ({
       address: row.address,
       name: address.name,
       peer: row.peer,
@@ -141,6 +145,8 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       latencyMs: row.latencyMs,
       lastConnectedAtMs: row.lastConnectedAtMs,
       addedAtMs: row.addedAtMs,
+      preferred: row.preferred === true,
+      said,
     }))
   }
 
@@ -150,8 +156,12 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     return mine?.address.name ?? this.#dialer.hostOf(peer)
   }
 
+  /** What the person prefers first: cards and links name the first ones. */
   reservedHosts(): string[] {
-    return [...new Set(this.#reserved().map(({ address }) => address.host))]
+    const preferredFirst = this.#reserved().toSorted(
+      (a, b) => Number(b.row.preferred === true) - Number(a.row.preferred === true),
+    )
+    return [...new Set(preferredFirst.map(({ address }) => address.host))]
   }
 
   /** The connections over which I hold a reservation. */
@@ -194,6 +204,27 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     this.#changed()
     const { store } = this.#components
     await (comesBack ? store.put(entry.row) : store.delete(text))
+  }
+
+  /** One that is preferred is reserved beside those that are, and named first. @throws StorageFullError */
+  async prefer(text: string, preferred: boolean): Promise<void> {
+    const entry = this.#entries.get(text)
+    if (entry === undefined) return
+    entry.row = { ...entry.row, preferred }
+    if (preferred) entry.nextAttemptAtMs = 0
+    this.#maintain()
+    await this.#components.store.put(entry.row)
+  }
+
+  /** Measures those that hold a reservation anew, and asks how they stand. */
+  async measure(): Promise<void> {
+    await Promise.all(
+      this.#reserved().map(async (entry) => {
+        const { peer } = entry.row
+        const connection = peer === null ? undefined : this.#dialer.connectionTo(peer)
+        if (connection !== undefined) await this.#measure(entry, connection)
+      }),
+    )
   }
 
   /** @throws InvalidAddressError */
@@ -246,7 +277,10 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       ({ row, busy, state }) =>
         !busy && state !== 'reserved' && (row.peer === null || !taken.has(row.peer)),
     )
-    const missing = TARGET_RESERVATIONS - taken.size - all.filter(({ busy }) => busy).length
+    // A preferred one does not wait for a place.
+    const preferred = waiting.filter(({ row }) => row.preferred === true).length
+    const missing =
+      Math.max(preferred, TARGET_RESERVATIONS - taken.size) - all.filter(({ busy }) => busy).length
     if (missing > 0) {
       const due = waiting.filter(({ nextAttemptAtMs }) => nextAttemptAtMs <= clock.now())
       const candidates = due.map((entry) => ({
@@ -254,6 +288,8 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
         host: entry.address.host,
         source: entry.row.source,
         latencyMs: entry.row.latencyMs,
+        preferred: entry.row.preferred === true,
+        load: entry.said === null ? null : entry.said.loadPercent / 100,
         failures: entry.backoff.attempts,
       }))
       const operators = reserved.map(({ address }) => operatorOf(address.host))
@@ -316,10 +352,12 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
   }
 
   async #measure(entry: Entry, connection: Connection): Promise<void> {
-    const { pinger, log, store } = this.#components
+    const { pinger, log, store, clock } = this.#components
     try {
       const latencyMs = await pinger.ping(connection)
       entry.row = { ...entry.row, latencyMs }
+      this.#changed()
+      entry.said = await askRelay(connection, RELAY_STATUS, { type: 'status' }, clock)
       if (this.#entries.get(entry.row.address) === entry) await store.put(entry.row)
       this.#changed()
     } catch (error) {
@@ -379,6 +417,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       backoff: new Backoff(this.#components.random, { firstMs: 1_000, maxMs: MAX_RETRY_MS }),
       nextAttemptAtMs: 0,
       busy: false,
+      said: null,
       failed: false,
     }
     this.#entries.set(row.address, entry)

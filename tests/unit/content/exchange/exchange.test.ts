@@ -49,6 +49,21 @@ test('who gets it gives it on before all of it is here', async () => {
   expect(await early).toBeLessThan(200)
 })
 
+test('what is got moves to a better path, and nothing is got twice', async () => {
+  const [seed, reader] = (await join(2)) as [SwarmDevice, SwarmDevice]
+  swarm.network.connect(seed.host, reader.host, 'relayed')
+  const content = await seed.make(60)
+  const download = await reader.get(content, [seed])
+  await gotten(download, 10)
+  const paths = (): string[] => [...download.sources].map(({ path }) => path)
+  expect(paths()).toEqual(['relayed'])
+  swarm.network.connect(seed.host, reader.host, 'direct')
+  await gotten(download, 30)
+  expect(paths()).toEqual(['direct'])
+  await completed(download)
+  expect(download.wasted.leaves).toBe(0)
+})
+
 test('a source that goes is followed by another, and nothing is got twice', async () => {
   const [seed, other, reader] = (await join(3)) as [SwarmDevice, SwarmDevice, SwarmDevice]
   const content = await seed.make(60)

@@ -55,6 +55,14 @@ class FakeNetwork extends TypedEventEmitter<NetworkEvents> implements Network {
     return { ok: true, peer: RELAY, latencyMs: 48, error: null }
   }
 
+  preferRelay(address: string, preferred: boolean): Promise<void> {
+    return this.#ask(`prefer ${address} ${preferred}`)
+  }
+
+  measureRelays(): Promise<void> {
+    return this.#ask('measure')
+  }
+
   askRelay(): Promise<never> {
     return Promise.reject(new Error('nobody is asked here'))
   }
@@ -98,6 +106,8 @@ function relay(address: string): RelayStatus {
     latencyMs: null,
     lastConnectedAtMs: null,
     addedAtMs: 0,
+    preferred: false,
+    said: null,
   }
 }
 

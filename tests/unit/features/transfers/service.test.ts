@@ -28,6 +28,7 @@ const freely: ShareChoices = {
   expiresAfterMs: null,
   password: null,
   downloadLimit: null,
+  copyForMs: null,
 }
 
 let network: FakeNetwork

@@ -1,5 +1,6 @@
+import { formatBytes, formatDuration } from '../../../i18n/format.ts'
 import { m } from '../../../i18n/generated/messages.js'
-import type { RelayState, RelayTest, Transport } from '../api.ts'
+import type { RelaySaid, RelayState, RelayTest, Transport } from '../api.ts'
 
 /** How a relay stands, in words. */
 export function relayStateText(state: RelayState): string {
@@ -15,6 +16,20 @@ export function relayStateText(state: RelayState): string {
     case 'idle':
       return m.network_relay_idle()
   }
+}
+
+/** What a relay says of itself, in parts: how full it is, how long it runs, what else it does. */
+export function relaySaidTexts({ upMs, loadPercent, copies }: RelaySaid): string[] {
+  return [
+    m.network_relay_load({ percent: loadPercent }),
+    m.network_relay_up({ time: formatDuration(upMs) }),
+    copies === null
+      ? m.network_relay_no_copies()
+      : m.network_relay_copies({
+          free: formatBytes(copies.freeBytes),
+          each: formatBytes(copies.maxBytesEach),
+        }),
+  ]
 }
 
 /** What a failed test of a relay means, and what to do. */

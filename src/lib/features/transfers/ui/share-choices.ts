@@ -1,5 +1,6 @@
 import { m } from '../../../i18n/generated/messages.js'
 import type { ShareChoices } from '../api.ts'
+import { COPY_FOR_MS, type CopyChoice } from './copy-words.ts'
 
 /** Shorter ones are tried out in no time by who has the link. */
 const MIN_PASSWORD = 4
@@ -26,6 +27,7 @@ export interface TypedChoices {
   expiry: Expiry
   password: string
   people: string
+  copy: CopyChoice
 }
 
 /** What is wrong with it, beside the field it is wrong in. */
@@ -45,11 +47,15 @@ export function shareChoices(typed: TypedChoices): ShareChoices | ChoiceProblem 
   if (people !== '' && (limit < 1 || limit > MAX_PEOPLE)) {
     return { field: 'people', text: m.transfers_limit_wrong({ max: MAX_PEOPLE }) }
   }
+  if (people !== '' && typed.copy !== 'no') {
+    return { field: 'people', text: m.transfers_copy_limit() }
+  }
   return {
     description: description.trim(),
     expiresAfterMs: EXPIRES_AFTER_MS[expiry],
     password: password === '' ? null : password,
     downloadLimit: people === '' ? null : limit,
+    copyForMs: COPY_FOR_MS[typed.copy],
   }
 }
 

@@ -55,7 +55,13 @@ describe('a link', () => {
 })
 
 describe('files to be shared', () => {
-  const choices = { description: '', expiresAfterMs: null, password: null, downloadLimit: null }
+  const choices = {
+    description: '',
+    expiresAfterMs: null,
+    password: null,
+    downloadLimit: null,
+    copyForMs: null,
+  }
 
   test('are looked at first, and gone once they are shared', async () => {
     const shared: string[] = []

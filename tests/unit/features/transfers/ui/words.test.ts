@@ -159,7 +159,7 @@ test('the way to somebody is as good as an answer is quick', () => {
 })
 
 describe('the choices for a link', () => {
-  const typed = { description: '', expiry: 'never', password: '', people: '' } as const
+  const typed = { description: '', expiry: 'never', password: '', people: '', copy: 'no' } as const
 
   test('may all be left out', () => {
     expect(shareChoices(typed)).toEqual({
@@ -167,6 +167,7 @@ describe('the choices for a link', () => {
       expiresAfterMs: null,
       password: null,
       downloadLimit: null,
+      copyForMs: null,
     })
   })
 
@@ -177,6 +178,7 @@ describe('the choices for a link', () => {
         expiry: 'week',
         password: ' так ',
         people: ' 12 ',
+        copy: 'no',
       }),
     ).toEqual({
       description: 'My trip',
@@ -184,7 +186,13 @@ describe('the choices for a link', () => {
       // Blanks are as good in a password as anything else.
       password: ' так ',
       downloadLimit: 12,
+      copyForMs: null,
     })
+  })
+
+  test('have a copy kept, but not with a number of people, which no relay counts', () => {
+    expect(shareChoices({ ...typed, copy: 'week' })).toMatchObject({ copyForMs: 604_800_000 })
+    expect(shareChoices({ ...typed, copy: 'week', people: '3' })).toMatchObject({ field: 'people' })
   })
 
   test.each(['abc', '🐦🐦🐦'])('say that the password %s is too short', (password) => {
