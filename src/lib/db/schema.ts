@@ -397,6 +397,16 @@ export interface TransferRow {
   copyUntilMs: number | null
 }
 
+/** How somebody did as a source of contents. See content/exchange/reputation.ts. */
+export interface SourceRow {
+  peer: PeerIdString
+  bytes: number
+  bytesPerSecond: number
+  failures: number
+  ban: { content: string; part: { kind: 'manifest' | 'list' | 'leaf'; index: number } } | null
+  heardAtMs: number
+}
+
 /** Name of the database in the browser. Until 0.1 it was `starling`: see earlier.ts. */
 export const DATABASE_NAME = 'starling-2'
 
@@ -437,6 +447,7 @@ export class StarlingDatabase extends Dexie {
   declare readonly peerRecords: EntityTable<PeerRecordRow, 'peer'>
   declare readonly settings: EntityTable<SettingsRow, 'key'>
   declare readonly transfers: EntityTable<TransferRow, 'id'>
+  declare readonly sources: EntityTable<SourceRow, 'peer'>
 
   /** @param cipher keeps the rows unreadable for whoever has the disk */
   constructor(cipher: RowCipher, name: string = DATABASE_NAME) {
@@ -469,5 +480,6 @@ export class StarlingDatabase extends Dexie {
     })
     this.version(2).stores({ wakeUps: 'key' })
     this.version(3).stores({ transfers: 'id' })
+    this.version(4).stores({ sources: 'peer' })
   }
 }

@@ -39,6 +39,8 @@ export interface DownloadEvents {
   failed: CustomEvent<DownloadProblem>
   /** A source does not give it. */
   refused: CustomEvent<{ peer: PeerIdString; reason: Refusal }>
+  /** It is a source no more. */
+  parted: CustomEvent<Source>
   /** This source gave something wrong. */
   lied: CustomEvent<{ peer: PeerIdString; part: Part }>
 }
@@ -117,6 +119,7 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
   /** It is out of reach. */
   remove(source: Source): void {
     if (!this.#sources.delete(source)) return
+    this.safeDispatchEvent('parted', { detail: source })
     this.#release(source)
     const picker = this.#picker
     if (picker !== null) {

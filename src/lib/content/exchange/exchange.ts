@@ -10,11 +10,9 @@ import { Download } from './download.ts'
 import { BLOCKS_PROTOCOL, MAX_BLOCKS_FRAME_BYTES, type Refusal } from './protocol.ts'
 import { Rate, type Rates } from './rate.ts'
 import { GAINED_PACE_MS, type Reader } from './reader.ts'
+import { Reputation, type Ban } from './reputation.ts'
 import { Suggestions } from './suggestions.ts'
 import { UploadSlots } from './upload-slots.ts'
-
-/** Lies that are remembered; beyond that the first is forgotten. */
-const MAX_BANS = 1_000
 
 export interface ExchangeComponents {
   channels: Channels
@@ -26,12 +24,8 @@ export interface ExchangeComponents {
 export interface ExchangeInit {
   /** Whether this peer is given this content. */
   admit(content: ContentId, peer: PeerIdString): Admission
-}
-
-/** Why a peer is asked for nothing any more: what it gave does not hash to what it should. */
-export interface Ban {
-  content: ContentId
-  part: Part
+  /** What is known of sources. Default: one that is forgotten when the host ends. */
+  reputation?: Reputation
 }
 
 export interface ExchangeEvents {
@@ -54,6 +48,7 @@ interface Getting {
  */
 export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Startable {
   readonly rates: Rates
+  readonly reputation: Reputation
   readonly #components: ExchangeComponents
   readonly #init: ExchangeInit
   readonly #slots: UploadSlots
@@ -62,7 +57,6 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
   readonly #readers = new Set<Reader>()
   /** Of contents that are read here. */
   readonly #suggestions = new Map<ContentId, Suggestions>()
-  readonly #bans = new Map<PeerIdString, Ban>()
   /** Readers that will be told what is here by now. */
   readonly #untold = new Set<Reader>()
   #cancelTell: (() => void) | null = null
@@ -72,6 +66,7 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
     super()
     this.#components = components
     this.#init = init
+    this.reputation = init.reputation ?? new Reputation({ ...components, store: null })
     this.rates = { down: new Rate(components.clock), up: new Rate(components.clock) }
     this.#slots = new UploadSlots(components, {
       givenBy: (reader) => this.#givenBy(reader),
@@ -82,8 +77,8 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
     this.#unhandle ??= await this.#components.channels.handle({
       protocol: BLOCKS_PROTOCOL,
       maxFrameBytes: MAX_BLOCKS_FRAME_BYTES,
-      accept: (peer) => this.#isSource(peer) && !this.#bans.has(peer),
-      takes: (peer) => !this.#bans.has(peer),
+      accept: (peer) => this.#isSource(peer) && !this.isBanned(peer),
+      takes: (peer) => !this.isBanned(peer),
       onChannel: (channel) => {
         void this.#converse(channel)
       },
@@ -111,7 +106,7 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
   }
 
   isBanned(peer: PeerIdString): boolean {
-    return this.#bans.has(peer)
+    return this.reputation.isBanned(peer)
   }
 
   /** Begins to get what is missing of this content. It asks nobody before `from` names somebody. */
@@ -122,6 +117,10 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
     this.#getting.set(holding.content, { download, peers: new Set() })
     download.addEventListener('taken', ({ detail: part }) => {
       this.#took(holding.content, part)
+    })
+    download.addEventListener('parted', ({ detail: { peer, bytes, pipeline } }) => {
+      const bytesPerSecond = pipeline.bytesPerSecond(this.#components.clock.now())
+      if (bytes > 0) this.reputation.gave(peer, bytes, bytesPerSecond)
     })
     download.addEventListener('lied', ({ detail: { peer, part } }) => {
       this.#ban(peer, { content: holding.content, part })
@@ -139,17 +138,19 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
   /** This peer may have some of a content that is got. */
   from(content: ContentId, peer: PeerIdString): void {
     const getting = this.#getting.get(content)
-    if (getting === undefined || this.#bans.has(peer)) return
+    if (getting === undefined || this.isBanned(peer)) return
     getting.peers.add(peer)
     const conversation = this.#conversations.get(peer)
     if (conversation === undefined) this.#components.channels.offer(BLOCKS_PROTOCOL, peer)
     else if (getting.download.running) conversation.open(getting.download)
   }
 
-  /** This peer is asked for this content no more. */
+  /** This peer is asked for this content no more; if it has given nothing, it was tried in vain. */
   forget(content: ContentId, peer: PeerIdString): void {
     const getting = this.#getting.get(content)
     if (getting?.peers.delete(peer) !== true) return
+    const sources = [...getting.download.sources].filter((source) => source.peer === peer)
+    if (sources.every(({ bytes }) => bytes === 0)) this.reputation.failed(peer)
     this.#conversations.get(peer)?.close(getting.download)
     this.#components.channels.offer(BLOCKS_PROTOCOL, peer)
   }
@@ -240,8 +241,7 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
   }
 
   #ban(peer: PeerIdString, ban: Ban): void {
-    this.#bans.set(peer, ban)
-    if (this.#bans.size > MAX_BANS) this.#bans.delete(this.#bans.keys().next().value!)
+    this.reputation.ban(peer, ban)
     for (const { peers } of this.#getting.values()) peers.delete(peer)
     this.#components.channels.offer(BLOCKS_PROTOCOL, peer)
     this.safeDispatchEvent('banned', { detail: { peer, ...ban } })

@@ -34,7 +34,7 @@ export interface Meeting {
 }
 
 export interface SeekerComponents {
-  exchange: Pick<Exchange, 'from' | 'forget' | 'isBanned'>
+  exchange: Pick<Exchange, 'from' | 'forget' | 'isBanned' | 'reputation'>
   finder: Pick<Finder, 'find'>
   meeting: Meeting
   /** My relays, `host[:port]`. */
@@ -149,7 +149,11 @@ export class Seeker {
   #try(): void {
     const { exchange, meeting, clock } = this.#components
     const { download, reason } = this.#init
-    for (const [peer, { relays }] of this.#waiting) {
+    // Who did well before comes first.
+    const best = [...this.#waiting].toSorted(
+      ([a], [b]) => exchange.reputation.rankOf(b) - exchange.reputation.rankOf(a),
+    )
+    for (const [peer, { relays }] of best) {
       const proven = [...this.#candidates.keys()].filter((each) => this.#isOfUse(each))
       if (this.#candidates.size - proven.length >= MAX_TRIED) return
       if (this.#candidates.size >= MAX_IN_USE && !this.#makeRoom(proven)) return

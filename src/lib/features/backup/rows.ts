@@ -33,6 +33,7 @@ export type LeftOut =
   | 'peerRecords'
   | 'safekeeping'
   | 'transfers'
+  | 'sources'
 
 export type BackedUp = Exclude<TableName, LeftOut>
 

@@ -1,9 +1,12 @@
 import type { StarlingDatabase } from '../../db/schema.ts'
 import type { Loggers } from '../../protocol/seams.ts'
 import { TransfersService, type TransfersComponents } from './service.ts'
-import { DexieTransferStore } from './store.ts'
+import { DexieSourceStore, DexieTransferStore } from './store.ts'
 
-export interface TransfersSliceComponents extends Omit<TransfersComponents, 'store' | 'log'> {
+export interface TransfersSliceComponents extends Omit<
+  TransfersComponents,
+  'store' | 'sources' | 'log'
+> {
   db: StarlingDatabase
   loggers: Loggers
 }
@@ -11,5 +14,10 @@ export interface TransfersSliceComponents extends Omit<TransfersComponents, 'sto
 /** Files that are shared by a link and got by one. */
 export function transfers(): (components: TransfersSliceComponents) => TransfersService {
   return ({ db, loggers, ...rest }) =>
-    new TransfersService({ ...rest, store: new DexieTransferStore(db), log: loggers('transfers') })
+    new TransfersService({
+      ...rest,
+      store: new DexieTransferStore(db),
+      sources: new DexieSourceStore(db),
+      log: loggers('transfers'),
+    })
 }

@@ -2,6 +2,7 @@ import { EvictingPartStore } from '../../content/store/evicting-part-store.ts'
 import type { ContentKey } from '../../content/chunk-cipher.ts'
 import type { ContentId } from '../../content/content-id.ts'
 import { Exchange } from '../../content/exchange/exchange.ts'
+import { Reputation, type SourceStore } from '../../content/exchange/reputation.ts'
 import { Announcer } from '../../content/providers/announcer.ts'
 import { RelayCopies, type Wish } from '../../content/providers/copies.ts'
 import { Finder } from '../../content/providers/finder.ts'
@@ -46,6 +47,7 @@ const METER_MS = 1_000
 
 export interface TransfersComponents {
   store: TransferStore
+  sources: SourceStore
   parts: PartStore
   identity: Pick<NodeIdentity, 'peer' | 'publicKey' | 'sign'>
   channels: Channels
@@ -85,6 +87,7 @@ export class TransfersService implements TransfersApi, Startable {
     const roster: Roster = new Roster(components)
     const exchange: Exchange = new Exchange(components, {
       admit: (content, peer) => giving.admit(content, peer),
+      reputation: new Reputation({ ...components, store: components.sources }),
     })
     const shelves: Shelves = new Shelves({ ...components, roster, exchange })
     const parts = new EvictingPartStore(components.parts, () => shelves.freeOne())
@@ -116,6 +119,7 @@ export class TransfersService implements TransfersApi, Startable {
     if (this.#running !== null) return
     this.#running = new AbortController()
     await this.#roster.load()
+    await this.#exchange.reputation.load()
     await this.#exchange.start()
     this.#announcer.start()
     this.#copies.start()

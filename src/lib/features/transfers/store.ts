@@ -1,5 +1,7 @@
+import type { SourceRow, SourceStore } from '../../content/exchange/reputation.ts'
 import type { StarlingDatabase, TransferRow } from '../../db/schema.ts'
 import { orStorageFull } from '../../db/storage-full.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
 
 export type { TransferRow } from '../../db/schema.ts'
 
@@ -21,6 +23,27 @@ function whatCameLater({ addedAtMs }: TransferRow): Partial<TransferRow> {
     freed: false,
     copyUntilMs: null,
     rank: addedAtMs,
+  }
+}
+
+/** The `sources` table. */
+export class DexieSourceStore implements SourceStore {
+  readonly #db: Pick<StarlingDatabase, 'sources'>
+
+  constructor(db: Pick<StarlingDatabase, 'sources'>) {
+    this.#db = db
+  }
+
+  async all(): Promise<SourceRow[]> {
+    return (await this.#db.sources.toArray()) as SourceRow[]
+  }
+
+  async put(row: SourceRow): Promise<void> {
+    await this.#db.sources.put(row)
+  }
+
+  async delete(peer: PeerIdString): Promise<void> {
+    await this.#db.sources.delete(peer)
   }
 }
 

@@ -12,7 +12,7 @@ import type { FileChoices } from '#lib/features/settings/api.ts'
 import { DexieSettingsStore } from '#lib/features/settings/store.ts'
 import { TransfersService } from '#lib/features/transfers/service.ts'
 import { STEP_MS } from '#lib/features/transfers/traffic.ts'
-import { DexieTransferStore } from '#lib/features/transfers/store.ts'
+import { DexieSourceStore, DexieTransferStore } from '#lib/features/transfers/store.ts'
 import { createSecrets, openIdentity } from '#lib/crypto/identity.ts'
 import type { NodeIdentity } from '#lib/crypto/api.ts'
 import { systemRandom } from '#lib/protocol/seams.ts'
@@ -70,6 +70,7 @@ class Device {
     await (this.service as TransfersService | undefined)?.stop()
     this.service = new TransfersService({
       store: this.#store,
+      sources: new DexieSourceStore(this.#db),
       parts: this.parts,
       identity: this.identity,
       channels: this.host.channels,
