@@ -10,7 +10,7 @@ import { complyWithPartStore } from '../../../compliance/part-store.ts'
 import { MemoryPartStore, newShelf } from '../../../fixtures/memory-part-store.ts'
 
 const leaf = (index: number): Part => ({ kind: 'leaf', index })
-const chunk = new TextEncoder().encode('the same file') as Uint8Array<ArrayBuffer>
+const chunk = new TextEncoder().encode('the same file')
 
 complyWithPartStore('that keeps chunks as they are', () => {
   const memory = new MemoryPartStore()
