@@ -151,6 +151,8 @@ export class Conversation {
           continue
         }
         await rates.up.pass(bytes.byteLength)
+        // Called off meanwhile, it would come a second time: by then it is asked of another.
+        if (!reader.wants(part)) continue
         await channel.send(encodePart(reader.topic, part, bytes))
         reader.speed.count(bytes.byteLength, this.#components.clock.now())
         this.#init.gave(reader, part, bytes.byteLength)

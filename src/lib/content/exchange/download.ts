@@ -16,6 +16,9 @@ export const MAX_UNDER_WAY = 128
 /** How long a source may owe everything it was asked for. */
 export const PATIENCE_MS = 10_000
 
+/** How long what it was asked for first may be under way: a chunk that shares a slow line takes as long. */
+const LAST_PATIENCE_MS = 3 * PATIENCE_MS
+
 /** How often patience is looked at. */
 const LOOK_MS = 2_000
 
@@ -23,7 +26,7 @@ const LOOK_MS = 2_000
 const MAX_ASKERS = 2
 
 /** Of all leaves, so many are asked for twice at most. */
-const MAX_WASTE = 0.02
+const MAX_WASTE = 0.015
 
 /** What came to nothing. */
 export type DownloadProblem = 'storage-full' | 'damaged'
@@ -370,7 +373,8 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
   #mayWaste(): boolean {
     let twice = this.wasted.leaves
     for (const { sources } of this.#asked.values()) if (sources.size > 1) twice += 1
-    return twice + 1 <= MAX_WASTE * this.holding.leaves.length
+    for (const { stray } of this.#sources) twice += stray
+    return twice + 1 <= Math.max(1, MAX_WASTE * this.holding.leaves.length)
   }
 
   #slowest(source: Source, nowMs: number): { part: Part; source: Source } | null {
@@ -419,9 +423,11 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     const { clock } = this.#components
     const nowMs = clock.now()
     for (const source of this.#sources) {
-      if (source.asked.size === 0 || nowMs - source.heardAtMs < PATIENCE_MS) continue
+      const owesMs = nowMs - source.heardAtMs
+      if (source.asked.size === 0 || owesMs < PATIENCE_MS) continue
       source.slow = true
-      for (const { part } of [...source.asked.values()]) {
+      const all = [...source.asked.values()]
+      for (const { part } of owesMs < LAST_PATIENCE_MS ? all.slice(1) : all) {
         source.drop(part)
         this.#unask(part, source)
       }

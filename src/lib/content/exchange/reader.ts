@@ -32,6 +32,8 @@ export class Reader {
   readonly speed = new SpeedMeter()
   readonly #send: (message: BlocksMessage) => void
   readonly #queue = new Map<number, Part>()
+  /** Taken out of the queue last, and not called off since. */
+  #giving: number | null = null
   #told = false
   #gained: number[] = []
 
@@ -92,7 +94,10 @@ export class Reader {
   }
 
   drop(parts: readonly Part[]): void {
-    for (const part of parts) this.#queue.delete(numberOf(part))
+    for (const part of parts) {
+      this.#queue.delete(numberOf(part))
+      if (this.#giving === numberOf(part)) this.#giving = null
+    }
   }
 
   /** The part to give next, taken out. */
@@ -100,21 +105,32 @@ export class Reader {
     const [first] = this.#queue
     if (first === undefined) return null
     this.#queue.delete(first[0])
+    this.#giving = first[0]
     return first[1]
+  }
+
+  /** Whether what was taken out last is still wanted, now that it has been read. */
+  wants(part: Part): boolean {
+    return this.#giving === numberOf(part)
   }
 
   choke(choked: boolean, nowMs: number): void {
     if (this.choked === choked) return
     this.choked = choked
     this.sinceMs = nowMs
-    if (choked) this.#queue.clear()
+    if (choked) this.#forget()
     this.#send({ type: 'choke', topic: this.topic, choked })
   }
 
   /** They are gone: nothing is given to them any more. */
   end(): void {
     this.choked = true
+    this.#forget()
+  }
+
+  #forget(): void {
     this.#queue.clear()
+    this.#giving = null
   }
 
   lacks({ kind, index }: Part): void {

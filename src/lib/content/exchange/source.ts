@@ -11,6 +11,8 @@ export const MAX_AHEAD = 64
 export interface Ask {
   part: Part
   atMs: number
+  /** Asks of one source are numbered: it gives in that order. */
+  number: number
 }
 
 export interface SourceInit {
@@ -43,6 +45,9 @@ export class Source {
   bytes = 0
   readonly #send: (message: BlocksMessage) => void
   readonly #asked = new Map<number, Ask>()
+  #asks = 0
+  /** What it was asked for and need not give any more, with the number of that ask: it may be under way. */
+  readonly #dropped = new Map<number, number>()
   readonly #lacks = new Set<number>()
   /** What it told before the number of leaves was known. */
   #early: { page: number; bits: Uint8Array }[] | null = []
@@ -63,6 +68,11 @@ export class Source {
 
   get asked(): ReadonlyMap<number, Ask> {
     return this.#asked
+  }
+
+  /** How many parts may still come that nobody waits for. */
+  get stray(): number {
+    return this.#dropped.size
   }
 
   /** Whether it may have a part that is no leaf. */
@@ -108,7 +118,10 @@ export class Source {
 
   ask(parts: readonly Part[], nowMs: number): void {
     if (this.#asked.size === 0) this.heardAtMs = nowMs
-    for (const part of parts) this.#asked.set(numberOf(part), { part, atMs: nowMs })
+    for (const part of parts) {
+      this.#asks += 1
+      this.#asked.set(numberOf(part), { part, atMs: nowMs, number: this.#asks })
+    }
     this.#send({ type: 'ask', topic: this.topic, parts: parts.map(pairOf) })
   }
 
@@ -121,7 +134,10 @@ export class Source {
 
   /** It need not give this any more. */
   drop(part: Part): void {
-    if (!this.#asked.delete(numberOf(part))) return
+    const ask = this.#asked.get(numberOf(part))
+    if (ask === undefined) return
+    this.#asked.delete(numberOf(part))
+    this.#dropped.set(numberOf(part), ask.number)
     this.#send({ type: 'drop', topic: this.topic, parts: [pairOf(part)] })
   }
 
@@ -129,13 +145,23 @@ export class Source {
   answered(part: Part): Ask | undefined {
     const ask = this.#asked.get(numberOf(part))
     this.#asked.delete(numberOf(part))
+    this.#dropped.delete(numberOf(part))
+    // What was asked for earlier and dropped is not under way, then.
+    for (const [dropped, number] of this.#dropped) {
+      if (ask !== undefined && number < ask.number) this.#dropped.delete(dropped)
+    }
     return ask
   }
 
-  /** Nothing it was asked for is expected any more. Gives what that was. */
+  /**
+   * Nothing it was asked for is expected any more. Gives what that was. It is told so: an ask that crossed its word that it
+   * gives nothing may reach it when it gives again.
+   */
   void(): Part[] {
     const parts = [...this.#asked.values()].map(({ part }) => part)
     this.#asked.clear()
+    this.#dropped.clear()
+    if (parts.length > 0) this.#send({ type: 'drop', topic: this.topic, parts: parts.map(pairOf) })
     return parts
   }
 

@@ -111,3 +111,32 @@ test('what is not there is said to be lacking, and not known what is unknown', a
   await channel.send(encodeMessage({ type: 'open', topic: 1, content: other }))
   expect(await next(channel, 'refused')).toEqual({ type: 'refused', topic: 1, reason: 'unknown' })
 })
+
+test('what is called off while it is read from the disk is not given', async () => {
+  const device = await swarm.join()
+  const content = await device.make(3)
+  const channel = await stranger(device)
+  const holding = device.holding!
+  const read = holding.read.bind(holding)
+  const [began, goOn] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()]
+  holding.read = async (part) => {
+    if (part.kind === 'leaf' && part.index === 0) {
+      began.resolve(undefined)
+      await goOn.promise
+    }
+    return read(part)
+  }
+  await channel.send(encodeMessage({ type: 'open', topic: 0, content }))
+  await next(channel, 'choke')
+  await channel.send(encodeMessage({ type: 'ask', topic: 0, parts: [['leaf', 0]] }))
+  await began.promise
+  await channel.send(encodeMessage({ type: 'drop', topic: 0, parts: [['leaf', 0]] }))
+  // Answered out of turn, so what was said before has been heard.
+  await channel.send(
+    encodeMessage({ type: 'open', topic: 1, content: contentIdOf(new Uint8Array(32)) }),
+  )
+  await next(channel, 'refused')
+  goOn.resolve(undefined)
+  await channel.send(encodeMessage({ type: 'ask', topic: 0, parts: [['leaf', 1]] }))
+  expect(await next(channel, 'part')).toMatchObject({ kind: 'leaf', index: 1 })
+})

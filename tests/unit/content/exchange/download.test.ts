@@ -60,6 +60,24 @@ function sourceOf(download: Download, number: number) {
   return { source, said, asked }
 }
 
+test('who gives nothing any more is told that nothing is expected', async () => {
+  const { download } = await begun(10)
+  const { source, said } = sourceOf(download, 1)
+  const asked = [...source.asked.values()].map(({ part: { kind, index } }) => [kind, index])
+  download.choke(source, true)
+  expect(said.at(-1)).toEqual({ type: 'drop', topic: 0, parts: asked })
+})
+
+test('what a slow source was asked for first is asked of others only much later', async () => {
+  const { download, clock } = await begun(10)
+  const slow = sourceOf(download, 1)
+  const [first] = [...slow.source.asked.values()]
+  const quick = sourceOf(download, 2)
+  clock.advance(PATIENCE_MS + 3_000)
+  expect(quick.source.asked.size).toBeGreaterThan(0)
+  expect([...quick.source.asked.values()].map(({ part }) => part)).not.toContainEqual(first!.part)
+})
+
 test('whoever owes everything for too long is asked for one part, others for the rest', async () => {
   const { download, clock, seed } = await begun(10)
   const slow = sourceOf(download, 1)
