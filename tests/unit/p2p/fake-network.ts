@@ -3,7 +3,6 @@ import { streamPair } from '@libp2p/utils'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { Links } from '../../../src/lib/p2p/keeper/links.ts'
 import { LinkChannels } from '../../../src/lib/p2p/channels/channels.ts'
-import type { Node } from '../../../src/lib/p2p/node.ts'
 import { type PeerIdString, peerIdOf } from '../../../src/lib/protocol/ids.ts'
 import { type Clock, type Logger, systemRandom } from '../../../src/lib/protocol/seams.ts'
 
@@ -58,7 +57,7 @@ export class FakeSide {
         return Promise.resolve()
       },
     }
-    await this.channels.attach({ libp2p } as unknown as Node)
+    await this.channels.attach({ libp2p })
   }
 
   tell(type: 'connection:open' | 'connection:close', connection: FakeConnection): void {
