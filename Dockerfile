@@ -19,7 +19,8 @@ ENV NODE_ENV=production HOST=0.0.0.0 PORT=8787 STARLING_DATA=/data
 COPY --from=build /starling/package.json ./
 COPY --from=build /starling/node_modules node_modules
 COPY --from=build /starling/dist dist
-COPY --from=build /starling/src/lib/protocol src/lib/protocol
+COPY --from=build /starling/peer-node peer-node
+COPY --from=build /starling/src/lib src/lib
 COPY --from=build /starling/relay-node relay-node
 RUN mkdir /data && chown node /data
 USER node

@@ -26,7 +26,7 @@ async function unbuiltCopy(): Promise<string> {
   const root = resolve(import.meta.dirname, '../../..')
   const copy = await dataFolder()
   await mkdir(join(copy, 'src/lib'), { recursive: true })
-  for (const path of ['package.json', 'relay-node', 'src/lib/protocol']) {
+  for (const path of ['package.json', 'relay-node', 'peer-node', 'src/lib']) {
     await cp(join(root, path), join(copy, path), { recursive: true })
   }
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
