@@ -3,7 +3,7 @@ import { launchChromium } from '../support/chromium.ts'
 import { median } from '../support/trend.ts'
 import type {} from './page/main.ts'
 import { row, type Row } from './measure.ts'
-import { serveBenchPage } from './pair.ts'
+import { serveBenchPage } from './serve.ts'
 
 /** What a person waits for in a history of so many messages, encrypted as in use. */
 export async function historyRows(messages: number, rounds: number): Promise<Row[]> {

@@ -19,6 +19,15 @@ import { Friends, Reserved } from './recovery.ts'
 import { idleConnectionBytes } from './relay.ts'
 import { Sleeper } from './sleeper.ts'
 import { start, type Start } from './start.ts'
+import {
+  hashRow,
+  longPathRows,
+  memoryRow,
+  oneSourceRows,
+  resumeWasteRow,
+  threeSourcesRows,
+  type TransferScale,
+} from './transfer-rows.ts'
 
 const { values } = parseArgs({
   options: {
@@ -28,6 +37,26 @@ const { values } = parseArgs({
   },
 })
 const rounds = values.smoke ? 1 : 9
+const MEBIBYTE = 1024 * 1024
+
+/** What is transferred takes seconds a round. */
+const transfers: TransferScale = values.smoke
+  ? {
+      rounds: 1,
+      bytes: 2 * MEBIBYTE,
+      longPathBytes: MEBIBYTE,
+      cappedBytes: MEBIBYTE,
+      hashBytes: 4 * MEBIBYTE,
+      memoryBytes: 4 * MEBIBYTE,
+    }
+  : {
+      rounds: 5,
+      bytes: 32 * MEBIBYTE,
+      longPathBytes: 4 * MEBIBYTE,
+      cappedBytes: 8 * MEBIBYTE,
+      hashBytes: 256 * MEBIBYTE,
+      memoryBytes: 1024 * MEBIBYTE,
+    }
 
 /** What is measured together, and the rows it gives; a row that is not wanted may be left out. */
 const benches: { rows: string[]; run: (wants: (row: string) => boolean) => Promise<Row[]> }[] = [
@@ -110,6 +139,18 @@ const benches: { rows: string[]; run: (wants: (row: string) => boolean) => Promi
       ]
     },
   },
+  {
+    rows: ['transfer.1-source', 'transfer.1-source.webtorrent'],
+    run: () => oneSourceRows(transfers),
+  },
+  { rows: ['transfer.long-path'], run: () => longPathRows(transfers) },
+  {
+    rows: ['transfer.3-sources', 'transfer.3-sources.webtorrent'],
+    run: () => threeSourcesRows(transfers),
+  },
+  { rows: ['transfer.resume-waste'], run: async () => [await resumeWasteRow(transfers)] },
+  { rows: ['transfer.memory-peak'], run: async () => [await memoryRow(transfers)] },
+  { rows: ['hash.throughput'], run: async () => [await hashRow(transfers)] },
   {
     rows: ['message.stored'],
     async run() {

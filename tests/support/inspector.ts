@@ -71,6 +71,15 @@ export class Inspector {
     return (await this.send<{ usedSize: number }>('Runtime.getHeapUsage')).usedSize
   }
 
+  /** Bytes in use now, garbage included: of the JavaScript heap, and of the buffers its objects stand for. */
+  async memoryBytes(): Promise<number> {
+    const { usedSize, backingStorageSize } = await this.send<{
+      usedSize: number
+      backingStorageSize: number
+    }>('Runtime.getHeapUsage')
+    return usedSize + backingStorageSize
+  }
+
   /** How many objects of this class are alive. */
   async countObjects(className: string): Promise<number> {
     const { result } = await this.send<{ result: { objectId?: string } }>('Runtime.evaluate', {

@@ -1,5 +1,8 @@
 /** The bench's tab: bridges WebRTC for the worker, and has a raw data channel of its own to compare with. */
 import { rtcBridge } from '../../../src/lib/client/rtc-bridge.ts'
+import { hexOf, incompressible } from './incompressible.ts'
+import { RawChannels, type RawSettings } from './raw-channels.ts'
+import { Torrents } from './torrents.ts'
 import { timeEach } from './time-each.ts'
 import { BULK, CHUNK_BYTES, ECHO, LAST, type ToTab, type ToWorker } from './messages.ts'
 
@@ -96,13 +99,65 @@ class RawChannel {
   }
 }
 
+/** Much data over raw channels, as fast as they can be made to go. */
+class RawTransfer {
+  #channels: RawChannels | null = null
+  #bytes = new Uint8Array(0)
+
+  create(settings: RawSettings): void {
+    this.#channels?.close()
+    this.#channels = new RawChannels(settings)
+  }
+
+  describe(offers: string[] | null): Promise<string[]> {
+    return this.#opened.describe(offers)
+  }
+
+  open(answers: string[] | null): Promise<void> {
+    return this.#opened.open(answers)
+  }
+
+  expect(bytes: number): void {
+    this.#opened.expect(bytes)
+  }
+
+  /** Makes what is sent, and gives its SHA-256. */
+  async make(bytes: number): Promise<string> {
+    this.#bytes = incompressible(bytes)
+    return hexOf(new Uint8Array(await crypto.subtle.digest('SHA-256', this.#bytes)))
+  }
+
+  /** Milliseconds until the other page has said that all is there. */
+  send(): Promise<number> {
+    return this.#opened.send(this.#bytes)
+  }
+
+  hash(): Promise<string> {
+    return this.#opened.hash()
+  }
+
+  close(): void {
+    this.#channels?.close()
+    this.#channels = null
+  }
+
+  get #opened(): RawChannels {
+    if (this.#channels === null) throw new Error('no channels were created')
+    return this.#channels
+  }
+}
+
 export interface BenchPage {
   raw: RawChannel
+  rawTransfer: RawTransfer
+  torrents: Torrents
   ask(order: Exclude<ToWorker, { type: 'rtc' }>): Promise<unknown>
 }
 
 const bench: BenchPage = {
   raw: new RawChannel(),
+  rawTransfer: new RawTransfer(),
+  torrents: new Torrents(),
   ask(order) {
     answer = Promise.withResolvers()
     send(order)

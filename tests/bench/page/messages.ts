@@ -1,3 +1,5 @@
+import type { Wanted } from './transfers.ts'
+
 /** What the bench's tab and its worker say to each other. */
 export type ToWorker =
   | { type: 'rtc'; message: unknown }
@@ -10,6 +12,14 @@ export type ToWorker =
   | { type: 'page'; rounds: number }
   | { type: 'search'; rounds: number }
   | { type: 'unlock'; rounds: number }
+  | { type: 'share'; bytes: number }
+  | { type: 'get'; wanted: Wanted }
+  | { type: 'keep'; wanted: Wanted }
+  | { type: 'part'; wanted: Wanted }
+  | { type: 'check'; wanted: Wanted }
+  | { type: 'given' }
+  | { type: 'cap'; bytesPerSecond: number }
+  | { type: 'hash'; bytes: number }
 
 export type ToTab =
   | { type: 'rtc'; message: unknown }

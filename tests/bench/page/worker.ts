@@ -1,6 +1,5 @@
 /// <reference lib="webworker" />
 import { AesRowCipher } from '../../../src/lib/crypto/aes-row-cipher.ts'
-import { createDatabaseKey } from '../../../src/lib/crypto/database-key.ts'
 import { createSecrets, openIdentity } from '../../../src/lib/crypto/identity.ts'
 import { StarlingDatabase } from '../../../src/lib/db/schema.ts'
 import type { Channel, P2P } from '../../../src/lib/p2p/api.ts'
@@ -8,11 +7,13 @@ import { DexiePeerRecordStore } from '../../../src/lib/p2p/discovery/record-stor
 import { LogRing } from '../../../src/lib/p2p/log-ring.ts'
 import { DexieRelayStore } from '../../../src/lib/p2p/relay-book/store.ts'
 import { RtcBridge, type RtcTab } from '../../../src/lib/p2p/rtc/rtc-bridge.ts'
-import { parsePeerId } from '../../../src/lib/protocol/ids.ts'
+import { parsePeerId, type PeerIdString } from '../../../src/lib/protocol/ids.ts'
 import { systemClock, systemRandom } from '../../../src/lib/protocol/seams.ts'
 import { history, unlock } from './history.ts'
+import { CappedChannels } from './capped-channels.ts'
 import { ratchet, RatchetEnd } from './ratchet.ts'
 import { timeEach } from './time-each.ts'
+import { DATABASE_KEY, hashRate, Transfers } from './transfers.ts'
 import {
   ANSWER,
   BULK,
@@ -29,6 +30,9 @@ declare const self: SharedWorkerGlobalScope
 
 const PROTOCOL = '/starling/bench/1.0.0'
 
+/** Chunks an exchange hashes at once, when a source is faster than it. */
+const HASHES_AT_ONCE = 4
+
 /** Two nodes that want each other are connected directly by then, also on a busy machine. */
 const MEET_TIMEOUT_MS = 120_000
 
@@ -36,7 +40,13 @@ const bridge = new RtcBridge()
 bridge.install(globalThis)
 
 let node: P2P | null = null
-let direct = Promise.withResolvers<Channel>()
+/** Direct channels, by peer, once they are there. */
+const direct = new Map<PeerIdString, PromiseWithResolvers<Channel>>()
+/** Whom echoes are asked of: who was met last. */
+let partner: PeerIdString | null = null
+/** What is shared here leaves by these. */
+let channels: CappedChannels | null = null
+let transfers: Transfers | null = null
 let answered = Promise.withResolvers<Uint8Array>()
 
 /** Of the worker that asks for echoes, and of the one that gives them. */
@@ -78,8 +88,9 @@ async function run(order: Exclude<ToWorker, { type: 'rtc' }>): Promise<unknown> 
     case 'start':
       return start(order.relay)
     case 'meet':
-      node?.peers.want(parsePeerId(order.peer), [order.relay])
-      await Promise.race([direct.promise, late()])
+      partner = parsePeerId(order.peer)
+      node?.peers.want(partner, [order.relay])
+      await Promise.race([directTo(partner).promise, late()])
       return null
     case 'echo':
       return echo(order.rounds, order.bytes, order.sealed)
@@ -95,6 +106,22 @@ async function run(order: Exclude<ToWorker, { type: 'rtc' }>): Promise<unknown> 
       return unlock(order.rounds)
     case 'bulk':
       return bulk(order.bytes)
+    case 'share':
+      return transfers?.share(order.bytes)
+    case 'get':
+      return transfers?.get(order.wanted)
+    case 'keep':
+      return transfers?.keep(order.wanted)
+    case 'part':
+      return transfers?.part(order.wanted)
+    case 'check':
+      return transfers?.check(order.wanted)
+    case 'given':
+      return transfers?.given()
+    case 'cap':
+      return channels?.cap(order.bytesPerSecond)
+    case 'hash':
+      return hashRate(order.bytes, HASHES_AT_ONCE)
   }
 }
 
@@ -111,7 +138,7 @@ function late(): Promise<never> {
 async function start(relay: string): Promise<string> {
   const { p2p } = await import('../../../src/lib/p2p/index.ts')
   const identity = await openIdentity(createSecrets(systemRandom))
-  const cipher = new AesRowCipher(createDatabaseKey(systemRandom), systemRandom)
+  const cipher = new AesRowCipher(DATABASE_KEY, systemRandom)
   const db = new StarlingDatabase(cipher)
   const { loggers } = new LogRing(systemClock)
   node = p2p({ origin: relay })({
@@ -131,6 +158,8 @@ async function start(relay: string): Promise<string> {
       void serve(channel)
     },
   })
+  channels = new CappedChannels(node.channels)
+  transfers = await Transfers.on(channels)
   await node.start()
   const { network } = node
   await new Promise<void>((resolve) => {
@@ -144,7 +173,7 @@ async function start(relay: string): Promise<string> {
 }
 
 async function serve(channel: Channel): Promise<void> {
-  if (channel.path === 'direct') direct.resolve(channel)
+  if (channel.path === 'direct') directTo(channel.peer).resolve(channel)
   for await (const frame of channel.frames()) {
     if (frame[0] === ECHO) await channel.send(framed(0, frame.subarray(1)))
     else if (frame[0] === OPEN) await channel.send(framed(0, answering.open(frame.subarray(1))))
@@ -153,7 +182,18 @@ async function serve(channel: Channel): Promise<void> {
     } else if (frame[0] === LAST) await channel.send(Uint8Array.of(0))
     else if (frame[0] !== BULK) answered.resolve(frame)
   }
-  if (channel.path === 'direct') direct = Promise.withResolvers()
+  if (channel.path === 'direct') direct.delete(channel.peer)
+}
+
+function directTo(peer: PeerIdString): PromiseWithResolvers<Channel> {
+  const known = direct.get(peer) ?? Promise.withResolvers<Channel>()
+  direct.set(peer, known)
+  return known
+}
+
+function toPartner(): Promise<Channel> {
+  if (partner === null) throw new Error('nobody was met')
+  return directTo(partner).promise
 }
 
 function framed(kind: number, body: Uint8Array): Uint8Array {
@@ -165,7 +205,7 @@ function framed(kind: number, body: Uint8Array): Uint8Array {
 
 /** Milliseconds of each round trip. */
 async function echo(rounds: number, bytes: number, sealed: Sealed): Promise<number[]> {
-  const channel = await direct.promise
+  const channel = await toPartner()
   const plain = new Uint8Array(bytes)
   const kind = { nothing: ECHO, there: OPEN, both: ANSWER }[sealed]
   return timeEach(rounds, async () => {
@@ -178,7 +218,7 @@ async function echo(rounds: number, bytes: number, sealed: Sealed): Promise<numb
 
 /** Milliseconds until the other side has said that all is there. */
 async function bulk(bytes: number): Promise<number> {
-  const channel = await direct.promise
+  const channel = await toPartner()
   const frame = new Uint8Array(CHUNK_BYTES)
   frame[0] = BULK
   answered = Promise.withResolvers()
