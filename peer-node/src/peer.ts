@@ -108,7 +108,10 @@ async function compose(
     new FilePartStore(join(dataFolder, PARTS_FOLDER), cipher, sealing)
   const storage = { estimate }
   return composeStarling(
-    { clock, random, logs, bridge: new NodeWebRtc(), keyrings, database, parts, storage },
+    {
+      ...{ clock, random, logs, bridge: new NodeWebRtc(), keyrings, database, parts, storage },
+      isUnmetered: () => true,
+    },
     { origin: null, begin: Promise.resolve(), onLocked: onQuit, onErased: onQuit },
   )
 }

@@ -16,6 +16,8 @@ export interface AppContext {
   readonly params: Readonly<Partial<Record<'id' | 'card' | 'link' | 'part', string>>>
   /** The card of an invitation taken up on the first screen, until its person is added. */
   accepted: string | null
+  /** Files another app shares with somebody here, until it is said with whom. */
+  brought: readonly File[] | null
   /** Goes to one of `paths`. `replace` leaves no step back. */
   go(href: string, options?: { replace?: boolean }): void
 }

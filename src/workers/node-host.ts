@@ -9,6 +9,7 @@ import type { Port } from '../lib/rpc/port.ts'
 import { hostLock, type LeaveReason } from '../lib/rpc/session.ts'
 import { becomeOnlyHost } from './only-host.ts'
 import { composeStarling } from './starling.ts'
+import { unmetered } from './unmetered.ts'
 import { TabSession } from './tab-session.ts'
 
 /** The worker this host runs in. */
@@ -56,6 +57,7 @@ export function startNodeHost(scope: HostScope): NodeHost {
       keyrings: new DexieKeyringStore(),
       database: (cipher) => new StarlingDatabase(cipher),
       parts: (cipher, parts) => new DexiePartStore(cipher, parts),
+      isUnmetered: unmetered(scope.navigator),
       storage: scope.navigator.storage,
     },
     {

@@ -39,6 +39,8 @@ export interface StarlingComponents {
   database: (cipher: RowCipher) => StarlingDatabase
   /** What keeps the parts of contents. */
   parts: (cipher: RowCipher, parts: PartCipher) => ClosingPartStore
+  /** Whether bytes cost nothing now, as far as the browser tells. */
+  isUnmetered: () => boolean
   /** `navigator.storage` of the worker. */
   storage: Pick<StorageManager, 'estimate'>
 }
@@ -75,7 +77,7 @@ export interface Starling {
  * kept can be asked before the node starts: what is here shows before there is any network.
  */
 export function composeStarling(components: StarlingComponents, init: StarlingInit): Starling {
-  const { clock, random, logs, bridge, keyrings, storage } = components
+  const { clock, random, logs, bridge, keyrings, storage, isUnmetered } = components
   const { loggers } = logs
   const created = Promise.withResolvers<NodeIdentity>()
   const running: Startable[] = []
@@ -154,18 +156,6 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       clock,
       loggers,
     })
-    const conversations: ChatService = chat({ onReplaced })({
-      db,
-      identity,
-      channels,
-      contacts: people,
-      network: node.network,
-      mailboxes: new HttpMailboxTransport({ fetch: (...request) => fetch(...request), clock }),
-      settings,
-      clock,
-      random,
-      loggers,
-    })
     const files = transfers()({
       db,
       parts,
@@ -177,6 +167,20 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       myName: () => profile.name(),
       settings,
       stretch,
+      clock,
+      random,
+      loggers,
+    })
+    const conversations: ChatService = chat({ onReplaced })({
+      db,
+      identity,
+      channels,
+      contacts: people,
+      network: node.network,
+      mailboxes: new HttpMailboxTransport({ fetch: (...request) => fetch(...request), clock }),
+      settings,
+      enclosures: files.enclosures,
+      isUnmetered,
       clock,
       random,
       loggers,

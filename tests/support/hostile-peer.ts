@@ -48,6 +48,7 @@ export class HostilePeer implements AsyncDisposable {
         },
         database: () => memoryDatabase(),
         parts: () => new MemoryPartStore(),
+        isUnmetered: () => true,
         storage: { estimate: () => Promise.resolve({}) },
       },
       {

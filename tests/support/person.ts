@@ -226,6 +226,16 @@ export class Person {
     return this.page.getByRole('article').filter({ hasText: text })
   }
 
+  /** Chooses files to send in the open conversation. */
+  async attach(files: Parameters<Locator['setInputFiles']>[0]): Promise<void> {
+    await this.page.getByRole('main').locator('input[type=file]').setInputFiles(files)
+    await this.page.getByRole('list', { name: 'About to be sent' }).waitFor()
+  }
+
+  async pressSend(): Promise<void> {
+    await this.page.getByRole('button', { name: 'Send', exact: true }).click()
+  }
+
   /** How far my message has come, in the words a screen reader gets. */
   state(text: string): Locator {
     return this.message(text).locator('[data-state]')

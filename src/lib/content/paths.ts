@@ -12,8 +12,8 @@ export const MAX_FILE_NAME_BYTES = 255
 /** Folders in each other. */
 const MAX_DEPTH = 32
 
-/** Control characters, what Windows forbids, halves of surrogate pairs, and what turns the direction of text around. */
-const UNUSABLE = /[\p{Cc}\p{Cs}<>:"\\|?*\u200E\u200F\u202A-\u202E\u2066-\u2069]/u
+/** Control characters, what stands between names, what Windows forbids, halves of surrogate pairs, and what turns the direction of text around. */
+const UNUSABLE = /[\p{Cc}\p{Cs}<>:"/\\|?*\u200E\u200F\u202A-\u202E\u2066-\u2069]/u
 
 /** Names of devices on Windows, with an ending or without. */
 const DEVICE = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)/i
@@ -35,7 +35,8 @@ export function cleanPath(text: string): string {
   return names.length === 0 ? '_' : names.join('/')
 }
 
-function isFileName(name: string): boolean {
+/** Whether a file may be called so. */
+export function isFileName(name: string): boolean {
   return (
     name !== '' &&
     name === name.normalize('NFC') &&

@@ -103,6 +103,8 @@ export interface ConversationRow {
   /** The newest message, its text cut; null when there is none. */
   last:
     | (Pick<MessageRow, 'id' | 'clock' | 'sequence' | 'mine' | 'text' | 'sentAtMs' | 'deleted'> & {
+        /** Absent when it has none. */
+        attachment?: { kind: AttachmentRow['kind']; name: string; durationMs?: number }
         /** Absent when it is of the present chain. */
         chain?: ChainId
       })
@@ -131,6 +133,9 @@ export interface MessageRow {
   receivedAtMs: number
   /** Theirs and not read yet; absent otherwise, so that the index holds only these. */
   unread?: 1
+  /** The file that goes with it, and the id of the content that holds that; both absent when it has none. */
+  attachment?: AttachmentRow
+  content?: string
   /** The message it answers. */
   reply?: MessageId
   forwarded?: true
@@ -147,6 +152,19 @@ export interface MessageRow {
   /** No text, but the word that texts last so long from here on, in milliseconds; 0: for ever. */
   announcedMs?: number
 }
+
+/** A file as its sender describes it. See features/chat/protocol.ts. */
+export type AttachmentRow = {
+  /** What opens the content. Secret. */
+  key: Uint8Array
+  name: string
+  mediaType: string
+  bytes: number
+} & (
+  | { kind: 'file' }
+  | { kind: 'picture'; width: number; height: number; thumbnail: Uint8Array }
+  | { kind: 'voice'; durationMs: number; waveform: Uint8Array }
+)
 
 export interface ReactionRow extends Stamp {
   emoji: string | null
@@ -343,12 +361,16 @@ export interface SettingsRow {
     upBytesPerSecond: number | null
     spareBytes: number | null
   }
+  /** Absent until the person chose. */
+  autoGet?: { when: 'always' | 'unmetered' | 'never'; upToBytes: number }
 }
 
 /** Something that is shared or got. See features/transfers. */
 export interface TransferRow {
   /** 16 random bytes, base64url. */
   id: string
+  /** It goes with something else, such as a message; absent when it is a transfer of its own. */
+  enclosed?: true
   role: 'sharing' | 'getting'
   /** Where its parts lie on this device (content/store/part-store.ts). */
   shelf: string
@@ -481,5 +503,9 @@ export class StarlingDatabase extends Dexie {
     this.version(2).stores({ wakeUps: 'key' })
     this.version(3).stores({ transfers: 'id' })
     this.version(4).stores({ sources: 'peer' })
+    this.version(5).stores({
+      messages:
+        'id, [conversation+clock+id], [conversation+unread+clock+id], [sentAtMs+id], disappearsAtMs, content',
+    })
   }
 }

@@ -26,7 +26,10 @@ const filled = (count: number, value: number): Uint8Array<ArrayBuffer> =>
 
 export async function featureTargets(): Promise<Target[]> {
   const chat = frozenBytes('chat-2.0.0')
-  const payloads = ['payload', 'rich', 'edit', 'delete', 'react', 'unreact', 'disappear']
+  const payloads = [
+    ...['payload', 'rich', 'edit', 'delete', 'react', 'unreact', 'disappear'],
+    ...['file', 'picture', 'voice'],
+  ]
   return [
     codecTarget('chat payload', `${FOLDER}chat/protocol.ts#payloadCodec`, payloadCodec, [
       ...payloads.map((name) => chat[name]!),

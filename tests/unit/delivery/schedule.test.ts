@@ -20,6 +20,7 @@ import { PowerSupply } from '../../fixtures/power-cut.ts'
 import { oneDevice } from '../../fixtures/devices.ts'
 import { noHello, noMail } from '../../fixtures/no-mail.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
+import { noFiles } from '../../fixtures/no-files.ts'
 
 const identities = await Promise.all(
   [1, 2].map((seed) => openIdentity(createSecrets(seededRandom(seed)))),
@@ -90,7 +91,11 @@ const inTheDatabase: DiskKind = {
   make: (me) => {
     const db = memoryDatabase()
     const power = new PowerSupply(db)
-    const store = new DexieDeliveryStore(db, new ChatJournal(db, me, systemClock), systemClock)
+    const store = new DexieDeliveryStore(
+      db,
+      new ChatJournal(db, me, systemClock, noFiles),
+      systemClock,
+    )
     return {
       store,
       power,

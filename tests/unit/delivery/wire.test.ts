@@ -19,9 +19,12 @@ import { SEAL_OVERHEAD_BYTES } from '#lib/crypto/sessions.ts'
 import { payloadCodec } from '#lib/features/chat/protocol.ts'
 import {
   DISAPPEAR_AFTER_MS,
-  MAX_EMOJI_BYTES,
-  MAX_TEXT_BYTES,
   type Disappearing,
+  MAX_CAPTION_BYTES,
+  MAX_EMOJI_BYTES,
+  MAX_SIDE_PX,
+  MAX_TEXT_BYTES,
+  MAX_THUMBNAIL_BYTES,
 } from '#lib/features/chat/api.ts'
 import { helloCodec } from '#lib/features/contacts/protocol.ts'
 import { StarlingError } from '#lib/protocol/errors.ts'
@@ -147,6 +150,27 @@ test('a text has between one byte and 16 KiB, and whole characters', () => {
   expect(() => text('\uD800')).toThrow(StarlingError)
 })
 
+test('a file is called like one, and goes with words that leave room for it', () => {
+  const bytes = (count: number) => new Uint8Array(count)
+  const picture = {
+    ...{ kind: 'picture' as const, content: bytes(32), key: bytes(32), bytes: 2 ** 40 },
+    ...{ name: 'я'.repeat(127), mediaType: `image/${'x'.repeat(249)}` },
+    ...{ width: MAX_SIDE_PX, height: 1, thumbnail: bytes(MAX_THUMBNAIL_BYTES) },
+  }
+  const caption = 'x'.repeat(MAX_CAPTION_BYTES)
+  const send = (over: Partial<typeof picture>, text = '') =>
+    payloadCodec.encode({ type: 'text', text, attachment: { ...picture, ...over } })
+  expect(send({}, caption).byteLength).toBeLessThanOrEqual(MAX_PAYLOAD_BYTES)
+  expect(() => send({}, `${caption}x`)).toThrow(StarlingError)
+  for (const name of ['', '..', 'a/b', 'gpj.\u202Eexe', 'CON']) {
+    expect(() => send({ name }), name).toThrow(StarlingError)
+  }
+  expect(() => send({ mediaType: 'text/html\n' })).toThrow(StarlingError)
+  expect(() => send({ width: 0 })).toThrow(StarlingError)
+  expect(() => send({ thumbnail: bytes(MAX_THUMBNAIL_BYTES + 1) })).toThrow(StarlingError)
+  expect(() => send({ key: bytes(31) })).toThrow(StarlingError)
+})
+
 test('an emoji has at most 40 bytes, and any there may be one day', () => {
   const message = messageIdOf(new Uint8Array(32))
   const react = (emoji: string) => payloadCodec.encode({ type: 'react', message, emoji })
@@ -172,7 +196,8 @@ test('an id is of one conversation and one direction', () => {
 
 test('bytes of before are still read, and written the same', () => {
   const { payload, envelope, first, erased, id, ...others } = frozenTexts('chat-2.0.0')
-  const { rich, edit, delete: taken, react, unreact, disappear, ...frameVectors } = others
+  const { rich, edit, delete: taken, react, unreact, disappear, ...more } = others
+  const { file, picture, voice, ...frameVectors } = more
   const hex = (text: string | undefined) => Uint8Array.from(Buffer.from(text!, 'hex'))
   expect(payloadCodec.decode(hex(payload))).toEqual({ type: 'text', text: 'Привет, hello 👋' })
   const message = messageIdOf(new Uint8Array(32).fill(2))
@@ -185,7 +210,28 @@ test('bytes of before are still read, and written the same', () => {
   expect(payloadCodec.decode(hex(react))).toEqual({ type: 'react', message, emoji: '👍' })
   expect(payloadCodec.decode(hex(unreact))).toEqual({ type: 'react', message, emoji: null })
   expect(payloadCodec.decode(hex(disappear))).toEqual({ type: 'disappear', afterMs: 0 })
-  for (const each of [payload, rich, edit, taken, react, unreact, disappear]) {
+  const content = new Uint8Array(32).fill(3)
+  const sent = { content, key: new Uint8Array(32).fill(4), bytes: 12_345 }
+  expect(payloadCodec.decode(hex(file))).toEqual({
+    ...{ type: 'text', text: 'the map' },
+    attachment: { kind: 'file', ...sent, name: 'карта.pdf', mediaType: 'application/pdf' },
+  })
+  expect(payloadCodec.decode(hex(picture))).toEqual({
+    ...{ type: 'text', text: '' },
+    attachment: {
+      ...{ kind: 'picture', ...sent, name: 'beach.webp', mediaType: 'image/webp' },
+      ...{ width: 1200, height: 800, thumbnail: new Uint8Array(8).fill(5) },
+    },
+  })
+  expect(payloadCodec.decode(hex(voice))).toEqual({
+    ...{ type: 'text', text: '' },
+    attachment: {
+      ...{ kind: 'voice', ...sent, name: 'voice.webm', mediaType: 'audio/webm;codecs=opus' },
+      ...{ durationMs: 12_000, waveform: Uint8Array.of(0, 128, 255) },
+    },
+  })
+  const all = [payload, rich, edit, taken, react, unreact, disappear, file, picture, voice]
+  for (const each of all) {
     expect(payloadCodec.encode(payloadCodec.decode(hex(each)))).toEqual(hex(each))
   }
   // Of the version before, where a message stood unsealed in its frame.

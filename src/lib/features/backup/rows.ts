@@ -65,6 +65,19 @@ const head = v.nullable(messageId)
 const stamp = { clock: count, id: messageId }
 const reaction = v.strictObject({ ...stamp, emoji: v.nullable(text) })
 
+const file = { key: seed, name: text, mediaType: text, bytes: count }
+const attachment = v.variant('kind', [
+  v.strictObject({ kind: v.literal('file'), ...file }),
+  v.strictObject({
+    ...{ kind: v.literal('picture'), ...file },
+    ...{ width: count, height: count, thumbnail: sealed },
+  }),
+  v.strictObject({
+    ...{ kind: v.literal('voice'), ...file },
+    ...{ durationMs: count, waveform: sealed },
+  }),
+])
+
 /** Each row of a table is as the database's schema has it; texts and bytes are as short as items are. */
 const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
   identity: v.strictObject({ key: me, ed25519Seed: seed, mlDsaSeed: seed, keyCommitment: seed }),
@@ -88,6 +101,9 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
         upBytesPerSecond: v.nullable(count),
         spareBytes: v.nullable(count),
       }),
+    ),
+    autoGet: v.exactOptional(
+      v.strictObject({ when: v.picklist(['always', 'unmetered', 'never']), upToBytes: count }),
     ),
   }),
   relays: v.strictObject({
@@ -139,6 +155,13 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
         sequence: count,
         mine: flag,
         text,
+        attachment: v.exactOptional(
+          v.strictObject({
+            kind: v.picklist(['file', 'picture', 'voice']),
+            name: text,
+            durationMs: v.exactOptional(count),
+          }),
+        ),
         sentAtMs: timeMsSchema,
         deleted: v.exactOptional(v.literal(true)),
         chain: v.exactOptional(chainId),
@@ -218,6 +241,8 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
     sentAtMs: timeMsSchema,
     receivedAtMs: timeMsSchema,
     unread: v.exactOptional(v.literal(1)),
+    attachment: v.exactOptional(attachment),
+    content: v.exactOptional(text),
     reply: v.exactOptional(messageId),
     forwarded: v.exactOptional(v.literal(true)),
     edit: v.exactOptional(

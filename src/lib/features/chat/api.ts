@@ -4,6 +4,21 @@ import type { MessageId, PeerIdString } from '../../protocol/ids.ts'
 /** Longest text of one message in UTF-8 bytes. */
 export const MAX_TEXT_BYTES = 16 * 1024
 
+/** Longest text beside an attachment in UTF-8 bytes. */
+export const MAX_CAPTION_BYTES = 8 * 1024
+
+/** Longest small picture that stands for a large one until that is here, in bytes. */
+export const MAX_THUMBNAIL_BYTES = 4 * 1024
+
+/** Longest side of a picture, in pixels: what WebP and JPEG have room for. */
+export const MAX_SIDE_PX = 65_535
+
+/** Longest voice message, in milliseconds. */
+export const MAX_VOICE_MS = 60 * 60_000
+
+/** Bars of a voice message's waveform, a byte each: 0 silent, 255 as loud as can be. */
+export const WAVEFORM_BARS = 64
+
 /** Longest emoji of a reaction in UTF-8 bytes: two people kissing, each of a skin tone, take 35. */
 export const MAX_EMOJI_BYTES = 40
 
@@ -25,13 +40,66 @@ export type ConversationId = PeerIdString
  */
 export type DeliveryState = 'queued' | 'stored' | 'delivered' | 'read'
 
+/** What a file is shown as: its place is known before any byte of it is here. */
+export type Look =
+  | { kind: 'file' }
+  | {
+      kind: 'picture'
+      width: number
+      height: number
+      /** WebP or JPEG, at most `MAX_THUMBNAIL_BYTES`; empty when there is none. */
+      thumbnail: Uint8Array
+    }
+  | { kind: 'voice'; durationMs: number; waveform: Uint8Array }
+
+/** A file that goes with a message. Its bytes come by themselves, or when they are wanted. */
+export type Attachment = Look & {
+  /** A file's name, without folders. */
+  name: string
+  /** As its sender says: `image/jpeg`; empty when that was not known. */
+  mediaType: string
+  bytes: number
+}
+
+/** A file on its way out. */
+export interface OutgoingFile {
+  file: Blob
+  name: string
+  look: Look
+  /** What is said beside it; may be empty. At most `MAX_CAPTION_BYTES`. */
+  caption: string
+}
+
+/**
+ * Where the bytes of an attachment are: `away` until somebody wants them, `getting`, `waiting` while nobody who has them
+ * can be reached, `paused` by the person, `here`, or `failed` for want of room or because they are not what they were to be.
+ */
+export type AttachmentState = 'away' | 'getting' | 'waiting' | 'paused' | 'here' | 'failed'
+
+export interface AttachmentProgress {
+  state: AttachmentState
+  /** Here and verified. */
+  verifiedBytes: number
+  /** Why it failed; null otherwise. */
+  problem: 'storage-full' | 'damaged' | null
+}
+
+/** What stands for an attachment in a line: a list, a quote. */
+export interface AttachmentLine {
+  kind: Look['kind']
+  name: string
+  /** Of a voice message alone. */
+  durationMs?: number
+}
+
 export interface Message {
   type: 'message'
   id: MessageId
   conversation: ConversationId
   mine: boolean
-  /** What it says now; empty when it was deleted. */
+  /** What it says now; empty when it was deleted, or says nothing beside its attachment. */
   text: string
+  attachment: Attachment | null
   /** The message it answers; null when it answers none. */
   reply: Quote | null
   /** Brought along from another conversation. */
@@ -62,7 +130,7 @@ export interface Reactions {
 export interface Quote {
   id: MessageId
   /** Null when it is not here any more, or never was. Its text is cut to `MAX_PREVIEW_CHARS`. */
-  said: { mine: boolean; text: string } | null
+  said: { mine: boolean; text: string; attachment: AttachmentLine | null } | null
 }
 
 /** From here on texts last another time. */
@@ -92,7 +160,11 @@ export interface Conversation {
   name: string
   kind: 'contact' | 'notes'
   /** Its text is cut to `MAX_PREVIEW_CHARS`. */
-  last: Pick<Message, 'id' | 'text' | 'deleted' | 'mine' | 'sentAtMs' | 'state'> | null
+  last:
+    | (Pick<Message, 'id' | 'text' | 'deleted' | 'mine' | 'sentAtMs' | 'state'> & {
+        attachment: AttachmentLine | null
+      })
+    | null
   unread: number
   draft: string
   /** How long what is said here lasts; 0: for ever. */
@@ -148,6 +220,12 @@ export interface SendAs {
   forwarded?: boolean
 }
 
+/** A message that is brought along to another conversation. */
+export interface MessagePlace {
+  conversation: ConversationId
+  message: MessageId
+}
+
 /** How far a message of mine has come, and since when: as far as is known. Times by my clock, but for the relays'. */
 export interface Progress {
   storedAtMs: number | null
@@ -177,6 +255,35 @@ export interface ChatApi {
     as?: SendAs,
     options?: AbortOptions,
   ): Promise<MessageId>
+  /**
+   * Sends a file. It is taken in whole first, so that it can be given later; resolves once the message is durable here.
+   * `intent` as in `send`.
+   * @throws TextTooLongError, UnusableFileError, and as `send`
+   */
+  sendFile(
+    conversation: ConversationId,
+    file: OutgoingFile,
+    intent: string,
+    as?: SendAs,
+    options?: AbortOptions,
+  ): Promise<MessageId>
+  /**
+   * Brings a message along to another conversation, with its attachment. `intent` as in `send`.
+   * @throws UnknownMessageError, and as `send`
+   */
+  forward(
+    of: MessagePlace,
+    to: ConversationId,
+    intent: string,
+    options?: AbortOptions,
+  ): Promise<MessageId>
+  /** How far an attachment is. Ends once it is here. */
+  watchAttachment(of: MessagePlace, options?: AbortOptions): AsyncIterable<AttachmentProgress>
+  /** Gets an attachment, or goes on. @throws UnknownMessageError */
+  getAttachment(of: MessagePlace, options?: AbortOptions): Promise<void>
+  pauseAttachment(of: MessagePlace, options?: AbortOptions): Promise<void>
+  /** The bytes of an attachment that is here, in pieces of at most 1 MiB. @throws UnknownMessageError */
+  readAttachment(of: MessagePlace, options?: AbortOptions): AsyncIterable<Uint8Array<ArrayBuffer>>
   /**
    * Changes what a message of mine says, for both. Resolves, like the three below, once that is durable here.
    * @throws CannotEditError, and as `send`

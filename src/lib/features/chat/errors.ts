@@ -12,6 +12,11 @@ export class TextTooLongError extends StarlingError {
   override readonly name = 'TextTooLongError'
 }
 
+/** A file that cannot be read any more, or is none that can be sent. */
+export class UnusableFileError extends StarlingError {
+  override readonly name = 'UnusableFileError'
+}
+
 /** I blocked them, so nothing goes to them either. */
 export class BlockedError extends StarlingError {
   override readonly name = 'BlockedError'

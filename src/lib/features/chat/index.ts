@@ -10,10 +10,12 @@ import type { MailboxTransport } from '../../delivery/mailbox/transport.ts'
 import { DexieDeliveryStore } from '../../delivery/store.ts'
 import type { Channels, Network, RelayStatus } from '../../p2p/api.ts'
 import type { Clock, Loggers, Random } from '../../protocol/seams.ts'
+import type { Enclosures } from '../transfers/api.ts'
+import { Attachments } from './attachments.ts'
 import { CHAT_PROTOCOL, payloadCodec } from './protocol.ts'
 import { ChatJournal } from './journal.ts'
 import { SearchIndex } from './search-index.ts'
-import { ChatService, type ContactsOfChat, type ReadReceipts } from './service.ts'
+import { ChatService, type ChoicesForChat, type ContactsOfChat } from './service.ts'
 import { DexieChatStore } from './store.ts'
 
 export interface ChatSliceComponents {
@@ -25,7 +27,11 @@ export interface ChatSliceComponents {
   network: Pick<Network, 'relays' | 'addEventListener' | 'removeEventListener'>
   /** How relays are asked for mailboxes. */
   mailboxes: MailboxTransport
-  settings: ReadReceipts
+  settings: ChoicesForChat
+  /** What carries the files of messages. */
+  enclosures: Enclosures
+  /** Whether bytes cost nothing now, as far as the browser tells. */
+  isUnmetered: () => boolean
   clock: Clock
   random: Random
   loggers: Loggers
@@ -35,9 +41,16 @@ export interface ChatSliceComponents {
 export function chat(init: DevicesInit): (components: ChatSliceComponents) => ChatService {
   return (components) => {
     const { db, identity, channels, contacts, network, mailboxes, settings } = components
-    const { clock, random, loggers } = components
+    const { enclosures, isUnmetered, clock, random, loggers } = components
     const store = new DexieChatStore(db, identity.peer, () => service.readReceipts)
-    const journal = new ChatJournal(db, identity.peer, clock)
+    const attachments = new Attachments({
+      me: identity.peer,
+      enclosures,
+      store,
+      isUnmetered,
+      logger: loggers('attachments'),
+    })
+    const journal = new ChatJournal(db, identity.peer, clock, attachments)
     const deliveryStore = new DexieDeliveryStore(db, journal, clock)
     const sealer = new RatchetSealer({
       identity,
@@ -108,6 +121,7 @@ export function chat(init: DevicesInit): (components: ChatSliceComponents) => Ch
       store,
       journal,
       search: new SearchIndex({ db, clock, logger: loggers('search') }),
+      attachments,
       clock,
       random,
       logger: loggers('chat'),

@@ -13,6 +13,14 @@ import { announcementRow, lastOf, later, textRow, timelineOf, upsert } from './r
 /** Messages that disappear in one transaction. */
 const EXPIRY_BATCH = 200
 
+/** Told once it is durable. */
+export interface FilesOfMessages {
+  /** Of theirs, with a file. */
+  arrived(row: MessageRow): void
+  /** Messages with files are no longer here. */
+  gone(): void
+}
+
 /**
  * Writes down what was said and what became of it. A conversation's `last` and `unread` change in the same
  * transactions as its messages.
@@ -22,12 +30,14 @@ export class ChatJournal implements Journal {
   readonly #db: StarlingDatabase
   readonly #me: PeerIdString
   readonly #clock: Clock
+  readonly #files: FilesOfMessages
 
   /** @param me my peer id, under which notes to self are kept */
-  constructor(db: StarlingDatabase, me: PeerIdString, clock: Clock) {
+  constructor(db: StarlingDatabase, me: PeerIdString, clock: Clock, files: FilesOfMessages) {
     this.#db = db
     this.#me = me
     this.#clock = clock
+    this.#files = files
     this.tables = [db.messages, db.conversations, db.progress]
   }
 
@@ -68,6 +78,9 @@ export class ChatJournal implements Journal {
   }
 
   async forgotten(peer: PeerIdString): Promise<void> {
+    this.#afterwards(() => {
+      this.#files.gone()
+    })
     await timelineOf(this.#db, peer).delete()
     await this.#db.progress
       .where('[peer+chain+state+upTo]')
@@ -136,11 +149,16 @@ export class ChatJournal implements Journal {
       row.disappearsAtMs = row.receivedAtMs + row.disappearAfterMs
     }
     await this.#db.messages.add(row)
+    if (row.attachment !== undefined && !row.mine) {
+      this.#afterwards(() => {
+        this.#files.arrived(row)
+      })
+    }
     await upsert(this.#db, row.conversation, ({ last, unread, draft }) => ({
       last: later(last, row),
       unread: unread + (row.unread ?? 0),
-      // Nobody wrote what is forwarded: it was not the draft.
-      draft: row.mine && row.forwarded === undefined ? '' : draft,
+      // Nobody wrote what is forwarded, and nothing stands beside a file alone: it was not the draft.
+      draft: row.mine && row.forwarded === undefined && row.text !== '' ? '' : draft,
       archived: false,
     }))
   }
@@ -163,6 +181,7 @@ export class ChatJournal implements Journal {
       after.disappearsAtMs = this.#clock.now() + after.disappearAfterMs
     }
     await this.#db.messages.put(after)
+    if (after.deleted === true) this.#filesGone([before])
     if (message.mine && change.type !== 'react') {
       // The outbox keeps the last edit alone, and of what is taken back nothing.
       const superseded = [...editPlace(before), ...(after.deleted ? [placeOf(before)] : [])]
@@ -175,6 +194,7 @@ export class ChatJournal implements Journal {
   }
 
   async #remove(rows: MessageRow[]): Promise<void> {
+    this.#filesGone(rows)
     await this.#db.messages.bulkDelete(rows.map(({ id }) => id))
     const erase = (place: Place) =>
       // Notes to self are held by whom they are for.
@@ -193,6 +213,18 @@ export class ChatJournal implements Journal {
         unread: unread - gone.filter((row) => row.unread === 1).length,
       }))
     }
+  }
+
+  #filesGone(rows: readonly MessageRow[]): void {
+    if (rows.every(({ content }) => content === undefined)) return
+    this.#afterwards(() => {
+      this.#files.gone()
+    })
+  }
+
+  /** Once the transaction under way is durable; not at all when it fails. */
+  #afterwards(call: () => void): void {
+    Dexie.currentTransaction.on('complete', call)
   }
 
   #change<T>(work: () => Promise<T>): Promise<T> {

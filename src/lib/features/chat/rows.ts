@@ -1,24 +1,42 @@
 /** How messages and conversations look as rows. */
 import { Dexie } from 'dexie'
-import type { ConversationRow, MessageRow, StarlingDatabase } from '../../db/schema.ts'
+import { contentIdOf } from '../../content/content-id.ts'
+import type {
+  AttachmentRow,
+  ConversationRow,
+  MessageRow,
+  StarlingDatabase,
+} from '../../db/schema.ts'
 import type { Delivered } from '../../delivery/chain.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import { MAX_PREVIEW_CHARS } from './api.ts'
 import { isLater } from './changes.ts'
-import type { TextPayload } from './protocol.ts'
+import type { SentAttachment, TextPayload } from './protocol.ts'
 
 type Last = NonNullable<ConversationRow['last']>
 
 /** A text of either side, as it came. */
 export function textRow(message: Omit<Delivered, 'payload'>, payload: TextPayload): MessageRow {
-  const { reply, forwarded, disappearAfterMs, text } = payload
+  const { reply, forwarded, disappearAfterMs, text, attachment } = payload
   return {
     ...bareRow(message),
     text,
+    ...(attachment !== undefined && attachmentOf(attachment)),
     ...(reply !== undefined && { reply }),
     ...(forwarded !== undefined && { forwarded }),
     ...(disappearAfterMs !== undefined && { disappearAfterMs }),
   }
+}
+
+function attachmentOf({ content, ...attachment }: SentAttachment) {
+  return { attachment, content: contentIdOf(content) }
+}
+
+/** What the list and quotes tell of a file. */
+export function lineOf(attachment: AttachmentRow | undefined): Last['attachment'] {
+  if (attachment === undefined) return undefined
+  const { kind, name } = attachment
+  return kind === 'voice' ? { kind, name, durationMs: attachment.durationMs } : { kind, name }
 }
 
 /** The place in the timeline from where on texts last another time. */
@@ -47,9 +65,11 @@ export function emptyConversation(id: PeerIdString): ConversationRow {
 /** What the list tells of a message. */
 export function lastOf(row: MessageRow): Last {
   const { id, chain, clock, sequence, mine, text, sentAtMs, deleted } = row
+  const attachment = lineOf(row.attachment)
   const preview = text.slice(0, MAX_PREVIEW_CHARS).toWellFormed()
   return {
     ...{ id, chain, clock, sequence, mine, text: preview, sentAtMs },
+    ...(attachment !== undefined && { attachment }),
     ...(deleted !== undefined && { deleted }),
   }
 }

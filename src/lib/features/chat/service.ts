@@ -9,13 +9,17 @@ import type { Clock, Logger, Random, Startable } from '../../protocol/seams.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
 import type { Contact, ContactsApi } from '../contacts/api.ts'
 import {
+  MAX_CAPTION_BYTES,
   MAX_MUTE_MS,
   MAX_TEXT_BYTES,
   MAX_WINDOW_SIDE,
+  type AttachmentProgress,
   type ChatApi,
   type Conversation,
   type ConversationId,
   type Disappearing,
+  type MessagePlace,
+  type OutgoingFile,
   type Progress,
   type SearchHit,
   type SendAs,
@@ -29,13 +33,15 @@ import {
   TextTooLongError,
   UnknownConversationError,
   UnknownMessageError,
+  UnusableFileError,
 } from './errors.ts'
+import { passedOn, sentAttachment, type Attachments, type AutomaticGetting } from './attachments.ts'
 import { isEmoji, mayEdit } from './changes.ts'
 import { Expiry } from './expiry.ts'
 import type { ChatJournal } from './journal.ts'
 import { fold } from '../../protocol/fold.ts'
 import { isMuted, MuteEnds } from './mutes.ts'
-import { payloadCodec, type Payload } from './protocol.ts'
+import { payloadCodec, type Payload, type SentAttachment } from './protocol.ts'
 import type { SearchIndex } from './search-index.ts'
 import type { ChatStore, Flags, StoredConversation } from './store.ts'
 import { Typing } from './typing.ts'
@@ -46,9 +52,11 @@ export const MAX_HITS = 50
 /** Longest intent and longest query, in UTF-16 units. */
 export const MAX_INTENT_CHARS = 200
 
-/** What a person chose about telling what they have read. */
-export interface ReadReceipts {
-  watchSettings(options?: AbortOptions): AsyncIterable<{ readReceipts: boolean }>
+/** What a person chose about telling what they have read, and about getting files unasked. */
+export interface ChoicesForChat {
+  watchSettings(
+    options?: AbortOptions,
+  ): AsyncIterable<{ readReceipts: boolean; autoGet: AutomaticGetting }>
 }
 
 /** Who has whom, as a list that follows and as an answer for now. */
@@ -72,10 +80,11 @@ export interface ChatComponents {
   mail: MailboxMail
   network: Pick<Network, 'addEventListener' | 'removeEventListener'>
   contacts: ContactsOfChat
-  settings: ReadReceipts
+  settings: ChoicesForChat
   store: ChatStore
   journal: ChatJournal
   search: SearchIndex
+  attachments: Attachments
   clock: Clock
   random: Random
   logger: Logger
@@ -126,6 +135,8 @@ export class ChatService implements ChatApi, Startable {
     const { delivery, mail, network } = this.#components
     network.addEventListener('changed', this.#onNetwork)
     network.addEventListener('woken', this.#onWoken)
+    // Of a host that was killed, files may have stayed that no message has.
+    this.#components.attachments.gone()
     await delivery.start()
     await mail.start()
   }
@@ -136,6 +147,7 @@ export class ChatService implements ChatApi, Startable {
     this.#life = null
     await this.#following
     await this.#expiry.stop()
+    await this.#components.attachments.settled()
     this.#components.search.stop()
     this.#muteEnds.stop()
     const { delivery, mail, network } = this.#components
@@ -244,7 +256,7 @@ export class ChatService implements ChatApi, Startable {
     options?: AbortOptions,
   ): Promise<MessageId> {
     const wellFormed = sendable(text)
-    if (intent === '' || intent.length > MAX_INTENT_CHARS) throw new InvalidDataError('no intent')
+    requireIntent(intent)
     await this.#mayWrite(conversation, options)
     const disappearAfterMs = await this.#components.store.disappearing(conversation)
     const sent = await this.#send(
@@ -260,6 +272,86 @@ export class ChatService implements ChatApi, Startable {
     )
     this.#typing.tell(conversation, false)
     return sent
+  }
+
+  async sendFile(
+    conversation: ConversationId,
+    file: OutgoingFile,
+    intent: string,
+    { reply }: SendAs = {},
+    options?: AbortOptions,
+  ): Promise<MessageId> {
+    const { attachments, store } = this.#components
+    const text = captionOf(file)
+    requireIntent(intent)
+    await this.#mayWrite(conversation, options)
+    const payload = (attachment: SentAttachment, disappearAfterMs: Disappearing): Payload => ({
+      type: 'text',
+      text,
+      attachment,
+      ...(reply !== undefined && { reply }),
+      ...(disappearAfterMs !== 0 && { disappearAfterMs }),
+    })
+    // What is wrong with it is told before it is read.
+    payloadCodec.encode(payload(sentAttachment(file, new Uint8Array(32), new Uint8Array(32)), 0))
+    return attachments.sending(
+      file,
+      async (attachment) => {
+        const lasts = await store.disappearing(conversation)
+        return this.#send(conversation, payload(attachment, lasts), intent)
+      },
+      options,
+    )
+  }
+
+  async forward(
+    of: MessagePlace,
+    to: ConversationId,
+    intent: string,
+    options?: AbortOptions,
+  ): Promise<MessageId> {
+    const { attachments, store } = this.#components
+    requireIntent(intent)
+    await this.#mayWrite(to, options)
+    const row = await this.#message(of.conversation, of.message)
+    if (row.deleted === true) throw new UnknownMessageError('deleted')
+    const attachment = passedOn(row)
+    // Who is told of it gets it from me.
+    if (attachment !== undefined) await attachments.get(row)
+    const disappearAfterMs = await store.disappearing(to)
+    return this.#send(
+      to,
+      {
+        ...{ type: 'text', text: row.text, forwarded: true },
+        ...(attachment !== undefined && { attachment }),
+        ...(disappearAfterMs !== 0 && { disappearAfterMs }),
+      },
+      intent,
+    )
+  }
+
+  async *watchAttachment(
+    of: MessagePlace,
+    options?: AbortOptions,
+  ): AsyncIterable<AttachmentProgress> {
+    const row = await this.#message(of.conversation, of.message)
+    yield* this.#components.attachments.watch(row, options)
+  }
+
+  async getAttachment({ conversation, message }: MessagePlace): Promise<void> {
+    await this.#components.attachments.get(await this.#message(conversation, message))
+  }
+
+  async pauseAttachment({ conversation, message }: MessagePlace): Promise<void> {
+    await this.#components.attachments.pause(await this.#message(conversation, message))
+  }
+
+  async *readAttachment(
+    of: MessagePlace,
+    options?: AbortOptions,
+  ): AsyncIterable<Uint8Array<ArrayBuffer>> {
+    const row = await this.#message(of.conversation, of.message)
+    yield* this.#components.attachments.read(row, options)
   }
 
   async edit(
@@ -445,6 +537,7 @@ export class ChatService implements ChatApi, Startable {
       last: last && {
         id: last.id,
         text: last.text,
+        attachment: last.attachment ?? null,
         deleted: last.deleted === true,
         mine: last.mine,
         sentAtMs: last.sentAtMs,
@@ -470,9 +563,10 @@ export class ChatService implements ChatApi, Startable {
   }
 
   async #followSettings(signal: AbortSignal): Promise<void> {
-    const { delivery, logger, settings } = this.#components
+    const { attachments, delivery, logger, settings } = this.#components
     try {
-      for await (const { readReceipts } of settings.watchSettings({ signal })) {
+      for await (const { readReceipts, autoGet } of settings.watchSettings({ signal })) {
+        attachments.automatic = autoGet
         if (readReceipts === this.#readReceipts) continue
         this.#readReceipts = readReceipts
         delivery.tellRead()
@@ -539,6 +633,21 @@ function sendable(text: string): string {
     throw new TextTooLongError(`more than ${MAX_TEXT_BYTES} bytes`)
   }
   return wellFormed
+}
+
+/** @throws UnusableFileError, TextTooLongError */
+function captionOf({ file, caption }: OutgoingFile): string {
+  if (!(file instanceof Blob)) throw new UnusableFileError('not a file')
+  const wellFormed = caption.toWellFormed().trim()
+  if (new TextEncoder().encode(wellFormed).byteLength > MAX_CAPTION_BYTES) {
+    throw new TextTooLongError(`more than ${MAX_CAPTION_BYTES} bytes`)
+  }
+  return wellFormed
+}
+
+/** @throws InvalidDataError */
+function requireIntent(intent: string): void {
+  if (intent === '' || intent.length > MAX_INTENT_CHARS) throw new InvalidDataError('no intent')
 }
 
 function hex(bytes: Uint8Array): string {

@@ -1,6 +1,7 @@
 import { Dexie } from 'dexie'
 import { live, type LiveOptions } from '../../db/live.ts'
 import type {
+  AttachmentRow,
   ChainsRow,
   ConversationRow,
   EarlyRow,
@@ -12,6 +13,7 @@ import { decodeEnvelope, saidIn } from '../../delivery/envelope.ts'
 import type { ChainId, MessageId, PeerIdString } from '../../protocol/ids.ts'
 import {
   DISAPPEAR_AFTER_MS,
+  type Attachment,
   type DeliveryState,
   type Disappearing,
   type Gap,
@@ -55,6 +57,8 @@ export interface ChatStore {
   firstUnread(conversation: PeerIdString): Promise<MessageId | null>
   /** Null when it is not in this conversation. */
   message(conversation: PeerIdString, id: MessageId): Promise<MessageRow | null>
+  /** Whether any message here has this content. */
+  holdsContent(content: string): Promise<boolean>
   /** How long what is said there lasts. */
   disappearing(conversation: PeerIdString): Promise<Disappearing>
   /** Changes flags of a conversation, which need not have a row yet. */
@@ -180,6 +184,10 @@ export class DexieChatStore implements ChatStore {
   async message(conversation: PeerIdString, id: MessageId): Promise<MessageRow | null> {
     const row = await this.#db.messages.get(id)
     return row?.conversation === conversation ? row : null
+  }
+
+  async holdsContent(content: string): Promise<boolean> {
+    return (await this.#db.messages.where('content').equals(content).count()) > 0
   }
 
   async disappearing(conversation: PeerIdString): Promise<Disappearing> {
@@ -310,6 +318,7 @@ export class DexieChatStore implements ChatStore {
     return {
       type: 'message',
       ...{ id, conversation, mine, text, sentAtMs, receivedAtMs },
+      attachment: row.attachment === undefined ? null : withoutKey(row.attachment),
       reply: row.reply === undefined ? null : quote(conversation, row.reply, answered),
       forwarded: row.forwarded === true,
       editedAtMs: row.edit?.atMs ?? null,
@@ -359,7 +368,13 @@ function quote(
   const row = answered.get(id)
   // Whoever answers names what they like.
   if (row?.conversation !== conversation || row.deleted === true) return { id, said: null }
-  return { id, said: { mine: row.mine, text: lastOf(row).text } }
+  const { mine, text, attachment } = lastOf(row)
+  return { id, said: { mine, text, attachment: attachment ?? null } }
+}
+
+/** What opens it is nothing for a tab. */
+function withoutKey({ key: _, ...attachment }: AttachmentRow): Attachment {
+  return attachment
 }
 
 /** As stored; what this version does not know lasts for ever. */

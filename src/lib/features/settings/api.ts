@@ -16,6 +16,16 @@ export interface FileChoices {
   spareBytes: number | null
 }
 
+/** What is got of chats without being asked for: when, and files of at most so many bytes. */
+export interface AutoGet {
+  /** `unmetered`: not where bytes may cost something, as far as the browser tells. */
+  when: 'always' | 'unmetered' | 'never'
+  upToBytes: number
+}
+
+/** What can be chosen for `upToBytes`. */
+export const AUTO_GET_BYTES = [1_000_000, 10_000_000, 100_000_000] as const
+
 export interface Settings {
   /** null: the browser's own. */
   language: Language | null
@@ -24,6 +34,7 @@ export interface Settings {
   readReceipts: boolean
   notifications: NotificationDetail
   files: FileChoices
+  autoGet: AutoGet
 }
 
 export interface SettingsApi {
@@ -34,6 +45,7 @@ export interface SettingsApi {
   setNotifications(detail: NotificationDetail, options?: AbortOptions): Promise<void>
   /** Those named change. @throws UnknownChoiceError for what is less than `MIN_BYTES_PER_SECOND`, or no number */
   setFiles(choices: Partial<FileChoices>, options?: AbortOptions): Promise<void>
+  setAutoGet(choice: AutoGet, options?: AbortOptions): Promise<void>
   /** Bytes used and granted to this origin, as far as the browser tells. */
   storage(options?: AbortOptions): Promise<{ usedBytes: number | null; quotaBytes: number | null }>
 }

@@ -1,13 +1,15 @@
 import * as v from 'valibot'
 import type { Logger } from '../../protocol/seams.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
-import type {
-  FileChoices,
-  Language,
-  NotificationDetail,
-  Settings,
-  SettingsApi,
-  Theme,
+import {
+  AUTO_GET_BYTES,
+  type AutoGet,
+  type FileChoices,
+  type Language,
+  type NotificationDetail,
+  type Settings,
+  type SettingsApi,
+  type Theme,
 } from './api.ts'
 import { UnknownChoiceError } from './errors.ts'
 import type { SettingsStore } from './store.ts'
@@ -33,6 +35,10 @@ const filesSchema = v.partial(
   }),
 )
 const notificationsSchema = v.picklist(['off', 'name', 'text'])
+const autoGetSchema = v.strictObject({
+  when: v.picklist(['always', 'unmetered', 'never']),
+  upToBytes: v.picklist(AUTO_GET_BYTES),
+})
 
 /** What a person chose for this device. */
 export class SettingsService implements SettingsApi {
@@ -74,6 +80,12 @@ export class SettingsService implements SettingsApi {
     if (!v.is(filesSchema, choices)) throw new UnknownChoiceError('no such limit')
     options?.signal?.throwIfAborted()
     await this.#components.store.changeFiles(choices)
+  }
+
+  async setAutoGet(choice: AutoGet, options?: AbortOptions): Promise<void> {
+    if (!v.is(autoGetSchema, choice)) throw new UnknownChoiceError('no such choice')
+    options?.signal?.throwIfAborted()
+    await this.#components.store.change({ autoGet: choice })
   }
 
   async storage(): Promise<{ usedBytes: number | null; quotaBytes: number | null }> {

@@ -14,6 +14,7 @@ export const DEFAULT_SETTINGS: Settings = {
     upBytesPerSecond: null,
     spareBytes: 5e9,
   },
+  autoGet: { when: 'always', upToBytes: 10_000_000 },
 }
 
 /** Remembers settings. */
@@ -56,13 +57,11 @@ export class DexieSettingsStore implements SettingsStore {
   async #settings(): Promise<Settings> {
     const row = await this.#db.settings.get('me')
     if (row === undefined) return DEFAULT_SETTINGS
-    const { language, theme, readReceipts, notifications, files } = row
+    const { language, theme, readReceipts, notifications, files, autoGet } = row
     return {
-      language,
-      theme,
-      readReceipts,
-      notifications,
+      ...{ language, theme, readReceipts, notifications },
       files: { ...DEFAULT_SETTINGS.files, ...files },
+      autoGet: autoGet ?? DEFAULT_SETTINGS.autoGet,
     }
   }
 }

@@ -200,3 +200,28 @@ export interface TransfersApi {
     options?: AbortOptions,
   ): AsyncIterable<Uint8Array<ArrayBuffer>>
 }
+
+/** A content that goes with something else, such as a message: where it is found, and what opens it. */
+export interface Enclosed {
+  /** `bafyrei…` */
+  content: string
+  key: Uint8Array
+}
+
+/** For other features: files that go with something of theirs. They say who has them, and how long they are kept. */
+export interface Enclosures {
+  /**
+   * Takes a file in. Nobody signs what is enclosed: who sent it is known from what it goes with, and to nobody else.
+   * @throws StorageFullError, NothingToShareError when it cannot be read
+   */
+  enclose(file: ChosenFile, options?: AbortOptions): Promise<Enclosed>
+  /** Begins to get it, or goes on. @param from who has it, as far as is known */
+  fetch(enclosed: Enclosed, from: PeerIdString | null): Promise<void>
+  pause(content: string): Promise<void>
+  /** Null while it is neither here nor got. */
+  watch(content: string, options?: AbortOptions): AsyncIterable<Transfer | null>
+  /** In pieces of at most 1 MiB. @throws NotCompleteError */
+  read(content: string, options?: AbortOptions): AsyncIterable<Uint8Array<ArrayBuffer>>
+  /** Takes out what nothing is left of that it goes with. */
+  dropUnless(wanted: (content: string) => Promise<boolean>): Promise<void>
+}

@@ -19,6 +19,7 @@ import type { SettingsApi } from '../settings/api.ts'
 import type {
   ChosenFile,
   Room,
+  Enclosures,
   ShareChoices,
   Transfer,
   TransferDetails,
@@ -26,6 +27,7 @@ import type {
   TransfersApi,
 } from './api.ts'
 import { Company } from './company.ts'
+import { ContentEnclosures } from './enclosures.ts'
 import { NotCompleteError, PasswordNeededError, WrongPasswordError } from './errors.ts'
 import { Getting } from './getting.ts'
 import { Giving } from './giving.ts'
@@ -72,6 +74,8 @@ export interface TransfersComponents {
  * take it out.
  */
 export class TransfersService implements TransfersApi, Startable {
+  /** Files that go with something of another feature. */
+  readonly enclosures: Enclosures
   readonly #components: TransfersComponents
   readonly #exchange: Exchange
   readonly #roster: Roster
@@ -113,6 +117,17 @@ export class TransfersService implements TransfersApi, Startable {
       wishes: () => this.#wishes(),
       changed: roster.changed,
     })
+    this.enclosures = new ContentEnclosures({
+      ...this.#components,
+      roster,
+      sharing: this.#sharing,
+      transfers: this,
+      watch: (find, options) =>
+        this.#watch(() => {
+          const transfer = find()
+          return transfer === undefined ? null : summaryOf(transfer, this.#view)
+        }, options),
+    })
   }
 
   async start(): Promise<void> {
@@ -149,6 +164,7 @@ export class TransfersService implements TransfersApi, Startable {
     yield* this.#watch(
       () =>
         this.#roster.all
+          .filter(({ row }) => row.enclosed !== true)
           .toSorted((a, b) => b.row.addedAtMs - a.row.addedAtMs)
           .map((transfer) => summaryOf(transfer, this.#view)),
       options,
@@ -303,11 +319,15 @@ export class TransfersService implements TransfersApi, Startable {
   /** Whatever somebody may be given from here, the latest first. */
   #given(): ContentId[] {
     const nowMs = this.#components.clock.now()
-    return this.#roster.all
-      .filter(({ holding, row }) => holding?.manifest != null && row.problem === null)
-      .filter((transfer) => !transfer.hasExpired(nowMs))
-      .toSorted((a, b) => b.row.addedAtMs - a.row.addedAtMs)
-      .flatMap(({ content }) => content ?? [])
+    return (
+      this.#roster.all
+        .filter(({ holding, row }) => holding?.manifest != null && row.problem === null)
+        // Who gets what is enclosed knows from whom: nobody else is told that it is here.
+        .filter(({ row }) => row.enclosed !== true)
+        .filter((transfer) => !transfer.hasExpired(nowMs))
+        .toSorted((a, b) => b.row.addedAtMs - a.row.addedAtMs)
+        .flatMap(({ content }) => content ?? [])
+    )
   }
 
   /** What is to be kept at relays now. */

@@ -64,12 +64,28 @@ export class Sharing {
     return transfer
   }
 
+  /** The same for a file that goes with something else. @throws InvalidDataError, StorageFullError */
+  async enclose(file: ChosenFile, signal?: AbortSignal): Promise<LiveTransfer> {
+    const { roster, random, clock } = this.#components
+    const files = intakeOf([file])
+    signal?.throwIfAborted()
+    const transfer = await roster.add({
+      ...newRow('sharing', newContentKey(random), random, clock.now()),
+      enclosed: true,
+      name: nameOf(files),
+      files: 1,
+      bytes: file.file.size,
+    })
+    void this.#takeIn(transfer, files, '')
+    return transfer
+  }
+
   /** How it ends stands in the row. */
   async #takeIn(transfer: LiveTransfer, files: IntakeFile[], description: string): Promise<void> {
     const { roster, identity, parts, myName, clock, log } = this.#components
     const { row, shelf, reading } = transfer
     try {
-      const name = await myName()
+      const name = row.enclosed === true ? null : await myName()
       const about: Omit<About, 'files' | 'leavesHash'> = {
         name: row.name!,
         description,

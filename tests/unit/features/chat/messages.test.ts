@@ -17,6 +17,7 @@ import { FakeNetwork, settled } from '../../../fixtures/fake-network.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { befriend, person, reopened, type Person } from '../../../fixtures/person.ts'
 import { until } from '../../../fixtures/until.ts'
+import { noFiles } from '../../../fixtures/no-files.ts'
 
 const [HOUR] = DISAPPEAR_AFTER_MS
 
@@ -199,7 +200,7 @@ describe('deleting for both', () => {
     const answer = await say(ben, 'answer', id)
     expect((await message(anna, answer)).reply).toEqual({
       id,
-      said: { mine: true, text: 'question' },
+      said: { mine: true, text: 'question', attachment: null },
     })
     await anna.chat.deleteForBoth(ben.peer, id)
     const { reply } = await message(ben, answer, (each) => each.reply?.said === null)
@@ -467,7 +468,7 @@ test('what never lay at a relay is not called stored, however finely time is tol
     now: () => clock.now() + (looks += 1),
     after: (delayMs, call) => clock.after(delayMs, call),
   }
-  const journal = new ChatJournal(anna.db, anna.peer, ticking)
+  const journal = new ChatJournal(anna.db, anna.peer, ticking, noFiles)
   const store = new DexieDeliveryStore(anna.db, journal, ticking)
   const { mine, ...chains } = (await store.chains(ben.peer))!
   await store.putChains({ ...chains, mine: { ...mine, stored: 1, received: 1 } })

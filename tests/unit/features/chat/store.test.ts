@@ -11,6 +11,7 @@ import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { memoryDatabase } from '../../../fixtures/memory-database.ts'
 import { seededRandom } from '../../../fixtures/seeded-random.ts'
 import { signerOf } from '../../../fixtures/signers.ts'
+import { noFiles } from '../../../fixtures/no-files.ts'
 
 const ME = (await signerOf(1)).peer
 const PEERS = [(await signerOf(2)).peer, (await signerOf(3)).peer] as const
@@ -51,7 +52,7 @@ test('what a conversation tells about its messages never disagrees with them', a
       const db = memoryDatabase()
       const chat = new DexieChatStore(db, ME, () => true)
       const clock = new ManualClock()
-      const store = new DexieDeliveryStore(db, new ChatJournal(db, ME, clock), clock)
+      const store = new DexieDeliveryStore(db, new ChatJournal(db, ME, clock, noFiles), clock)
       const random = seededRandom(1)
       let writes = Infinity
       const fail = (): void => {

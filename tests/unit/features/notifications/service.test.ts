@@ -41,6 +41,7 @@ function conversation(id: PeerIdString, over: Partial<Conversation> = {}): Conve
   const last = {
     id: 'x' as MessageId,
     text: 'hello',
+    attachment: null,
     deleted: false,
     mine: false,
     sentAtMs: 0,

@@ -30,7 +30,9 @@ test('choices are kept and do not touch each other', async () => {
   await service.setTheme('dark')
   await service.setReadReceipts(false)
   await service.setNotifications('name')
-  const chosen = { theme: 'dark', readReceipts: false, notifications: 'name' }
+  const autoGet = { when: 'unmetered', upToBytes: 1_000_000 } as const
+  await service.setAutoGet(autoGet)
+  const chosen = { theme: 'dark', readReceipts: false, notifications: 'name', autoGet }
   expect(await until(service.watchSettings())).toMatchObject({ language: 'ru', ...chosen })
   await service.setLanguage(null)
   expect(await until(service.watchSettings())).toMatchObject({ language: null, ...chosen })
@@ -59,6 +61,8 @@ test('what there is not cannot be chosen', async () => {
     await expect(files).rejects.toThrow(UnknownChoiceError)
   }
   await expect(service.setFiles({ spareBytes: -1 })).rejects.toThrow(UnknownChoiceError)
+  const all = service.setAutoGet({ when: 'always', upToBytes: Infinity })
+  await expect(all).rejects.toThrow(UnknownChoiceError)
 })
 
 test('storage is told as far as the browser does', async () => {

@@ -182,6 +182,18 @@ export class ComposerView {
     }
   }
 
+  /** What is in the field went out beside a file. */
+  wentAlong(caption: string): void {
+    this.purpose = { type: 'message' }
+    if (this.text.trim() !== caption) return
+    this.#cancelSave?.()
+    this.#cancelSave = null
+    this.#unsaved = false
+    this.#typingToldAtMs = null
+    this.text = ''
+    this.#storedIs('')
+  }
+
   async #change(message: Message): Promise<void> {
     this.error = null
     try {

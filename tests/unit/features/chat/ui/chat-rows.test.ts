@@ -13,7 +13,7 @@ function conversation(name: string, lastAtMs: number | null, over: Partial<Conve
       lastAtMs === null
         ? null
         : {
-            ...{ id: 'x' as MessageId, text: '', deleted: false },
+            ...{ id: 'x' as MessageId, text: '', attachment: null, deleted: false },
             ...{ mine: false, sentAtMs: lastAtMs, state: null },
           },
     unread: 0,

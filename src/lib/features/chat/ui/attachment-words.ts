@@ -1,0 +1,59 @@
+import { formatBytes, formatShare } from '../../../i18n/format.ts'
+import { m } from '../../../i18n/generated/messages.js'
+import type { Attachment, AttachmentLine, AttachmentProgress } from '../api.ts'
+
+/** What stands for an attachment in a line: “Photo”, “Voice message 0:12”, or the name of the file. */
+export function lineWords({ kind, name, durationMs = 0 }: AttachmentLine): string {
+  if (kind === 'picture') return m.chats_photo()
+  return kind === 'voice' ? m.chats_voice({ time: clockTime(durationMs) }) : name
+}
+
+/** `0:12`, `61:05` */
+export function clockTime(ms: number): string {
+  const seconds = Math.round(ms / 1000)
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
+}
+
+/** How far it is, in a few words. @param name the other person's; null for my own notes */
+export function progressWords(
+  progress: AttachmentProgress | null,
+  { bytes }: Pick<Attachment, 'bytes'>,
+  name: string | null,
+): string {
+  const size = formatBytes(bytes)
+  switch (progress?.state) {
+    case 'getting':
+      return m.chats_file_getting({
+        share: formatShare(bytes === 0 ? 0 : progress.verifiedBytes / bytes),
+        size,
+      })
+    case 'waiting':
+      return name === null ? m.chats_file_gone() : m.chats_file_waiting({ name })
+    case 'paused':
+      return m.chats_file_paused({ size })
+    case 'failed':
+      return progress.problem === 'storage-full' ? m.chats_file_no_room() : m.chats_file_damaged()
+    case 'away':
+    case 'here':
+    case undefined:
+      return size
+  }
+}
+
+/** What pressing it does next; null while it is here or nothing is known yet. */
+export function nextWords(progress: AttachmentProgress | null, size: string): string | null {
+  switch (progress?.state) {
+    case 'away':
+      return m.chats_file_get({ size })
+    case 'getting':
+    case 'waiting':
+      return m.chats_file_pause()
+    case 'paused':
+      return m.chats_file_resume()
+    case 'failed':
+      return m.chats_retry()
+    case 'here':
+    case undefined:
+      return null
+  }
+}

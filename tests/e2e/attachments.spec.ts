@@ -1,0 +1,115 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { findChromium } from '../../scripts/browser.ts'
+import { downloadsOnly } from '../support/page-scripts.ts'
+import { picture, takenWhere } from '../support/pictures.ts'
+import { expect, friends, test } from './fixtures.ts'
+
+const executablePath = findChromium()
+
+// A microphone that beeps, and nobody is asked whether it may be used.
+test.use({
+  launchOptions: {
+    args: ['--no-sandbox', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
+    ...(executablePath === null ? {} : { executablePath }),
+  },
+})
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
+
+test('a file goes with words, is got by itself and saved', async ({ person }) => {
+  const [anna, boris] = await friends(person)
+  await boris.context.addInitScript(downloadsOnly)
+  await boris.reload()
+  await anna.openChat('Boris')
+  await boris.openChat('Anna')
+  const buffer = randomBytes(600_000)
+  await anna.attach({ name: 'map.bin', mimeType: 'application/octet-stream', buffer })
+  await anna.composer.fill('the map')
+  await anna.pressSend()
+  await expect(anna.state('map.bin')).toHaveAttribute('data-state', /delivered|read/)
+  const message = boris.message('map.bin')
+  await expect(message).toContainText('the map')
+  const save = message.getByRole('button', { name: 'Save map.bin' })
+  await expect(save).toBeEnabled()
+  const saved = boris.page.waitForEvent('download')
+  await save.click()
+  expect(sha256(await readFile(await (await saved).path()))).toBe(sha256(buffer))
+})
+
+test('a picture keeps its place, and says nothing of where it was taken', async ({ person }) => {
+  const [anna, boris] = await friends(person)
+  await boris.context.addInitScript(downloadsOnly)
+  await boris.reload()
+  await anna.openChat('Boris')
+  await boris.openChat('Anna')
+  const buffer = await picture(anna.page, { width: 1200, height: 800 })
+  expect(takenWhere(buffer)).toBe(true)
+  await anna.attach({ name: 'beach.jpg', mimeType: 'image/jpeg', buffer })
+  await anna.pressSend()
+  const shown = boris.page.getByRole('button', { name: 'Open the photo' })
+  await expect(shown.getByRole('img')).toHaveJSProperty('naturalWidth', 1200)
+  const box = (await shown.boundingBox())!
+  expect(box.width / box.height).toBeCloseTo(1.5, 1)
+  await shown.click()
+  const dialog = boris.page.getByRole('dialog', { name: 'Photo' })
+  await expect(dialog.getByRole('img')).toBeVisible()
+  const saved = await boris.saveDownload('Save')
+  expect(takenWhere(await readFile(saved))).toBe(false)
+  await boris.page.keyboard.press('Escape')
+  await boris.goTo('Chats')
+  await expect(boris.chat('Anna')).toContainText('Photo')
+})
+
+test('a voice message is recorded, sent and played', async ({ person }) => {
+  const [anna, boris] = await friends(person)
+  await anna.openChat('Boris')
+  await boris.openChat('Anna')
+  await anna.page.getByRole('button', { name: 'Record a voice message' }).click()
+  await expect(anna.page.getByRole('timer')).toHaveText('0:02')
+  await anna.page.getByRole('button', { name: 'Send the voice message' }).click()
+  const play = boris.page.getByRole('button', { name: 'Play', exact: true })
+  await play.click()
+  await expect(boris.page.getByRole('button', { name: 'Pause', exact: true })).toBeVisible()
+  await expect(play).toBeVisible()
+  await expect(boris.page.getByRole('slider', { name: 'Place in the voice message' })).toBeVisible()
+  await boris.goTo('Chats')
+  await expect(boris.chat('Anna')).toContainText(/Voice message 0:0[23]/)
+})
+
+test('what was pasted or dropped waits to be sent, and can be taken out', async ({ person }) => {
+  const anna = await person('Anna')
+  await anna.openChat('Notes to self')
+  await anna.composer.focus()
+  await anna.page.evaluate(() => {
+    const data = new DataTransfer()
+    data.items.add(new File(['pasted'], 'pasted.txt', { type: 'text/plain' }))
+    document.activeElement!.dispatchEvent(
+      new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }),
+    )
+    const dropped = new DataTransfer()
+    dropped.items.add(new File(['dropped'], 'dropped.txt', { type: 'text/plain' }))
+    window.dispatchEvent(
+      new DragEvent('drop', { dataTransfer: dropped, bubbles: true, cancelable: true }),
+    )
+  })
+  const tray = anna.page.getByRole('list', { name: 'About to be sent' })
+  await expect(tray.getByRole('listitem')).toHaveCount(2)
+  await anna.page.getByRole('button', { name: 'Take out pasted.txt' }).click()
+  await anna.pressSend()
+  await expect(anna.message('dropped.txt')).toBeVisible()
+  await expect(anna.message('pasted.txt')).toHaveCount(0)
+})
+
+test('a file is still there after a reload, and goes with its message', async ({ person }) => {
+  const anna = await person('Anna')
+  await anna.openChat('Notes to self')
+  await anna.attach({ name: 'kept.txt', mimeType: 'text/plain', buffer: Buffer.from('kept') })
+  await anna.pressSend()
+  await expect(anna.message('kept.txt')).toBeVisible()
+  await anna.reload()
+  await expect(anna.page.getByRole('button', { name: 'Save kept.txt' })).toBeEnabled()
+  await anna.chooseForMessage('kept.txt', 'Delete…')
+  await anna.page.getByRole('button', { name: 'Delete', exact: true }).click()
+  await expect(anna.message('kept.txt')).toHaveCount(0)
+})

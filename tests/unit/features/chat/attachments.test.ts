@@ -1,0 +1,176 @@
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import {
+  MAX_CAPTION_BYTES,
+  type Message,
+  type MessagePlace,
+  type OutgoingFile,
+} from '#lib/features/chat/api.ts'
+import { TextTooLongError } from '#lib/features/chat/errors.ts'
+import { InvalidDataError } from '#lib/protocol/errors.ts'
+import type { MessageId, PeerIdString } from '#lib/protocol/ids.ts'
+import { FakeNetwork, settled } from '../../../fixtures/fake-network.ts'
+import { ManualClock } from '../../../fixtures/manual-clock.ts'
+import { befriend, person, reopened, type Person } from '../../../fixtures/person.ts'
+import { until } from '../../../fixtures/until.ts'
+
+const VOICE = { kind: 'voice', durationMs: 12_000, waveform: Uint8Array.of(0, 128, 255) } as const
+
+let clock: ManualClock
+let network: FakeNetwork
+let anna: Person
+let ben: Person
+let intents = 0
+
+beforeEach(async () => {
+  clock = new ManualClock()
+  network = new FakeNetwork()
+  anna = await person(network, clock, 'Anna')
+  ben = await person(network, clock, 'Ben')
+  await befriend(network, anna, ben)
+})
+
+afterEach(async () => {
+  await anna.stop()
+  await ben.stop()
+})
+
+function outgoing(content: string, over: Partial<OutgoingFile> = {}): OutgoingFile {
+  const file = new Blob([content], { type: 'text/plain' })
+  return { file, name: 'notes.txt', look: { kind: 'file' }, caption: '', ...over }
+}
+
+function send(from: Person, to: Person, file: OutgoingFile): Promise<MessageId> {
+  return from.chat.sendFile(to.peer, file, `intent ${(intents += 1)}`)
+}
+
+async function messageAt(of: Person, place: MessagePlace): Promise<Message> {
+  const window = { around: 'end' as const, before: 100, after: 0 }
+  const page = await until(of.chat.watchTimeline(place.conversation, window), ({ items }) =>
+    items.some(({ id }) => id === place.message),
+  )
+  return page.items.find(({ id }) => id === place.message) as Message
+}
+
+const at = (conversation: PeerIdString, message: MessageId): MessagePlace => ({
+  conversation,
+  message,
+})
+
+async function text(of: Person, place: MessagePlace): Promise<string> {
+  await messageAt(of, place)
+  for (;;) {
+    const { state } = await until(of.chat.watchAttachment(place))
+    if (state === 'here') break
+    clock.advance(250)
+    await settled()
+  }
+  const pieces: Uint8Array<ArrayBuffer>[] = []
+  for await (const piece of of.chat.readAttachment(place)) pieces.push(piece)
+  return new Blob(pieces).text()
+}
+
+/** How many files are kept for messages. */
+const kept = (of: Person): Promise<number> => of.db.transfers.count()
+
+async function keeps(of: Person, count: number): Promise<void> {
+  await of.chat.stop()
+  expect(await kept(of)).toBe(count)
+}
+
+test('a file goes with a message, and comes by itself', async () => {
+  const id = await send(anna, ben, outgoing('hello', { caption: 'for you' }))
+  const came = await messageAt(ben, at(anna.peer, id))
+  expect(came).toMatchObject({
+    text: 'for you',
+    attachment: { kind: 'file', name: 'notes.txt', mediaType: 'text/plain', bytes: 5 },
+  })
+  expect(JSON.stringify(came)).not.toContain('key')
+  expect(await text(ben, at(anna.peer, id))).toBe('hello')
+  expect(await text(anna, at(ben.peer, id))).toBe('hello')
+})
+
+test('a voice message says how long it is before it is here, also in lists', async () => {
+  const id = await send(anna, ben, outgoing('…', { look: VOICE, name: 'voice.webm' }))
+  expect((await messageAt(ben, at(anna.peer, id))).attachment).toMatchObject(VOICE)
+  const list = await until(ben.chat.watchConversations(), (all) =>
+    all.some(({ last }) => last?.id === id),
+  )
+  expect(list.find(({ last }) => last?.id === id)!.last!.attachment).toEqual({
+    kind: 'voice',
+    name: 'voice.webm',
+    durationMs: 12_000,
+  })
+})
+
+test('what is larger than a person wants unasked waits until they ask', async () => {
+  await ben.choose({ autoGet: { when: 'never', upToBytes: 1_000_000 } })
+  await settled()
+  const id = await send(anna, ben, outgoing('hello'))
+  const place = at(anna.peer, id)
+  await messageAt(ben, place)
+  expect(await until(ben.chat.watchAttachment(place))).toMatchObject({ state: 'away' })
+  await ben.chat.getAttachment(place)
+  expect(await text(ben, place)).toBe('hello')
+})
+
+test('what is forwarded is got from who forwarded it', async () => {
+  const vera = await person(network, clock, 'Vera')
+  await befriend(network, ben, vera)
+  const id = await send(anna, ben, outgoing('hello', { caption: 'see' }))
+  await text(ben, at(anna.peer, id))
+  await anna.stop()
+  const on = await ben.chat.forward(at(anna.peer, id), vera.peer, 'forwarding')
+  expect(await messageAt(vera, at(ben.peer, on))).toMatchObject({ text: 'see', forwarded: true })
+  expect(await text(vera, at(ben.peer, on))).toBe('hello')
+  await vera.stop()
+})
+
+test('a deleted message takes its file along, unless another has it too', async () => {
+  const id = await send(anna, ben, outgoing('hello'))
+  await text(ben, at(anna.peer, id))
+  const note = await ben.chat.forward(at(anna.peer, id), ben.peer, 'to myself')
+  await ben.chat.deleteForMe(anna.peer, id)
+  expect(await text(ben, at(ben.peer, note))).toBe('hello')
+  await ben.chat.deleteForMe(ben.peer, note)
+  await keeps(ben, 0)
+})
+
+test('taking a message back takes its file from both', async () => {
+  const id = await send(anna, ben, outgoing('hello'))
+  await text(ben, at(anna.peer, id))
+  await anna.chat.deleteForBoth(ben.peer, id)
+  await until(
+    ben.chat.watchTimeline(anna.peer, { around: 'end', before: 9, after: 0 }),
+    ({ items }) => items.some((item) => item.type === 'message' && item.deleted),
+  )
+  await keeps(anna, 0)
+  await keeps(ben, 0)
+})
+
+test('a deleted conversation takes its files along', async () => {
+  const id = await send(anna, ben, outgoing('hello'))
+  await text(ben, at(anna.peer, id))
+  await ben.chat.deleteHistory(anna.peer)
+  await keeps(ben, 0)
+})
+
+test('what no message has after a crash goes at the next start', async () => {
+  await anna.transfers.enclosures.enclose({ path: 'orphan', file: new Blob(['x']) })
+  expect(await kept(anna)).toBe(1)
+  await anna.stop()
+  anna = await reopened(network, clock, anna.db)
+  await keeps(anna, 0)
+})
+
+test('files of messages are not among the transfers', async () => {
+  await send(anna, ben, outgoing('hello'))
+  expect(await until(anna.transfers.watchTransfers())).toEqual([])
+})
+
+test('what is no picture, or says too much beside it, is refused before it is read', async () => {
+  const flat = { kind: 'picture', width: 0, height: 1, thumbnail: new Uint8Array() } as const
+  await expect(send(anna, ben, outgoing('x', { look: flat }))).rejects.toThrow(InvalidDataError)
+  const long = 'x'.repeat(MAX_CAPTION_BYTES + 1)
+  await expect(send(anna, ben, outgoing('x', { caption: long }))).rejects.toThrow(TextTooLongError)
+  expect(await kept(anna)).toBe(0)
+})
