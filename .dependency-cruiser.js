@@ -103,7 +103,7 @@ export default {
       '^src/lib/rpc/api\\.ts$',
       ...tabSide,
     ]),
-    only('workers-show-nothing', { path: '^src/workers/', pathNot: '/push\\.ts$' }, [
+    only('workers-show-nothing', { path: '^src/workers/', pathNot: '/(push|downloads)\\.ts$' }, [
       '^src/workers/',
       '^src/lib/(content|delivery|p2p|crypto|db|rpc|protocol)/',
       '^src/lib/client/contract\\.ts$',
@@ -112,6 +112,9 @@ export default {
     only('but-that-something-came', { path: '^src/workers/push\\.ts$' }, [
       '^src/lib/i18n/',
       '^src/lib/features/notifications/ui/push-messages\\.ts$',
+    ]),
+    only('or-goes-to-the-downloads', { path: '^src/workers/downloads\\.ts$' }, [
+      '^src/lib/ui/download-messages\\.ts$',
     ]),
     only('relay', { path: '^relay-node/', pathNot: '^relay-node/src/copies/' }, [
       '^relay-node/',

@@ -17,6 +17,8 @@ const CONTENT_SECURITY_POLICY = [
   "manifest-src 'self'",
   // Any other relay: wss, WebTransport and mailboxes (https), and both without TLS where the page itself came so.
   "connect-src 'self' wss: https: ws: http:",
+  // What the service worker answers as a download is asked for in a frame.
+  "frame-src 'self'",
   "form-action 'none'",
   "base-uri 'none'",
   "frame-ancestors 'none'",

@@ -4,6 +4,7 @@ import {
   createHandlerBoundToURL,
   precacheAndRoute,
 } from 'workbox-precaching'
+import { announceDownloads, downloadAt } from './downloads.ts'
 import { openOnClick } from './notification-click.ts'
 import { showWhenPushed } from './push.ts'
 
@@ -15,6 +16,7 @@ declare const self: ServiceWorkerGlobalScope
  */
 precacheAndRoute(self.__WB_MANIFEST)
 cleanupOutdatedCaches()
+announceDownloads()
 openOnClick()
 showWhenPushed()
 
@@ -26,7 +28,9 @@ const RELAYS_OWN = /^\/(?:api\/|(?:health|metrics)$)/
 self.addEventListener('fetch', (event) => {
   const { request } = event
   const url = new URL(request.url)
-  if (request.mode === 'navigate' && !RELAYS_OWN.test(url.pathname)) {
+  const download = url.origin === self.location.origin ? downloadAt(url) : null
+  if (download !== null) event.respondWith(download)
+  else if (request.mode === 'navigate' && !RELAYS_OWN.test(url.pathname)) {
     event.respondWith(shell({ event, request, url }))
   }
 })

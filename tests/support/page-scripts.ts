@@ -65,6 +65,30 @@ export function downloadsOnly(): void {
   Reflect.deleteProperty(window, 'showSaveFilePicker')
 }
 
+/** The browser's own files stand for those a person would choose a place for, in a window no test can reach. */
+export function savesIntoOwnFiles(): void {
+  const own = () => navigator.storage.getDirectory()
+  Object.assign(window, {
+    showSaveFilePicker: async ({ suggestedName }: { suggestedName: string }) =>
+      (await own()).getFileHandle(suggestedName, { create: true }),
+    showDirectoryPicker: own,
+  })
+}
+
+/** The SHA-256 of such a file, in hex; null while it is not there. */
+export async function savedInOwnFile(path: string): Promise<string | null> {
+  try {
+    const names = path.split('/')
+    let folder = await navigator.storage.getDirectory()
+    for (const name of names.slice(0, -1)) folder = await folder.getDirectoryHandle(name)
+    const file = await (await folder.getFileHandle(names.at(-1)!)).getFile()
+    const hash = await crypto.subtle.digest('SHA-256', await file.arrayBuffer())
+    return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  } catch {
+    return null
+  }
+}
+
 /** As on an iPhone: in Safari, or as the app on its Home Screen. */
 export function onIphone(app: boolean): void {
   Object.defineProperty(navigator, 'standalone', { value: app })

@@ -1,26 +1,29 @@
 /** Where the pieces of a file go, as far as the browser lets a page write. */
+import { beginDownload } from './save-download.ts'
+import { isAbort, type Saving } from './saving.ts'
+
+export type { Saving } from './saving.ts'
 
 /** The part of the File System Access API that is not in the DOM's types yet. */
 interface FilePicking {
   showSaveFilePicker(options: { suggestedName: string }): Promise<FileSystemFileHandle>
 }
 
-/** A file that is written: it takes pieces, and is kept once `keep` resolves. */
-export interface Saving {
-  write(piece: Uint8Array<ArrayBuffer>): Promise<void>
-  /** False when the person did not want it after all. Where it shares, to be called by a press of theirs. */
-  keep(): Promise<boolean>
-  /** Nothing of it stays. */
-  drop(): Promise<void>
-  /** Whether `keep` needs a press of its own. */
-  readonly byPress: boolean
-}
-
-/** Lets the person choose a place where the browser can do that; null when they chose none. By a press of theirs. */
-export async function beginSaving(name: string): Promise<Saving | null> {
-  return 'showSaveFilePicker' in window
-    ? toChosenPlace(window as unknown as FilePicking, name)
-    : inMemory(name)
+/**
+ * Lets the person choose a place where the browser can do that; null when they chose none. Elsewhere it is downloaded as
+ * it comes, or, where nothing else is left, gathered first. By a press of theirs.
+ * @param bytes how long it will be; null where that is not known
+ */
+export async function beginSaving(
+  name: string,
+  bytes: number | null = null,
+): Promise<Saving | null> {
+  if ('showSaveFilePicker' in window) {
+    return toChosenPlace(window as unknown as FilePicking, name)
+  }
+  const gathered = inMemory(name)
+  // An iPhone's app has no downloads.
+  return gathered.byPress ? gathered : ((await beginDownload(name, bytes)) ?? gathered)
 }
 
 async function toChosenPlace(picking: FilePicking, name: string): Promise<Saving | null> {
@@ -90,8 +93,4 @@ function download(file: File): void {
   setTimeout(() => {
     URL.revokeObjectURL(url)
   }, 60_000)
-}
-
-function isAbort(error: unknown): boolean {
-  return error instanceof DOMException && error.name === 'AbortError'
 }

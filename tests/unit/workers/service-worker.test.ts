@@ -10,7 +10,10 @@ vi.mock('workbox-precaching', () => ({
 const scope = new EventTarget()
 
 beforeAll(async () => {
-  vi.stubGlobal('self', Object.assign(scope, { __WB_MANIFEST: [] }))
+  vi.stubGlobal(
+    'self',
+    Object.assign(scope, { __WB_MANIFEST: [], location: { origin: 'https://relay.example' } }),
+  )
   await import('../../../src/workers/service-worker.ts')
 })
 
@@ -42,6 +45,10 @@ test.for(['/health', '/metrics', '/metrics?now', '/api/bootstrap'])(
     expect(answer(path, 'navigate')).toBeNull()
   },
 )
+
+test('a download that nobody announced is not the page', () => {
+  expect(answer('/download/1', 'navigate')).toMatchObject({ status: 404 })
+})
 
 test('what a page loads is not the page', () => {
   expect(answer('/assets/a.js', 'no-cors')).toBeNull()

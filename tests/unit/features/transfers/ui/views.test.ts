@@ -9,7 +9,8 @@ import {
 import { GetView } from '#lib/features/transfers/ui/get-view.svelte.ts'
 import { SaveView } from '#lib/features/transfers/ui/save-view.svelte.ts'
 import { ShareView } from '#lib/features/transfers/ui/share-view.svelte.ts'
-import type { Saving } from '#lib/ui/save-file.ts'
+import type { FolderSaving } from '#lib/ui/save-folder.ts'
+import type { Saving } from '#lib/ui/saving.ts'
 
 describe('a link', () => {
   function scene(get: TransfersApi['get']) {
@@ -146,7 +147,7 @@ describe('saving', () => {
     const { told, begin } = place(true)
     const view = new SaveView({ read: pieces }, begin)
     expect(await view.save('id', null, 'a')).toBe(false)
-    expect(view.state).toMatchObject({ type: 'ready', file: null })
+    expect(view.state).toMatchObject({ type: 'ready' })
     expect(told).not.toContain('keep')
     expect(await view.keep()).toBe(true)
   })
@@ -165,7 +166,7 @@ describe('saving', () => {
     )
     expect(await view.save('id', 2, 'a')).toBe(false)
     expect(told).toEqual(['write 3', 'drop'])
-    expect(view.state).toEqual({ type: 'failed', file: 2 })
+    expect(view.state).toEqual({ type: 'failed', problem: 'other' })
   })
 
   test('leaves nothing behind when it is stopped, and says nothing', async () => {
@@ -185,6 +186,67 @@ describe('saving', () => {
     expect(told.at(-1)).toBe('drop')
     expect(told).not.toContain('keep')
     expect(view.state).toEqual({ type: 'idle' })
+  })
+
+  test.each([
+    ['QuotaExceededError', { type: 'failed', problem: 'no-room' }],
+    ['NotAllowedError', { type: 'failed', problem: 'not-allowed' }],
+    ['NetworkError', { type: 'failed', problem: 'cut-off' }],
+    ['AbortError', { type: 'idle' }],
+  ])('that ends with %s says what can be done', async (name, state) => {
+    const { told, begin } = place()
+    const saving = (await begin())!
+    saving.write = () => Promise.reject(new DOMException('', name))
+    const view = new SaveView({ read: pieces }, begin)
+    expect(await view.save('id', 0, 'a')).toBe(false)
+    expect(view.state).toEqual(state)
+    expect(told).toEqual(['drop'])
+  })
+
+  describe('into a folder', () => {
+    function folder(write: () => Promise<void> = () => Promise.resolve()) {
+      const told: string[] = []
+      const tell = (text: string) => Promise.resolve(void told.push(text))
+      const saving: FolderSaving = {
+        file: (path) =>
+          Promise.resolve({
+            write,
+            close: () => tell(`close ${path}`),
+            abort: () => tell(`abort ${path}`),
+          } as unknown as FileSystemWritableFileStream),
+        drop: () => tell('drop'),
+      }
+      return { told, begin: () => Promise.resolve<FolderSaving | null>(saving) }
+    }
+    const files = [{ path: 'a/b' }, { path: 'c' }]
+
+    test('writes each file', async () => {
+      const { told, begin } = folder()
+      const read: number[] = []
+      const view = new SaveView(
+        {
+          read(_id, file) {
+            read.push(file!)
+            return pieces()
+          },
+        },
+        undefined,
+        begin,
+      )
+      expect(await view.saveFolder('id', files)).toBe(true)
+      expect(read).toEqual([0, 1])
+      expect(told).toEqual(['close a/b', 'close c'])
+      expect(view.state).toEqual({ type: 'idle' })
+    })
+
+    test('leaves nothing behind when it fails', async () => {
+      const full = () => Promise.reject(new DOMException('', 'QuotaExceededError'))
+      const { told, begin } = folder(full)
+      const view = new SaveView({ read: pieces }, undefined, begin)
+      expect(await view.saveFolder('id', files)).toBe(false)
+      expect(told).toEqual(['abort a/b', 'drop'])
+      expect(view.state).toEqual({ type: 'failed', problem: 'no-room' })
+    })
   })
 
   test('does not begin where no place was chosen', async () => {
