@@ -1,0 +1,211 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { chromium, type BrowserContext } from 'playwright'
+import { findChromium } from '../../scripts/browser.ts'
+import { downloadsOnly, savesIntoOwnFiles, savedInOwnFile } from '../support/page-scripts.ts'
+import { PeerProcess } from '../support/peer.ts'
+import { expect, Person, test } from './fixtures.ts'
+
+const MB = 1_000_000
+
+/** A file on the disk, and what it has to be at the other end. */
+async function file(name: string, bytes: number): Promise<{ path: string; sha256: string }> {
+  const path = test.info().outputPath(name)
+  await writeFile(path, randomBytes(bytes))
+  return { path, sha256: await sha256(path) }
+}
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  await pipeline(createReadStream(path), hash)
+  return hash.digest('hex')
+}
+
+/** A browser whose profile lies on the disk. It is closed when its block ends. */
+async function profile(name: string): Promise<BrowserContext & AsyncDisposable> {
+  const executablePath = findChromium()
+  return chromium.launchPersistentContext(test.info().outputPath(`profile of ${name}`), {
+    args: ['--no-sandbox'],
+    locale: 'en-GB',
+    ...(executablePath === null ? {} : { executablePath }),
+  })
+}
+
+/** Shares by a peer without a browser; what it says of it last is there. */
+async function share(
+  peer: PeerProcess,
+  path: string,
+  choices: { expiresAfterMs?: number; password?: string } = {},
+): Promise<string> {
+  const { transfer } = (await peer.ask({ type: 'share', paths: [path], ...choices })) as {
+    transfer?: string
+  }
+  const read = (event: { transfer: string; link: string | null }): boolean =>
+    event.transfer === transfer && event.link !== null
+  return (await peer.event('transfer', read)).link!
+}
+
+/** Resolves once this much of it is here, as the bar says. */
+async function reaches(person: Person, hundredths: number): Promise<void> {
+  const bar = person.page.getByRole('progressbar').first()
+  await expect
+    .poll(async () => Number(await bar.getAttribute('aria-valuenow')), {
+      timeout: 120_000,
+      intervals: [100],
+    })
+    .toBeGreaterThanOrEqual(hundredths)
+}
+
+test('100 MB come whole after a reload of either side, and are saved both ways', async ({
+  relay,
+}) => {
+  test.setTimeout(300_000)
+  await using annas = await profile('Anna')
+  await using boriss = await profile('Boris')
+  const anna = await Person.arrive(annas, relay.origin)
+  await anna.start('Anna')
+  const boris = await Person.arrive(boriss, relay.origin)
+  await boris.start('Boris')
+  const chosen = await file('songs.bin', 100 * MB)
+  await boris.openLink(await anna.shareFiles([chosen.path]))
+  await reaches(boris, 40)
+  await boris.page.reload()
+  await reaches(boris, 40)
+  await anna.page.reload()
+  await expect(boris.transferState('All here')).toBeVisible({ timeout: 120_000 })
+
+  await boris.page.evaluate(savesIntoOwnFiles)
+  await boris.page.getByRole('button', { name: 'Save', exact: true }).click()
+  await expect(boris.page.getByText('Saved.')).toBeVisible({ timeout: 60_000 })
+  expect(await boris.page.evaluate(savedInOwnFile, 'songs.bin')).toBe(chosen.sha256)
+
+  // Without that window, through the service worker, straight to the disk.
+  await boris.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
+  await boris.page.evaluate(downloadsOnly)
+  const downloading = boris.page.waitForEvent('download')
+  await boris.page.getByRole('button', { name: 'Save', exact: true }).click()
+  const download = await downloading
+  expect(new URL(download.url()).pathname).toMatch(/^\/download\//)
+  expect(download.suggestedFilename()).toBe('songs.bin')
+  expect(await sha256(await download.path())).toBe(chosen.sha256)
+})
+
+test('a page that is closed while it saves leaves no file that looks whole', async ({
+  ownRelay: relay,
+  person,
+}) => {
+  test.slow()
+  await using shelf = await PeerProcess.start(relay, 'Shelf')
+  const boris = await person('Boris', { relay })
+  const chosen = await file('songs.bin', 30 * MB)
+  await boris.openLink(await share(shelf, chosen.path))
+  await expect(boris.transferState('All here')).toBeVisible({ timeout: 60_000 })
+  await boris.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
+  await boris.page.evaluate(downloadsOnly)
+  // Somebody else looks at the downloads while this page goes.
+  await boris.context.newPage()
+  const downloading = boris.page.waitForEvent('download')
+  await boris.page.getByRole('button', { name: 'Save', exact: true }).click()
+  const download = await downloading
+  await boris.page.close()
+  expect(await download.failure()).not.toBeNull()
+})
+
+test('a folder is shared by a browser, got by a peer and written into a folder by another browser', async ({
+  ownRelay: relay,
+  person,
+}) => {
+  test.slow()
+  const folder = test.info().outputPath('holiday')
+  await mkdir(join(folder, 'day 1'), { recursive: true })
+  await writeFile(join(folder, 'day 1/beach.jpg'), randomBytes(2 * MB))
+  await writeFile(join(folder, 'notes.txt'), 'warm')
+  await using shelf = await PeerProcess.start(relay, 'Shelf')
+  const anna = await person('Anna', { relay })
+  await anna.goTo('Files')
+  await anna.page.locator('input[type=file][webkitdirectory]').setInputFiles(folder)
+  await anna.page.getByRole('button', { name: 'Make a link' }).click()
+  const link = (await anna.page.getByText('#/get/').textContent())!.trim()
+  const into = test.info().outputPath('got')
+  await shelf.ask({ type: 'get', link, into })
+  await shelf.event('saved')
+  const names = (await readdir(folder, { recursive: true })).sort()
+  expect((await readdir(join(into, 'holiday'), { recursive: true })).sort()).toEqual(names)
+  const beach = 'holiday/day 1/beach.jpg'
+  expect(await sha256(join(into, beach))).toBe(await sha256(join(folder, 'day 1/beach.jpg')))
+  expect(await readFile(join(into, 'holiday/notes.txt'), 'utf8')).toBe('warm')
+
+  const { link: passedOn } = await shelf.event('transfer', ({ state }) => state === 'complete')
+  await anna.context.close()
+  const boris = await person('Boris', { relay })
+  await boris.openLink(passedOn!)
+  await expect(boris.transferState('All here')).toBeVisible({ timeout: 60_000 })
+  await boris.page.evaluate(savesIntoOwnFiles)
+  for (const called of ['holiday', 'holiday (2)']) {
+    await boris.page.getByRole('button', { name: 'Save all' }).click()
+    await expect
+      .poll(() => boris.page.evaluate(savedInOwnFile, `${called}/day 1/beach.jpg`))
+      .toBe(await sha256(join(into, beach)))
+  }
+})
+
+test('who gives something wrong is asked no more, and the file is right', async ({
+  ownRelay: relay,
+  person,
+}) => {
+  test.slow()
+  const chosen = await file('songs.bin', 30 * MB)
+  await using shelf = await PeerProcess.start(relay, 'Shelf')
+  const env = { NODE_OPTIONS: '--import ./tests/support/lying-parts.ts' }
+  await using liar = await PeerProcess.start(relay, 'Liar', { env })
+  await liar.ask({ type: 'get', link: await share(shelf, chosen.path) })
+  const { link } = await liar.event('transfer', ({ state }) => state === 'complete')
+  // For a while there is nobody else to ask.
+  await shelf.kill()
+  const boris = await person('Boris', { relay })
+  await boris.openLink(link!)
+  await expect(boris.page.getByText('of 30 MB here and checked')).toBeVisible({ timeout: 60_000 })
+  // The liar is there, and has all of it.
+  await expect(boris.transferState('Waiting for who has it')).toBeVisible()
+  await shelf.up()
+  await expect(boris.transferState('All here')).toBeVisible({ timeout: 60_000 })
+  await boris.page.evaluate(savesIntoOwnFiles)
+  await boris.page.getByRole('button', { name: 'Save', exact: true }).click()
+  await expect(boris.page.getByText('Saved.')).toBeVisible()
+  expect(await boris.page.evaluate(savedInOwnFile, 'songs.bin')).toBe(chosen.sha256)
+})
+
+test('a device without room says so and loses nothing, and an expired link says so', async ({
+  ownRelay: relay,
+  person,
+}) => {
+  test.slow()
+  const chosen = await file('songs.bin', 40 * MB)
+  await using shelf = await PeerProcess.start(relay, 'Shelf')
+  const link = await share(shelf, chosen.path)
+  const boris = await person('Boris', { relay })
+  const browser = await boris.context.newCDPSession(boris.page)
+  const quota = (quotaSize?: number): Promise<unknown> =>
+    browser.send('Storage.overrideQuotaForOrigin', {
+      origin: relay.origin,
+      ...(quotaSize === undefined ? {} : { quotaSize }),
+    })
+  await quota(20 * MB)
+  await boris.openLink(link)
+  await expect(boris.transferState('No room left')).toBeVisible({ timeout: 60_000 })
+  await expect(boris.page.getByText('What has arrived is kept.')).toBeVisible()
+  await quota()
+  await boris.page.getByRole('button', { name: 'Try again' }).click()
+  await expect(boris.transferState('All here')).toBeVisible({ timeout: 60_000 })
+  await boris.page.evaluate(savesIntoOwnFiles)
+  await boris.page.getByRole('button', { name: 'Save', exact: true }).click()
+  await expect(boris.page.getByText('Saved.')).toBeVisible()
+  expect(await boris.page.evaluate(savedInOwnFile, 'songs.bin')).toBe(chosen.sha256)
+
+  const small = await file('note.txt', 1_000)
+  await boris.openLink(await share(shelf, small.path, { expiresAfterMs: 1 }))
+  await expect(boris.transferState('Link expired')).toBeVisible()
+})
