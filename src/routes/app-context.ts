@@ -1,6 +1,7 @@
 import { createContext } from 'svelte'
 import type { NodeApi } from '../lib/client/contract.ts'
 import type { Profile } from '../lib/features/profile/api.ts'
+import type { Handover } from '../lib/ui/handover-messages.ts'
 
 /** What a screen finds around it. */
 export interface AppContext {
@@ -16,8 +17,8 @@ export interface AppContext {
   readonly params: Readonly<Partial<Record<'id' | 'card' | 'link' | 'part', string>>>
   /** The card of an invitation taken up on the first screen, until its person is added. */
   accepted: string | null
-  /** Files another app shares with somebody here, until it is said with whom. */
-  brought: readonly File[] | null
+  /** What another app shares with somebody here, until it is said with whom. */
+  handover: Handover | null
   /** Goes to one of `paths`. `replace` leaves no step back. */
   go(href: string, options?: { replace?: boolean }): void
 }

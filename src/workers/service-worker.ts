@@ -5,6 +5,7 @@ import {
   precacheAndRoute,
 } from 'workbox-precaching'
 import { announceDownloads, downloadAt } from './downloads.ts'
+import { giveHandovers, handoverAt, handoverTaken } from './handover.ts'
 import { openOnClick } from './notification-click.ts'
 import { showWhenPushed } from './push.ts'
 
@@ -17,6 +18,7 @@ declare const self: ServiceWorkerGlobalScope
 precacheAndRoute(self.__WB_MANIFEST)
 cleanupOutdatedCaches()
 announceDownloads()
+giveHandovers()
 openOnClick()
 showWhenPushed()
 
@@ -28,9 +30,14 @@ const RELAYS_OWN = /^\/(?:api\/|(?:health|metrics)$)/
 self.addEventListener('fetch', (event) => {
   const { request } = event
   const url = new URL(request.url)
-  const download = url.origin === self.location.origin ? downloadAt(url) : null
+  const own = url.origin === self.location.origin
+  const download = own ? downloadAt(url) : null
+  const handover = own ? handoverAt(event, url) : null
   if (download !== null) event.respondWith(download)
-  else if (request.mode === 'navigate' && !RELAYS_OWN.test(url.pathname)) {
+  else if (handover !== null) {
+    event.respondWith(handover)
+    event.waitUntil(handover.then(handoverTaken))
+  } else if (request.mode === 'navigate' && !RELAYS_OWN.test(url.pathname)) {
     event.respondWith(shell({ event, request, url }))
   }
 })

@@ -99,6 +99,11 @@ export class ComposerView {
     this.#cancelSave ??= this.#components.clock.after(DRAFT_AFTER_MS, () => void this.flush())
   }
 
+  /** Another app shares this: it comes after what was written. */
+  add(text: string): void {
+    this.type(this.text === '' ? text : `${this.text}\n${text}`)
+  }
+
   /** What is written answers this message. */
   reply(message: Message): void {
     this.cancel()
