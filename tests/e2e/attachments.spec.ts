@@ -113,3 +113,22 @@ test('a file is still there after a reload, and goes with its message', async ({
   await anna.page.getByRole('button', { name: 'Delete', exact: true }).click()
   await expect(anna.message('kept.txt')).toHaveCount(0)
 })
+
+test('what another app shares goes into the chat that is chosen', async ({ person }) => {
+  const anna = await person('Anna')
+  await anna.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
+  // As the system does, which opens the page where it is then led.
+  await anna.page.evaluate(async () => {
+    const form = new FormData()
+    form.append('files', new File(['from the gallery'], 'shared.txt', { type: 'text/plain' }))
+    form.append('text', 'have a look')
+    await fetch('/handover', { method: 'POST', body: form, redirect: 'manual' })
+    location.hash = '#/handover'
+    location.reload()
+  })
+  await expect(anna.page.getByText('Choose the chat in which to send')).toBeVisible()
+  await anna.openChat('Notes to self')
+  await expect(anna.composer).toHaveValue('have a look')
+  await anna.pressSend()
+  await expect(anna.message('shared.txt')).toContainText('have a look')
+})

@@ -32,7 +32,7 @@ export interface ConversationComponents {
 }
 
 export interface ConversationInit {
-  admit(content: ContentId, peer: PeerIdString): Admission
+  admit(content: ContentId, peer: PeerIdString): Admission | Promise<Admission>
   readerCame(reader: Reader): void
   /** What they need from us has changed. */
   readerTurned(reader: Reader): void
@@ -108,7 +108,8 @@ export class Conversation {
     try {
       for await (const bytes of this.#components.channel.frames()) {
         const frame = decodeFrame(bytes as Uint8Array<ArrayBuffer>)
-        if (frame.type !== 'part') this.#heed(frame)
+        if (frame.type === 'open') await this.#opened(frame.topic, frame.content)
+        else if (frame.type !== 'part') this.#heed(frame)
         else {
           // What is not read waits at the sender: its credit is used up.
           await this.#components.rates.down.pass(frame.bytes.byteLength)
@@ -171,11 +172,8 @@ export class Conversation {
     return this.#lastServed
   }
 
-  #heed(message: Exclude<BlocksFrame, { type: 'part' }>): void {
+  #heed(message: Exclude<BlocksFrame, { type: 'part' | 'open' }>): void {
     switch (message.type) {
-      case 'open':
-        this.#opened(message.topic, message.content)
-        return
       case 'ask':
         this.#asked(message.topic, message.parts.map(partOf))
         return
@@ -240,10 +238,10 @@ export class Conversation {
     if (leaves.length > 0) this.#send({ type: 'suggest', topic: reader.topic, leaves })
   }
 
-  #opened(topic: number, content: ContentId): void {
+  async #opened(topic: number, content: ContentId): Promise<void> {
     if (this.#readers.has(topic)) throw new InvalidDataError('a topic is opened once')
     if (this.#readers.size >= MAX_TOPICS) throw new LimitExceededError('too many topics')
-    const admission = this.#init.admit(content, this.peer)
+    const admission = await this.#init.admit(content, this.peer)
     if ('refusal' in admission) {
       this.#send({ type: 'refused', topic, reason: admission.refusal })
       return

@@ -23,7 +23,7 @@ export interface ExchangeComponents {
 
 export interface ExchangeInit {
   /** Whether this peer is given this content. */
-  admit(content: ContentId, peer: PeerIdString): Admission
+  admit(content: ContentId, peer: PeerIdString): Admission | Promise<Admission>
   /** What is known of sources. Default: one that is forgotten when the host ends. */
   reputation?: Reputation
 }

@@ -1,5 +1,4 @@
 import { parseContentId } from '../../content/content-id.ts'
-import type { PartStore } from '../../content/store/part-store.ts'
 import { StorageFullError } from '../../protocol/errors.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock, Random } from '../../protocol/seams.ts'
@@ -19,7 +18,6 @@ export interface EnclosuresComponents {
     find: () => LiveTransfer | undefined,
     options?: AbortOptions,
   ) => AsyncIterable<Transfer | null>
-  parts: PartStore
   clock: Clock
   random: Random
 }
@@ -54,7 +52,7 @@ export class ContentEnclosures implements Enclosures {
   }
 
   async fetch({ content, key }: Enclosed, from: PeerIdString | null): Promise<void> {
-    const { roster, transfers, parts, random, clock } = this.#components
+    const { roster, transfers, random, clock } = this.#components
     await roster.load()
     const known = this.#find(content)
     const transfer =
@@ -67,7 +65,7 @@ export class ContentEnclosures implements Enclosures {
         // Somebody looks at the message: it does not wait behind whole libraries.
         rank: 0,
       }))
-    if (known === undefined) await transfer.load(parts)
+    await transfer.find()
     const peers = transfer.row.from?.peers ?? []
     if (from !== null && !peers.includes(from)) {
       await transfers.pause(transfer.row.id)

@@ -33,11 +33,13 @@ export class Giving {
   }
 
   /** Whether this peer is given this content. */
-  admit(content: ContentId, peer: PeerIdString): Admission {
+  async admit(content: ContentId, peer: PeerIdString): Promise<Admission> {
     const nowMs = this.#components.clock.now()
     let refusal: Admission = { refusal: 'unknown' }
     for (const transfer of this.#components.roster.all) {
-      if (transfer.content !== content || transfer.holding === null) continue
+      if (transfer.row.content !== content) continue
+      await transfer.find()
+      if (transfer.holding === null) continue
       const { problem, downloadLimit, takers } = transfer.row
       if (transfer.hasExpired(nowMs)) refusal = { refusal: 'expired' }
       else if (problem === 'revoked') refusal = { refusal: 'revoked' }

@@ -128,7 +128,7 @@ export class Roster {
   }
 
   #show(row: TransferRow): LiveTransfer {
-    const transfer = new LiveTransfer(row)
+    const transfer = new LiveTransfer(row, this.#components.parts)
     this.#transfers.set(row.id, transfer)
     this.changed()
     return transfer
@@ -136,13 +136,14 @@ export class Roster {
 
   async #loadAll(): Promise<void> {
     const { store, parts } = this.#components
-    for (const row of await store.all()) {
-      const transfer = this.#show(row)
-      if (row.role === 'sharing' && row.completeAtMs === null) {
+    for (const row of await store.all()) this.#show(row)
+    for (const transfer of this.all) {
+      const { role, completeAtMs, copyUntilMs, problem } = transfer.row
+      if (role === 'sharing' && completeAtMs === null) {
         // It was read when the host ended, and the files are not at hand any more.
-        await this.note(transfer, { problem: row.problem ?? 'unreadable' })
+        await this.note(transfer, { problem: problem ?? 'unreadable' })
         await parts.drop(transfer.shelf)
-      } else await transfer.load(parts)
+      } else if (completeAtMs === null || copyUntilMs !== null) await transfer.find()
     }
   }
 

@@ -88,13 +88,13 @@ export class TransfersService implements TransfersApi, Startable {
   #running: AbortController | null = null
 
   constructor(components: TransfersComponents) {
-    const roster: Roster = new Roster(components)
+    const parts = new EvictingPartStore(components.parts, () => shelves.freeOne())
+    const roster = new Roster({ ...components, parts })
     const exchange: Exchange = new Exchange(components, {
       admit: (content, peer) => giving.admit(content, peer),
       reputation: new Reputation({ ...components, store: components.sources }),
     })
     const shelves: Shelves = new Shelves({ ...components, roster, exchange })
-    const parts = new EvictingPartStore(components.parts, () => shelves.freeOne())
     const company = new Company(components.peers)
     const giving: Giving = new Giving({ ...components, roster, exchange, company })
     const seeking = {
@@ -176,8 +176,10 @@ export class TransfersService implements TransfersApi, Startable {
     options?: AbortOptions,
   ): AsyncIterable<TransferDetails | null> {
     await this.#roster.load()
+    const find = () => this.#roster.all.find(({ row }) => row.id === id)
+    await find()?.find()
     yield* this.#watch(() => {
-      const transfer = this.#roster.all.find(({ row }) => row.id === id)
+      const transfer = find()
       return transfer === undefined ? null : detailsOf(transfer, this.#view, this.#linkOf(transfer))
     }, options)
   }
@@ -192,7 +194,7 @@ export class TransfersService implements TransfersApi, Startable {
 
   async get(text: string, password: string | null, options?: AbortOptions): Promise<TransferId> {
     await this.#roster.load()
-    const { random, clock, parts } = this.#components
+    const { random, clock } = this.#components
     const link = decodeLink(text)
     const known = this.#roster.all.find(({ content }) => content === link.content)
     if (known !== undefined) return known.row.id
@@ -205,7 +207,7 @@ export class TransfersService implements TransfersApi, Startable {
       from: { peers: link.peers, relays: link.relays },
       rank: Math.max(clock.now(), ...this.#roster.all.map(({ row }) => row.rank + 1)),
     })
-    await transfer.load(parts)
+    await transfer.find()
     this.#roster.changed()
     return transfer.row.id
   }
@@ -220,6 +222,7 @@ export class TransfersService implements TransfersApi, Startable {
   async resume(id: TransferId): Promise<void> {
     const transfer = await this.#roster.find(id)
     if (transfer.row.role === 'sharing') return
+    await transfer.find()
     await this.#roster.change(transfer, { paused: false, freed: false, problem: null })
   }
 
@@ -275,6 +278,7 @@ export class TransfersService implements TransfersApi, Startable {
     if (forMs !== null && (!Number.isSafeInteger(forMs) || forMs < 1 || downloadLimit !== null)) {
       throw new InvalidDataError('no copy can be kept like that')
     }
+    await transfer.find()
     const copyUntilMs = forMs === null ? null : this.#components.clock.now() + forMs
     await this.#roster.change(transfer, { copyUntilMs })
     if (copyUntilMs === null) this.#releaseCopy(transfer)
@@ -286,6 +290,7 @@ export class TransfersService implements TransfersApi, Startable {
     options?: AbortOptions,
   ): AsyncIterable<Uint8Array<ArrayBuffer>> {
     const transfer = await this.#roster.find(id)
+    await transfer.find()
     const { opened, row } = transfer
     if (opened === null || (row.completeAtMs === null && row.role === 'getting')) {
       throw new NotCompleteError('not all of it is here')
@@ -321,7 +326,8 @@ export class TransfersService implements TransfersApi, Startable {
     const nowMs = this.#components.clock.now()
     return (
       this.#roster.all
-        .filter(({ holding, row }) => holding?.manifest != null && row.problem === null)
+        .filter(({ holding, row }) => row.completeAtMs !== null || holding?.manifest != null)
+        .filter(({ row }) => row.problem === null)
         // Who gets what is enclosed knows from whom: nobody else is told that it is here.
         .filter(({ row }) => row.enclosed !== true)
         .filter((transfer) => !transfer.hasExpired(nowMs))

@@ -102,7 +102,7 @@ export class Sharing {
           cipher: await chunkCipher(row.key),
           sealed: true,
         },
-        { store: await transfer.shelved(parts), sha256 },
+        { store: await transfer.store(), sha256 },
         { signal: reading.signal },
       )
       let step = await steps.next()
@@ -111,7 +111,7 @@ export class Sharing {
         roster.changed()
       }
       transfer.row = { ...transfer.row, content: step.value.content }
-      await transfer.load(parts)
+      await transfer.find()
       await roster.change(transfer, { completeAtMs: clock.now() })
     } catch (error) {
       if (reading.signal.aborted) return

@@ -54,12 +54,10 @@ export class Shelves {
 
   async #free(transfer: LiveTransfer): Promise<void> {
     const { exchange, parts, roster } = this.#components
-    transfer.holding = null
+    transfer.forget()
     // First what says so: parts that go before would be missed.
     await roster.note(transfer, { completeAtMs: null, paused: true, freed: true })
     if (transfer.content !== null) exchange.refuse(transfer.content, 'unknown')
     await parts.drop(transfer.shelf)
-    await transfer.load(parts)
-    roster.changed()
   }
 }

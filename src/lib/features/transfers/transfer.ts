@@ -56,7 +56,7 @@ export function newRow(
 /** One transfer while the host runs: what is remembered of it, and what goes on. */
 export class LiveTransfer {
   row: TransferRow
-  /** What of it is here; null while it is read. */
+  /** What of it is here; null while that is not known. */
   holding: Holding | null = null
   /** What it says of itself; null until that is here. */
   opened: OpenedContent | null = null
@@ -72,9 +72,13 @@ export class LiveTransfer {
   readings = 0
   /** It waits for its turn. */
   queued = false
+  readonly #parts: PartStore
+  #found: Promise<void> | null = null
 
-  constructor(row: TransferRow) {
+  /** @param parts where its parts lie */
+  constructor(row: TransferRow, parts: PartStore) {
     this.row = row
+    this.#parts = parts
   }
 
   get content(): ContentId | null {
@@ -91,21 +95,30 @@ export class LiveTransfer {
     return role === 'getting' && completeAtMs !== null && savedAtMs !== null && !kept
   }
 
-  /** Finds what of it is here. */
-  async load(store: PartStore): Promise<void> {
+  /** Finds what of it is here, unless that is known. Of what is complete nobody asks before it is needed. */
+  async find(): Promise<void> {
     const { content } = this
     if (content === null) return
-    this.opened = null
-    this.holding = await Holding.open(content, this.shelf, {
-      store: await this.shelved(store),
-      sha256,
-    })
-    await this.open()
+    this.#found ??= this.#find(content)
+    try {
+      await this.#found
+    } catch (error) {
+      this.#found = null
+      throw error
+    }
   }
 
-  /** What puts its leaves into this store, and gives them. */
-  async shelved(store: PartStore): Promise<PartStore> {
+  /** It is not here any more. */
+  forget(): void {
+    this.#found = null
+    this.holding = null
+    this.opened = null
+  }
+
+  /** What takes and gives its leaves. */
+  async store(): Promise<PartStore> {
     const { plain, key } = this.row
+    const store = this.#parts
     return plain ? new SealingPartStore({ store, sha256, cipher: await chunkCipher(key) }) : store
   }
 
@@ -120,6 +133,12 @@ export class LiveTransfer {
       if (error instanceof StarlingError) return 'damaged'
       throw error
     }
+  }
+
+  async #find(content: ContentId): Promise<void> {
+    const store = await this.store()
+    this.holding = await Holding.open(content, this.shelf, { store, sha256 })
+    await this.open()
   }
 
   state(nowMs: number): TransferState {

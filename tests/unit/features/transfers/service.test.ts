@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { ChosenFile, ShareChoices, Transfer } from '#lib/features/transfers/api.ts'
 import {
   MalformedLinkError,
@@ -192,6 +192,19 @@ test('what was shared and what is being got goes on after a restart', async () =
   expect(await boris.text(id)).toBe('one')
 })
 
+test('what is complete is not read at a start, and is given when somebody asks', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  const get = vi.spyOn(anna.parts, 'get')
+  await anna.restart()
+  expect(get).not.toHaveBeenCalled()
+  network.connect(anna.host, boris.host)
+  const id = await boris.service.get(link, null)
+  await meanwhile(boris.reached(id, 'complete'))
+  const [own] = await meanwhile(until(anna.service.watchTransfers()))
+  expect(await anna.text(own!.id)).toBe('one')
+})
+
 test('whoever gets something is met directly while they do, and not wanted any more then', async () => {
   const [anna, boris] = [await Device.start(), await Device.start()]
   network.connect(anna.host, boris.host, 'relayed')
@@ -339,6 +352,23 @@ describe('where room is needed', () => {
     boris.parts.room = 0
     await meanwhile(boris.share([file('own.txt', 'mine')]))
     expect(await states(boris, ids)).toEqual(['freed', 'complete'])
+  })
+
+  test('a full disk takes what can be spared, also when what comes was begun before a restart', async () => {
+    const { anna, boris, ids } = await saved(['one'])
+    const link = await meanwhile(anna.share([file('more.txt', 'more')]))
+    network.disconnect(anna.host, boris.host)
+    const id = await boris.service.get(link, null)
+    await boris.restart()
+    const drop = boris.parts.drop.bind(boris.parts)
+    boris.parts.drop = async (shelf) => {
+      await drop(shelf)
+      boris.parts.room = 3
+    }
+    boris.parts.room = 0
+    network.connect(anna.host, boris.host)
+    await meanwhile(boris.reached(id, 'complete'))
+    expect(await states(boris, ids)).toEqual(['freed'])
   })
 
   test('what went can be got again', async () => {
