@@ -103,7 +103,7 @@ export default {
       '^src/lib/rpc/api\\.ts$',
       ...tabSide,
     ]),
-    only('workers-show-nothing', { path: '^src/workers/', pathNot: '/(push|downloads)\\.ts$' }, [
+    only('workers-show-nothing', { path: '^src/workers/', pathNot: '/(push|downloads|handover)\\.ts$' }, [
       '^src/workers/',
       '^src/lib/(content|delivery|p2p|crypto|db|rpc|protocol)/',
       '^src/lib/client/contract\\.ts$',
@@ -115,6 +115,9 @@ export default {
     ]),
     only('or-goes-to-the-downloads', { path: '^src/workers/downloads\\.ts$' }, [
       '^src/lib/ui/download-messages\\.ts$',
+    ]),
+    only('or-comes-from-another-app', { path: '^src/workers/handover\\.ts$' }, [
+      '^src/lib/ui/handover-messages\\.ts$',
     ]),
     only('relay', { path: '^relay-node/', pathNot: '^relay-node/src/copies/' }, [
       '^relay-node/',
