@@ -103,12 +103,16 @@ export default {
       '^src/lib/rpc/api\\.ts$',
       ...tabSide,
     ]),
-    only('workers-show-nothing', { path: '^src/workers/', pathNot: '/(push|downloads|handover)\\.ts$' }, [
-      '^src/workers/',
-      '^src/lib/(content|delivery|p2p|crypto|db|rpc|protocol)/',
-      '^src/lib/client/contract\\.ts$',
-      `^${slice}/[^/]+\\.ts$`,
-    ]),
+    only(
+      'workers-show-nothing',
+      { path: '^src/workers/', pathNot: '/(push|downloads|handover)\\.ts$' },
+      [
+        '^src/workers/',
+        '^src/lib/(content|delivery|p2p|crypto|db|rpc|protocol)/',
+        '^src/lib/client/contract\\.ts$',
+        `^${slice}/[^/]+\\.ts$`,
+      ],
+    ),
     only('but-that-something-came', { path: '^src/workers/push\\.ts$' }, [
       '^src/lib/i18n/',
       '^src/lib/features/notifications/ui/push-messages\\.ts$',
