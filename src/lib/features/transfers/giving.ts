@@ -9,6 +9,9 @@ import type { Roster } from './roster.ts'
 /** What readers are wanted for. */
 const READING = 'reading'
 
+/** Who reads no more stays wanted for so long: between one path and a better one nobody reads for a moment. */
+export const LINGER_MS = 30_000
+
 export interface GivingComponents {
   roster: Roster
   exchange: Exchange
@@ -19,6 +22,9 @@ export interface GivingComponents {
 /** Who is given what, how much of it, and over which path. */
 export class Giving {
   readonly #components: GivingComponents
+  /** Who is wanted because they read, and when they were last seen to. */
+  readonly #met = new Map<PeerIdString, number>()
+  #cancelLook: (() => void) | null = null
 
   constructor(components: GivingComponents) {
     this.#components = components
@@ -30,6 +36,14 @@ export class Giving {
       this.#meetReaders()
       roster.changed()
     })
+  }
+
+  /** Nobody is wanted for it any more. */
+  stop(): void {
+    this.#cancelLook?.()
+    this.#cancelLook = null
+    this.#met.clear()
+    this.#components.company.release(READING)
   }
 
   /** Whether this peer is given this content. */
@@ -50,15 +64,25 @@ export class Giving {
     return refusal
   }
 
-  /** Whoever gets something from me over a relay is met directly while they do, and no longer. */
+  /** Whoever gets something from me over a relay is met directly while they do, and not much longer. */
   #meetReaders(): void {
-    const { company, exchange } = this.#components
-    const reading = new Set<PeerIdString>()
+    const { company, exchange, clock } = this.#components
     for (const { peer, path } of exchange.readers()) {
-      reading.add(peer)
-      if (path === 'relayed') company.want(peer, [], READING)
+      if (path !== 'relayed' && !this.#met.has(peer)) continue
+      if (!this.#met.has(peer)) company.want(peer, [], READING)
+      this.#met.set(peer, clock.now())
     }
-    company.release(READING, reading)
+    if (this.#met.size > 0) this.#cancelLook ??= clock.after(LINGER_MS, this.#leaveOthers)
+  }
+
+  readonly #leaveOthers = (): void => {
+    this.#cancelLook = null
+    const { company, clock } = this.#components
+    this.#meetReaders()
+    for (const [peer, readAtMs] of this.#met) {
+      if (clock.now() - readAtMs >= LINGER_MS) this.#met.delete(peer)
+    }
+    company.release(READING, new Set(this.#met.keys()))
   }
 
   #gave(content: ContentId, peer: PeerIdString, bytes: number): void {

@@ -81,6 +81,7 @@ export class TransfersService implements TransfersApi, Startable {
   readonly #roster: Roster
   readonly #sharing: Sharing
   readonly #getting: Getting
+  readonly #giving: Giving
   readonly #queue: Queue
   readonly #shelves: Shelves
   readonly #announcer: Announcer
@@ -107,6 +108,7 @@ export class TransfersService implements TransfersApi, Startable {
     this.#components = { ...components, parts }
     this.#roster = roster
     this.#exchange = exchange
+    this.#giving = giving
     this.#shelves = shelves
     this.#sharing = new Sharing({ ...this.#components, roster })
     this.#getting = new Getting({ ...this.#components, roster, exchange, company, seeking })
@@ -156,6 +158,7 @@ export class TransfersService implements TransfersApi, Startable {
       transfer.seeker = null
     }
     await this.#exchange.stop()
+    this.#giving.stop()
     await this.#roster.flush()
   }
 

@@ -11,6 +11,7 @@ import {
 import type { FileChoices } from '#lib/features/settings/api.ts'
 import { DexieSettingsStore } from '#lib/features/settings/store.ts'
 import { TransfersService } from '#lib/features/transfers/service.ts'
+import { LINGER_MS } from '#lib/features/transfers/giving.ts'
 import { STEP_MS } from '#lib/features/transfers/traffic.ts'
 import { DexieSourceStore, DexieTransferStore } from '#lib/features/transfers/store.ts'
 import { createSecrets, openIdentity } from '#lib/crypto/identity.ts'
@@ -195,17 +196,18 @@ test('what was shared and what is being got goes on after a restart', async () =
 test('what is complete is not read at a start, and is given when somebody asks', async () => {
   const [anna, boris] = await two()
   const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  const [own] = await meanwhile(until(anna.service.watchTransfers()))
+  await meanwhile(anna.reached(own!.id, 'shared'))
   const get = vi.spyOn(anna.parts, 'get')
   await anna.restart()
   expect(get).not.toHaveBeenCalled()
   const id = await boris.service.get(link, null)
   network.connect(anna.host, boris.host)
   await meanwhile(boris.reached(id, 'complete'))
-  const [own] = await meanwhile(until(anna.service.watchTransfers()))
   expect(await anna.text(own!.id)).toBe('one')
 })
 
-test('whoever gets something is met directly while they do, and not wanted any more then', async () => {
+test('whoever gets something is met directly while they do, and a little longer', async () => {
   const [anna, boris] = [await Device.start(), await Device.start()]
   network.connect(anna.host, boris.host, 'relayed')
   const link = await meanwhile(anna.share([file('a.txt', 'one')]))
@@ -220,6 +222,9 @@ test('whoever gets something is met directly while they do, and not wanted any m
   await meanwhile(boris.reached(id, 'complete'))
   await meanwhile(until(anna.service.watchTransfers(), ([each]) => each?.readers === 0))
   expect(met).toContain(true)
+  // On the way from a relay to a direct connection nobody reads for a moment.
+  expect(peers.wanted.has(boris.identity.peer)).toBe(true)
+  clock.advance(2 * LINGER_MS)
   expect(peers.wanted.has(boris.identity.peer)).toBe(false)
 })
 
