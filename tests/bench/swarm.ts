@@ -53,6 +53,8 @@ export class Swarm implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // The tracker waits until everybody has left it.
+    for (const page of this.#nodes.pages) await page.evaluate(() => window.bench.torrents.stop())
     await new Promise<void>((resolve) => {
       this.#server.close(resolve)
     })

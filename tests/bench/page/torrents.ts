@@ -20,6 +20,17 @@ export class Torrents {
     this.#client = new Client({ tracker: { rtcConfig: { iceServers: [] } }, uploadLimit })
   }
 
+  /** Leaves everybody, the tracker included. */
+  async stop(): Promise<void> {
+    const client = this.#started
+    this.#client = null
+    await new Promise<void>((resolve) => {
+      client.destroy(() => {
+        resolve()
+      })
+    })
+  }
+
   /** Seeds a file of so many bytes that no compression makes fewer. */
   async seed(tracker: string, bytes: number): Promise<Seeded> {
     const file = incompressible(bytes)

@@ -10,6 +10,7 @@ declare module 'webtorrent/dist/webtorrent.min.js' {
 
   export default class WebTorrent {
     constructor(options: { tracker: { rtcConfig: RTCConfiguration }; uploadLimit: number })
+    destroy(done: () => void): void
     seed(file: File, options: { announce: string[] }, seeding: (torrent: Torrent) => void): Torrent
     add(torrentFile: Uint8Array, options: { announce: string[] }): Torrent
   }
