@@ -1,4 +1,5 @@
 import { PUSHED, type AnswerToPush } from '../lib/features/notifications/ui/push-messages.ts'
+import { withShelfLock } from '../lib/features/notifications/ui/shelf-lock.ts'
 import { m } from '../lib/i18n/generated/messages.js'
 import { keptLanguage } from '../lib/i18n/kept-language.ts'
 
@@ -28,7 +29,8 @@ async function onPush(): Promise<void> {
   const answer = await answerOf(await self.clients.matchAll({ type: 'window' }))
   if (answer !== null && ((await isInView()) || (await isShown()))) return
   const locale = await keptLanguage()
-  await self.registration.showNotification(m.notifications_pushed_title({}, { locale }), {
+  const title = m.notifications_pushed_title({}, { locale })
+  const options: NotificationOptions = {
     body: m.notifications_pushed({}, { locale }),
     tag: 'pushed',
     icon: '/icons/any-192.png',
@@ -37,7 +39,8 @@ async function onPush(): Promise<void> {
     data: { about: 'pushed', href: '#/' },
     // A host that looked found nothing that is to be heard.
     silent: answer === 'looked',
-  })
+  }
+  await withShelfLock(() => self.registration.showNotification(title, options))
 }
 
 /** What the host says by any of these pages: that it looked, that it is there and has not looked in time, or nothing. */
@@ -79,7 +82,7 @@ async function isInView(): Promise<boolean> {
 /** Whether a page shows something now, or in a moment. */
 async function isShown(): Promise<boolean> {
   for (let waitedMs = 0; ; waitedMs += SHOW_PACE_MS) {
-    const shown = await self.registration.getNotifications()
+    const shown = await withShelfLock(() => self.registration.getNotifications())
     if (shown.length > 0) return true
     if (waitedMs >= SHOW_TIMEOUT_MS) return false
     await new Promise((resolve) => setTimeout(resolve, SHOW_PACE_MS))

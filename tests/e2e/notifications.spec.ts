@@ -1,3 +1,4 @@
+import { SHELF_LOCK } from '../../src/lib/features/notifications/ui/shelf-lock.ts'
 import { expect, friends, test, type Person } from './fixtures.ts'
 
 test('a message is shown beside the app while one looks elsewhere, and goes once it is read', async ({
@@ -111,11 +112,11 @@ async function look({ page }: Pick<Person, 'page'>, here: boolean): Promise<void
 }
 
 async function shown({ page }: Person): Promise<{ title: string; body: string }[]> {
-  return page.evaluate(async () => {
+  return page.evaluate(async (lock) => {
     const registration = await navigator.serviceWorker.ready
-    const notifications = await registration.getNotifications()
+    const notifications = await navigator.locks.request(lock, () => registration.getNotifications())
     return notifications.map(({ title, body }) => ({ title, body }))
-  })
+  }, SHELF_LOCK)
 }
 
 /** Counts what a page shows from now on. */

@@ -3,6 +3,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import type { CDPSession } from 'playwright'
+import { SHELF_LOCK } from '../../src/lib/features/notifications/ui/shelf-lock.ts'
 import { Relay } from '../support/relay.ts'
 import { expect, expectStored, friends, test, type Person } from './fixtures.ts'
 
@@ -156,11 +157,11 @@ async function shownAt(
 ): Promise<{ title: string; body: string }[]> {
   const page = await context.newPage()
   await page.goto(`${origin}/health`)
-  const shown = await page.evaluate(async () => {
+  const shown = await page.evaluate(async (lock) => {
     const registration = await navigator.serviceWorker.ready
-    const notifications = await registration.getNotifications()
+    const notifications = await navigator.locks.request(lock, () => registration.getNotifications())
     return notifications.map(({ title, body }) => ({ title, body }))
-  })
+  }, SHELF_LOCK)
   await page.close()
   return shown
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { SHELF_LOCK } from '../../../src/lib/features/notifications/ui/shelf-lock.ts'
 import {
   ANSWER_TIMEOUT_MS,
   LOOK_TIMEOUT_MS,
@@ -119,6 +120,18 @@ test('what a page shows meanwhile is enough', async () => {
   pages = [page('hidden', 'here', 'looked')]
   setTimeout(() => shown.push({ title: 'Boris', options: {} }), SHOW_TIMEOUT_MS / 2)
   await push(SHOW_TIMEOUT_MS)
+  expect(shown).toEqual([{ title: 'Boris', options: {} }])
+})
+
+test('nobody looks while a page is showing: Chromium would forget what it shows', async () => {
+  pages = [page('hidden', 'here', 'looked')]
+  const showing = Promise.withResolvers<undefined>()
+  void navigator.locks.request(SHELF_LOCK, () => showing.promise)
+  setTimeout(() => {
+    shown.push({ title: 'Boris', options: {} })
+    showing.resolve(undefined)
+  }, 2 * SHOW_TIMEOUT_MS)
+  await push(3 * SHOW_TIMEOUT_MS)
   expect(shown).toEqual([{ title: 'Boris', options: {} }])
 })
 

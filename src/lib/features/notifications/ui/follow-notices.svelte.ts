@@ -1,5 +1,6 @@
 import type { About, NotificationsApi } from '../api.ts'
 import { notificationPermission, readPermission } from './permission.svelte.ts'
+import { withShelfLock } from './shelf-lock.ts'
 import { showNotices, type NotificationShelf } from './show-notices.ts'
 
 /** What this tab's notifications need to know. */
@@ -74,7 +75,7 @@ export function followNotices({ api, wanted, hrefOf, onOpen }: NoticesInit): voi
 /** Where notifications are shown; nowhere while the service worker is not registered. */
 async function withShelf(use: (shelf: NotificationShelf) => Promise<void>): Promise<void> {
   const shelf = await navigator.serviceWorker.getRegistration()
-  if (shelf !== undefined) await use(shelf)
+  if (shelf !== undefined) await withShelfLock(() => use(shelf))
 }
 
 /** The messages are in the app, whatever becomes of notifications. */
