@@ -1,4 +1,9 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { streamsOnly } from '../support/page-scripts.ts'
+import { PeerProcess } from '../support/peer.ts'
 import { Relay } from '../support/relay.ts'
 import { anna as annaIn, converse } from './conversation.ts'
 import { Firefox } from './firefox.ts'
@@ -19,3 +24,30 @@ test('Chromium and Firefox talk directly', async () => {
     .poll(async () => (await anna.directBytes()).sent - before.sent, { timeout: 10_000 })
     .toBeGreaterThan(3000)
 })
+
+test('what Firefox got is downloaded from the service worker, piece by piece', async () => {
+  await using relay = await Relay.start()
+  await using shelf = await PeerProcess.start(relay, 'Shelf')
+  await using wanda = await Firefox.start()
+  const chosen = randomBytes(20_000_000)
+  const path = join(shelf.dataFolder, 'songs.bin')
+  await writeFile(path, chosen)
+  await shelf.ask({ type: 'share', paths: [path] })
+  const { link } = await shelf.event('transfer', (event) => event.link !== null)
+  await wanda.open(relay.origin)
+  await wanda.start('Wanda')
+
+  await wanda.open(link!)
+  await wanda.sees('All here')
+  await wanda.run(streamsOnly)
+  await wanda.press('button', 'Save')
+  await wanda.sees('Saved.')
+
+  const saved = (): Promise<string> =>
+    readFile(join(wanda.downloads, 'songs.bin')).then(sha256, () => 'nothing')
+  await expect.poll(saved, { timeout: 30_000 }).toBe(sha256(chosen))
+})
+
+function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}

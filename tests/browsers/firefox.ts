@@ -1,14 +1,20 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { launch, type Browser, type ElementHandle, type Page } from 'puppeteer-core'
 import { findFirefox } from '../../scripts/browser.ts'
 import { findByName, Visitor, type Kind } from './visitor.ts'
 
 /** Firefox over WebDriver BiDi. */
 export class Firefox extends Visitor {
+  /** Where it puts what is downloaded, without asking. It goes when the browser does. */
+  readonly downloads: string
   readonly #browser: Browser
   readonly #page: Page
 
-  private constructor(browser: Browser, page: Page) {
+  private constructor(browser: Browser, page: Page, downloads: string) {
     super()
+    this.downloads = downloads
     this.#browser = browser
     this.#page = page
   }
@@ -16,6 +22,7 @@ export class Firefox extends Visitor {
   static async start(): Promise<Firefox> {
     const executablePath = findFirefox()
     if (executablePath === null) throw new Error('no Firefox on this machine')
+    const downloads = await mkdtemp(join(tmpdir(), 'starling-firefox-'))
     const browser = await launch({
       browser: 'firefox',
       executablePath,
@@ -27,9 +34,17 @@ export class Firefox extends Visitor {
         // Both browsers are on one machine: let them find each other over loopback, without mDNS.
         'media.peerconnection.ice.loopback': true,
         'media.peerconnection.ice.obfuscate_host_addresses': false,
+        // A folder of one's own.
+        'browser.download.folderList': 2,
+        'browser.download.dir': downloads,
       },
     })
-    return new Firefox(browser, await browser.newPage())
+    return new Firefox(browser, await browser.newPage(), downloads)
+  }
+
+  /** Runs this in the page. */
+  async run(script: () => Promise<void>): Promise<void> {
+    await this.#page.evaluate(script)
   }
 
   override async open(url: string): Promise<void> {
@@ -58,6 +73,7 @@ export class Firefox extends Visitor {
 
   override async [Symbol.asyncDispose](): Promise<void> {
     await this.#browser.close()
+    await rm(this.downloads, { recursive: true })
   }
 
   async #find(kind: Kind, name: string): Promise<ElementHandle | null> {

@@ -65,6 +65,12 @@ export function downloadsOnly(): void {
   Reflect.deleteProperty(window, 'showSaveFilePicker')
 }
 
+/** What is downloaded has to come from the service worker: nothing can be gathered in memory first. */
+export async function streamsOnly(): Promise<void> {
+  await navigator.serviceWorker.ready
+  Reflect.deleteProperty(URL, 'createObjectURL')
+}
+
 /** The browser's own files stand for those a person would choose a place for, in a window no test can reach. */
 export function savesIntoOwnFiles(): void {
   const own = () => navigator.storage.getDirectory()
