@@ -202,6 +202,8 @@ test('who gives something wrong is asked no more, and the file is right', async 
   await expect(boris.page.getByText('of 30 MB here and checked')).toBeVisible({ timeout: 60_000 })
   // The liar is there, and has all of it.
   await expect(boris.transferState('Waiting for who has it')).toBeVisible()
+  const people = boris.page.getByRole('region', { name: 'People' }).getByRole('listitem')
+  await expect(people.filter({ hasText: 'Sent something wrong' })).toHaveCount(1)
   await shelf.up()
   await expect(boris.transferState('All here')).toBeVisible({ timeout: 60_000 })
   await expectSaved(boris, 'songs.bin', chosen.sha256)

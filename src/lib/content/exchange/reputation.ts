@@ -60,6 +60,13 @@ export class Reputation {
     return this.#rows.get(peer)?.ban != null
   }
 
+  /** Who gave something wrong of this content. */
+  liarsOf(content: ContentId): PeerIdString[] {
+    return [...this.#rows.values()]
+      .filter(({ ban }) => ban?.content === content)
+      .map(({ peer }) => peer)
+  }
+
   /** The larger the sooner it is tried: 0 for one who is not known, less for one who was tried in vain. */
   rankOf(peer: PeerIdString): number {
     const row = this.#rows.get(peer)

@@ -122,7 +122,7 @@ export interface TransferPeer {
   name: string | null
   /** `kept-copy`: it is a relay that keeps one. */
   path: 'direct' | 'relayed' | 'kept-copy'
-  /** Of what it has, 0 to 1. */
+  /** Of what it has, 0 to 1; 0 of who is asked no more. */
   share: number
   bytesPerSecond: { down: number; up: number }
   /** There and back; null until it was measured. */

@@ -14,7 +14,7 @@ export interface ViewComponents {
   /** A contact's name; null for others. */
   names: (peer: PeerIdString) => string | null
   links: readonly Pick<LinkInfo, 'peer' | 'relay' | 'path' | 'latencyMs'>[]
-  exchange: Pick<Exchange, 'readers' | 'isBanned'>
+  exchange: Pick<Exchange, 'readers' | 'isBanned' | 'reputation'>
   /** Null when no copy is to be kept. */
   copyOf: (transfer: LiveTransfer) => CopyStatus | null
 }
@@ -74,10 +74,9 @@ export function detailsOf(
   }
 }
 
-function peersOf(
-  { download, content, holding }: LiveTransfer,
-  { nowMs, names, links, exchange }: ViewComponents,
-): TransferPeer[] {
+function peersOf(transfer: LiveTransfer, view: ViewComponents): TransferPeer[] {
+  const { download, content, holding } = transfer
+  const { nowMs, names, links, exchange } = view
   const peers = new Map<PeerIdString, TransferPeer>()
   const leaves = holding?.leaves.length ?? 0
   for (const { peer, path, pipeline, leaves: has } of download?.sources ?? []) {
@@ -101,7 +100,29 @@ function peersOf(
       banned: exchange.isBanned(peer),
     })
   }
+  for (const peer of liarsOf(transfer, view)) {
+    const path = links.find((link) => link.peer === peer)?.path ?? 'relayed'
+    peers.set(peer, {
+      peer,
+      ...whoIs(peer, path, names, links),
+      share: 0,
+      bytesPerSecond: { down: 0, up: 0 },
+      latencyMs: null,
+      banned: true,
+      ...peers.get(peer),
+    })
+  }
   return [...peers.values()]
+}
+
+/** While it is got: who is not asked for it, because they gave something wrong of it, or earlier of something else. */
+function liarsOf(
+  { row, content }: LiveTransfer,
+  { exchange }: ViewComponents,
+): readonly PeerIdString[] {
+  if (content === null || row.from === null || row.completeAtMs !== null) return []
+  const named = row.from.peers.filter((peer) => exchange.isBanned(peer))
+  return [...named, ...exchange.reputation.liarsOf(content)]
 }
 
 /** A relay that has some of it has a copy, and goes by its host. */

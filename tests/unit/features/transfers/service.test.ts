@@ -228,6 +228,25 @@ test('whoever gets something is met directly while they do, and a little longer'
   expect(peers.wanted.has(boris.identity.peer)).toBe(false)
 })
 
+test('who gave something wrong is shown as asked no more, also after a restart', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  const read = anna.parts.get.bind(anna.parts)
+  anna.parts.get = async (shelf, part) => {
+    const bytes = await read(shelf, part)
+    return part.kind === 'leaf' && part.index === 0 ? new Uint8Array(bytes!.byteLength) : bytes
+  }
+  const id = await boris.service.get(link, null)
+  const liar = { peer: anna.identity.peer, banned: true }
+  const told = await meanwhile(
+    until(boris.service.watchTransfer(id), (each) => each?.peers[0]?.banned === true),
+  )
+  expect(told).toMatchObject({ state: 'waiting', sources: 0, peers: [liar] })
+  await boris.restart()
+  const after = await meanwhile(until(boris.service.watchTransfer(id)))
+  expect(after!.peers).toMatchObject([liar])
+})
+
 test('a link is got once', async () => {
   const [anna, boris] = await two()
   const link = await meanwhile(anna.share([file('a.txt', 'one')]))
