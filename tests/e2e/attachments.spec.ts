@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { findChromium } from '../../scripts/browser.ts'
 import { downloadsOnly } from '../support/page-scripts.ts'
 import { picture, takenWhere } from '../support/pictures.ts'
-import { expect, friends, test } from './fixtures.ts'
+import { Relay } from '../support/relay.ts'
+import { expect, expectStored, friends, test } from './fixtures.ts'
 
 const executablePath = findChromium()
 
@@ -35,6 +36,36 @@ test('a file goes with words, is got by itself and saved', async ({ person }) =>
   const saved = boris.page.waitForEvent('download')
   await save.click()
   expect(sha256(await readFile(await (await saved).path()))).toBe(sha256(buffer))
+})
+
+test('a file comes from a relay when who sent it sleeps', async ({ person }) => {
+  test.slow()
+  await using relay = await Relay.start('--max-copies-mib', '64')
+  const [anna, boris] = await friends(person, { relay })
+  await boris.context.addInitScript(downloadsOnly)
+  await boris.leave()
+  await anna.openChat('Boris')
+  const buffer = randomBytes(600_000)
+  await anna.attach({ name: 'map.bin', mimeType: 'application/octet-stream', buffer })
+  await anna.pressSend()
+  await expectStored(anna, 'map.bin')
+  await expect(anna.message('map.bin')).toContainText('At a relay until')
+  expect(await copiesAt(relay)).toBe(1)
+  await anna.leave()
+
+  await boris.comeBack()
+  await boris.openChat('Anna')
+  const save = boris.message('map.bin').getByRole('button', { name: 'Save map.bin' })
+  await expect(save).toBeEnabled({ timeout: 60_000 })
+  const saved = boris.page.waitForEvent('download')
+  await save.click()
+  expect(sha256(await readFile(await (await saved).path()))).toBe(sha256(buffer))
+  await boris.leave()
+
+  await anna.comeBack()
+  await anna.openChat('Boris')
+  await expect(anna.message('map.bin')).not.toContainText(/At a relay|has not got it yet/)
+  await expect.poll(() => copiesAt(relay)).toBe(0)
 })
 
 test('a picture keeps its place, and says nothing of where it was taken', async ({ person }) => {
@@ -132,3 +163,8 @@ test('what another app shares goes into the chat that is chosen', async ({ perso
   await anna.pressSend()
   await expect(anna.message('shared.txt')).toContainText('have a look')
 })
+
+async function copiesAt(relay: Relay): Promise<number> {
+  const metrics = await (await fetch(`${relay.origin}/metrics`)).text()
+  return Number(/^starling_relay_copies (\d+)$/m.exec(metrics)?.[1])
+}

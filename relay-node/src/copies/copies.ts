@@ -17,6 +17,7 @@ import { toBase64url } from '#lib/protocol/base64url.ts'
 import {
   COPIES,
   MAX_COPY_REQUESTS_PER_MINUTE,
+  MAX_TAKERS,
   type CopiesRequest,
   type CopiesResponse,
   type CopyRefusal,
@@ -67,6 +68,8 @@ interface Copy {
   content: ContentId
   row: CopyRow
   holding: Holding
+  /** Who got all of it, the last of it from here; at most `MAX_TAKERS`. */
+  takers: Set<PeerIdString>
   /** When something of it last came. */
   heardAtMs: number
   /** When others were last told that it is here. */
@@ -92,6 +95,10 @@ export class Copies implements Startable {
     this.#init = init
     this.#parts = new BoundedParts(components.parts)
     this.#exchange = new Exchange(components, { admit: (content) => this.#admit(content) })
+    this.#exchange.addEventListener('served', ({ detail: { content, peer } }) => {
+      const copy = this.#copies.get(content)
+      if (copy !== undefined && copy.takers.size < MAX_TAKERS) copy.takers.add(peer)
+    })
     this.#requests = new RateLimit(components, {
       max: MAX_COPY_REQUESTS_PER_MINUTE,
       windowMs: 60_000,
@@ -134,6 +141,7 @@ export class Copies implements Startable {
           content,
           row,
           holding: await this.#open(content, row),
+          takers: new Set(),
           heardAtMs: clock.now(),
           toldAtMs: 0,
         })
@@ -192,7 +200,8 @@ export class Copies implements Startable {
       const row: CopyRow = { shelf, bytes, complete: false, owners: [[peer, untilMs]] }
       await rows.put(content, row)
       const holding = await this.#open(content, row)
-      copy = { content, row, holding, heardAtMs: clock.now(), toldAtMs: 0 }
+      const takers = new Set<PeerIdString>()
+      copy = { content, row, holding, takers, heardAtMs: clock.now(), toldAtMs: 0 }
       this.#copies.set(content, copy)
       this.#get(copy)
     } else {
@@ -202,7 +211,7 @@ export class Copies implements Startable {
       await rows.put(content, copy.row)
     }
     if (!copy.row.complete) this.#exchange.from(content, peer)
-    return { type: 'keeping', untilMs, complete: copy.row.complete }
+    return { type: 'keeping', untilMs, complete: copy.row.complete, taken: copy.takers.size }
   }
 
   #get(copy: Copy): void {

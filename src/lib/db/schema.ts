@@ -417,6 +417,8 @@ export interface TransferRow {
   rank: number
   /** A relay keeps a copy until then; null: none. */
   copyUntilMs: number | null
+  /** Who was sent it and has not got it yet, and when the last of them was; null when nobody is waited for. */
+  awaited: { by: PeerIdString[]; sinceMs: number } | null
 }
 
 /** How somebody did as a source of contents. See content/exchange/reputation.ts. */

@@ -4,7 +4,7 @@
  *
  * - `keep` → `keeping` | `refused`. The relay gets the content from the asking peer over `/starling/blocks/1.0.0`, which
  *   both have open on the same connection, verifies every part, and gives it to whoever asks, until `untilMs`. Asking
- *   again makes it last longer, and tells how far it is.
+ *   again makes it last longer, and tells how far it is and how many have taken it.
  * - `release` → `released`. The asking peer wants it kept no longer.
  *
  * Only what is sealed is kept: the relay learns how much it is, and who gets it.
@@ -19,6 +19,9 @@ const contentSchema = bytesSchema(32, 32)
 
 /** The longest a copy is kept from the last time somebody asked for it, in ms. */
 export const MAX_KEEP_MS = 30 * 24 * 60 * 60_000
+
+/** People who took a copy that are counted. */
+export const MAX_TAKERS = 256
 
 /** Requests of one peer a minute: some shares begun at once, and looks at how far they are. */
 export const MAX_COPY_REQUESTS_PER_MINUTE = 120
@@ -55,6 +58,8 @@ const responseSchema = v.variant('type', [
     untilMs: timeMsSchema,
     /** Whether all of it is there. */
     complete: v.boolean(),
+    /** How many people have got all of it since the relay began to run, the last of it from there. */
+    taken: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(MAX_TAKERS)),
   }),
   v.strictObject({ type: v.literal('released') }),
   v.strictObject({ type: v.literal('refused'), reason: refusalSchema }),

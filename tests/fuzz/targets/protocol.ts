@@ -292,7 +292,7 @@ async function providerTargets(): Promise<Target[]> {
       copiesRequest.encode({ type: 'release', content: key }),
     ]),
     codecTarget('copies response', `${FOLDER}copies.ts#copiesResponse`, copiesResponse, [
-      copiesResponse.encode({ type: 'keeping', untilMs: NOW, complete: true }),
+      copiesResponse.encode({ type: 'keeping', untilMs: NOW, complete: true, taken: 1 }),
       copiesResponse.encode({ type: 'released' }),
       copiesResponse.encode({ type: 'refused', reason: 'full' }),
     ]),

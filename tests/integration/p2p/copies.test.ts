@@ -19,6 +19,7 @@ test('a copy at a relay is got when who shared it is gone, also after the relay 
   const got = await bob.get(relay, shared.content)
   expect(got.manifest).toEqual(shared.manifest)
   expect(got.complete).toBe(true)
+  await expect.poll(() => bob.keep(relay, shared)).toMatchObject({ complete: true, taken: 1 })
 })
 
 test('what is taken back is given no more', async () => {

@@ -33,6 +33,8 @@ export interface ExchangeEvents {
   readers: CustomEvent<ContentId>
   /** A part was given to somebody. */
   gave: CustomEvent<{ content: ContentId; peer: PeerIdString; bytes: number }>
+  /** They have all of a content that is whole here: some of it they got from us. */
+  served: CustomEvent<{ content: ContentId; peer: PeerIdString }>
   banned: CustomEvent<{ peer: PeerIdString } & Ban>
 }
 
@@ -182,8 +184,10 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
           this.from(reader.content, peer)
           this.safeDispatchEvent('readers', { detail: reader.content })
         },
-        readerTurned: () => {
+        readerTurned: ({ content, holding, interested }) => {
           this.#slots.settle()
+          if (interested || !holding.complete) return
+          this.safeDispatchEvent('served', { detail: { content, peer } })
         },
         readerWent: (reader) => {
           this.#readers.delete(reader)

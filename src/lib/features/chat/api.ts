@@ -78,11 +78,19 @@ export type AttachmentState = 'away' | 'getting' | 'waiting' | 'paused' | 'here'
 
 export interface AttachmentProgress {
   state: AttachmentState
+  /** Of what I sent and they have not got yet, as far as is known; else null. */
+  onward: Onward | null
   /** Here and verified. */
   verifiedBytes: number
   /** Why it failed; null otherwise. */
   problem: 'storage-full' | 'damaged' | null
 }
+
+/**
+ * How a file of mine comes to who has not got it yet: `direct` while both are here, or from a relay that gets (`copying`) or
+ * keeps (`kept`) a copy.
+ */
+export type Onward = { state: 'direct' } | { state: 'copying' | 'kept'; untilMs: number }
 
 /** What stands for an attachment in a line: a list, a quote. */
 export interface AttachmentLine {
@@ -277,7 +285,7 @@ export interface ChatApi {
     intent: string,
     options?: AbortOptions,
   ): Promise<MessageId>
-  /** How far an attachment is. Ends once it is here. */
+  /** How far an attachment is. Ends once it is here, and with whom it was sent to. */
   watchAttachment(of: MessagePlace, options?: AbortOptions): AsyncIterable<AttachmentProgress>
   /** Gets an attachment, or goes on. @throws UnknownMessageError */
   getAttachment(of: MessagePlace, options?: AbortOptions): Promise<void>

@@ -6,7 +6,7 @@ import type { Logger } from '../../protocol/seams.ts'
 import { Turns } from '../../protocol/turns.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
 import type { Enclosures, Transfer } from '../transfers/api.ts'
-import type { AttachmentProgress, Look, OutgoingFile } from './api.ts'
+import type { AttachmentProgress, ConversationId, Look, Onward, OutgoingFile } from './api.ts'
 import type { SentAttachment } from './protocol.ts'
 import type { ChatStore } from './store.ts'
 
@@ -26,6 +26,8 @@ export interface AttachmentsComponents {
   me: PeerIdString
   enclosures: Enclosures
   store: Pick<ChatStore, 'holdsContent'>
+  /** Where a contact is met. */
+  relaysOf: (peer: PeerIdString) => readonly string[]
   /** Whether bytes cost nothing now, as far as the browser tells. */
   isUnmetered: () => boolean
   logger: Logger
@@ -53,10 +55,11 @@ export class Attachments {
   }
 
   /**
-   * Takes a file in and sends it with `send`. When that fails, nothing of it stays.
+   * Takes a file in for this conversation and sends it with `send`. When that fails, nothing of it stays.
    * @throws StorageFullError, NothingToShareError, and what `send` throws
    */
   async sending<T>(
+    conversation: ConversationId,
     { file, name, look }: OutgoingFile,
     send: (attachment: SentAttachment) => Promise<T>,
     options?: AbortOptions,
@@ -65,6 +68,7 @@ export class Attachments {
     try {
       const chosen = { path: fileName(name), file }
       const { content, key } = await this.#components.enclosures.enclose(chosen, options)
+      await this.#goesTo(conversation, content)
       const hash = manifestHashOf(parseContentId(content))
       return await send(sentAttachment({ file, name, look }, hash, key))
     } catch (error) {
@@ -112,18 +116,27 @@ export class Attachments {
   async *watch(row: MessageRow, options?: AbortOptions): AsyncIterable<AttachmentProgress> {
     if (!hasFile(row)) return
     for await (const transfer of this.#components.enclosures.watch(row.content, options)) {
-      const progress = progressOf(transfer)
+      const progress = { ...progressOf(transfer), onward: onwardOf(row, transfer) }
       yield progress
-      if (progress.state === 'here') return
+      if (progress.state === 'here' && progress.onward === null) return
     }
   }
 
   async get(row: MessageRow): Promise<void> {
     if (!hasFile(row)) return
     const { conversation, content, attachment } = row
+    const { me, relaysOf } = this.#components
     // Nobody else has what I noted for myself.
-    const from = conversation === this.#components.me ? null : conversation
+    const from = conversation === me ? null : { peer: conversation, relays: relaysOf(conversation) }
     await this.#components.enclosures.fetch({ content, key: attachment.key }, from)
+  }
+
+  /** It goes to another conversation too: who is told of it gets it from me. */
+  async passOn(row: MessageRow, to: ConversationId): Promise<SentAttachment | undefined> {
+    if (!hasFile(row)) return undefined
+    await this.get(row)
+    await this.#goesTo(to, row.content)
+    return { ...row.attachment, content: manifestHashOf(parseContentId(row.content)) }
   }
 
   async pause(row: MessageRow): Promise<void> {
@@ -132,6 +145,11 @@ export class Attachments {
 
   async *read(row: MessageRow, options?: AbortOptions): AsyncIterable<Uint8Array<ArrayBuffer>> {
     if (hasFile(row)) yield* this.#components.enclosures.read(row.content, options)
+  }
+
+  async #goesTo(conversation: ConversationId, content: string): Promise<void> {
+    const { enclosures, me } = this.#components
+    if (conversation !== me) await enclosures.sent(content, conversation)
   }
 }
 
@@ -143,12 +161,6 @@ export function sentAttachment(
 ): SentAttachment {
   const described = { content, key, name: fileName(name), mediaType: file.type, bytes: file.size }
   return { ...described, ...bareLook(look) }
-}
-
-/** The file of a message as it goes out with another. */
-export function passedOn(row: MessageRow): SentAttachment | undefined {
-  if (!hasFile(row)) return undefined
-  return { ...row.attachment, content: manifestHashOf(parseContentId(row.content)) }
 }
 
 function hasFile(row: MessageRow): row is Holder {
@@ -175,7 +187,14 @@ function bareLook(look: Look): Look {
   }
 }
 
-function progressOf(transfer: Transfer | null): AttachmentProgress {
+function onwardOf({ conversation, mine }: MessageRow, transfer: Transfer | null): Onward | null {
+  if (!mine || transfer?.awaitedBy.includes(conversation) !== true) return null
+  const { copy } = transfer
+  if (copy?.state !== 'sending' && copy?.state !== 'kept') return { state: 'direct' }
+  return { state: copy.state === 'kept' ? 'kept' : 'copying', untilMs: copy.untilMs }
+}
+
+function progressOf(transfer: Transfer | null): Omit<AttachmentProgress, 'onward'> {
   const nothing = { verifiedBytes: 0, problem: null }
   if (transfer === null) return { state: 'away', ...nothing }
   const { verifiedBytes, problem } = transfer

@@ -47,6 +47,7 @@ export function chat(init: DevicesInit): (components: ChatSliceComponents) => Ch
       me: identity.peer,
       enclosures,
       store,
+      relaysOf: (peer) => contacts.contactable(peer)?.relays ?? [],
       isUnmetered,
       logger: loggers('attachments'),
     })

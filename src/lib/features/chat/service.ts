@@ -35,7 +35,7 @@ import {
   UnknownMessageError,
   UnusableFileError,
 } from './errors.ts'
-import { passedOn, sentAttachment, type Attachments, type AutomaticGetting } from './attachments.ts'
+import { sentAttachment, type Attachments, type AutomaticGetting } from './attachments.ts'
 import { isEmoji, mayEdit } from './changes.ts'
 import { Expiry } from './expiry.ts'
 import type { ChatJournal } from './journal.ts'
@@ -295,6 +295,7 @@ export class ChatService implements ChatApi, Startable {
     // What is wrong with it is told before it is read.
     payloadCodec.encode(payload(sentAttachment(file, new Uint8Array(32), new Uint8Array(32)), 0))
     return attachments.sending(
+      conversation,
       file,
       async (attachment) => {
         const lasts = await store.disappearing(conversation)
@@ -315,9 +316,7 @@ export class ChatService implements ChatApi, Startable {
     await this.#mayWrite(to, options)
     const row = await this.#message(of.conversation, of.message)
     if (row.deleted === true) throw new UnknownMessageError('deleted')
-    const attachment = passedOn(row)
-    // Who is told of it gets it from me.
-    if (attachment !== undefined) await attachments.get(row)
+    const attachment = await attachments.passOn(row, to)
     const disappearAfterMs = await store.disappearing(to)
     return this.#send(
       to,

@@ -95,6 +95,10 @@ export interface Transfer {
   stays: boolean
   /** The person has it elsewhere too, so that they may choose whether it stays. */
   saved: boolean
+  /** The copy at a relay that is wanted; null where none is. */
+  copy: TransferCopy | null
+  /** Who was sent it and has not got it yet, as far as is known. */
+  awaitedBy: PeerIdString[]
 }
 
 /** What files take on this device. */
@@ -150,8 +154,6 @@ export interface TransferDetails extends Transfer {
   speeds: { down: number[]; up: number[] }
   /** In at most 256 equal parts: how much of each is here, 0 to 1. */
   pieces: number[]
-  /** The copy at a relay that the person wants; null where they want none. */
-  copy: TransferCopy | null
   /** What stands behind `#/get/` in what is passed on; null while it is read. */
   link: string | null
 }
@@ -208,6 +210,12 @@ export interface Enclosed {
   key: Uint8Array
 }
 
+/** Somebody who has a content, and the relays where they are met, `host[:port]`: one of them may keep a copy. */
+export interface Holder {
+  peer: PeerIdString
+  relays: readonly string[]
+}
+
 /** For other features: files that go with something of theirs. They say who has them, and how long they are kept. */
 export interface Enclosures {
   /**
@@ -215,8 +223,10 @@ export interface Enclosures {
    * @throws StorageFullError, NothingToShareError when it cannot be read
    */
   enclose(file: ChosenFile, options?: AbortOptions): Promise<Enclosed>
+  /** This person was told of it. Until they have it, a relay is asked to keep a copy of what is not too large. */
+  sent(content: string, to: PeerIdString): Promise<void>
   /** Begins to get it, or goes on. @param from who has it, as far as is known */
-  fetch(enclosed: Enclosed, from: PeerIdString | null): Promise<void>
+  fetch(enclosed: Enclosed, from: Holder | null): Promise<void>
   pause(content: string): Promise<void>
   /** Null while it is neither here nor got. */
   watch(content: string, options?: AbortOptions): AsyncIterable<Transfer | null>

@@ -3,15 +3,20 @@ import { StorageFullError } from '../../protocol/errors.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock, Random } from '../../protocol/seams.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
-import type { ChosenFile, Enclosed, Enclosures, Transfer, TransfersApi } from './api.ts'
+import type { Awaited } from './awaited.ts'
+import type { ChosenFile, Enclosed, Enclosures, Holder, Transfer, TransfersApi } from './api.ts'
 import { NotCompleteError, NothingToShareError } from './errors.ts'
 import type { Roster } from './roster.ts'
 import type { Sharing } from './sharing.ts'
 import { newRow, type LiveTransfer } from './transfer.ts'
 
+/** Relays at which who has it is met, and asked for copies. */
+const MAX_RELAYS = 4
+
 export interface EnclosuresComponents {
   roster: Roster
   sharing: Sharing
+  awaited: Awaited
   transfers: Pick<TransfersApi, 'pause' | 'resume' | 'remove' | 'read'>
   /** States of one transfer, each that differs from the one before. */
   watch: (
@@ -51,7 +56,13 @@ export class ContentEnclosures implements Enclosures {
     throw new NothingToShareError('the file cannot be read')
   }
 
-  async fetch({ content, key }: Enclosed, from: PeerIdString | null): Promise<void> {
+  async sent(content: string, to: PeerIdString): Promise<void> {
+    await this.#components.roster.load()
+    const transfer = this.#find(content)
+    if (transfer !== undefined) await this.#components.awaited.by(transfer, to)
+  }
+
+  async fetch({ content, key }: Enclosed, from: Holder | null): Promise<void> {
     const { roster, transfers, random, clock } = this.#components
     await roster.load()
     const known = this.#find(content)
@@ -67,9 +78,12 @@ export class ContentEnclosures implements Enclosures {
       }))
     await transfer.find()
     const peers = transfer.row.from?.peers ?? []
-    if (from !== null && !peers.includes(from)) {
+    if (from !== null && !peers.includes(from.peer)) {
       await transfers.pause(transfer.row.id)
-      await roster.change(transfer, { from: { peers: [...peers, from], relays: [] } })
+      const relays = new Set([...from.relays, ...(transfer.row.from?.relays ?? [])])
+      await roster.change(transfer, {
+        from: { peers: [...peers, from.peer], relays: [...relays].slice(0, MAX_RELAYS) },
+      })
     }
     await transfers.resume(transfer.row.id)
   }

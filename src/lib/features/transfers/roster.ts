@@ -138,12 +138,13 @@ export class Roster {
     const { store, parts } = this.#components
     for (const row of await store.all()) this.#show(row)
     for (const transfer of this.all) {
-      const { role, completeAtMs, copyUntilMs, problem } = transfer.row
+      const { role, completeAtMs, copyUntilMs, awaited, problem } = transfer.row
       if (role === 'sharing' && completeAtMs === null) {
         // It was read when the host ended, and the files are not at hand any more.
         await this.note(transfer, { problem: problem ?? 'unreadable' })
         await parts.drop(transfer.shelf)
-      } else if (completeAtMs === null || copyUntilMs !== null) await transfer.find()
+      } else if (completeAtMs === null || copyUntilMs !== null || awaited !== null)
+        await transfer.find()
     }
   }
 

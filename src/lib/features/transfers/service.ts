@@ -22,10 +22,12 @@ import type {
   Enclosures,
   ShareChoices,
   Transfer,
+  TransferCopy,
   TransferDetails,
   TransferId,
   TransfersApi,
 } from './api.ts'
+import { Awaited } from './awaited.ts'
 import { Company } from './company.ts'
 import { ContentEnclosures } from './enclosures.ts'
 import { NotCompleteError, PasswordNeededError, WrongPasswordError } from './errors.ts'
@@ -54,7 +56,10 @@ export interface TransfersComponents {
   identity: Pick<NodeIdentity, 'peer' | 'publicKey' | 'sign'>
   channels: Channels
   peers: Pick<Peers, 'want' | 'unwant' | 'myRelays' | 'path'>
-  network: Pick<Network, 'links' | 'askRelay' | 'addEventListener' | 'removeEventListener'>
+  network: Pick<
+    Network,
+    'links' | 'relays' | 'askRelay' | 'addEventListener' | 'removeEventListener'
+  >
   /** A contact's name; null for others. */
   names: (peer: PeerIdString) => string | null
   /** What I am called. */
@@ -85,6 +90,7 @@ export class TransfersService implements TransfersApi, Startable {
   readonly #queue: Queue
   readonly #shelves: Shelves
   readonly #announcer: Announcer
+  readonly #awaited: Awaited
   readonly #copies: RelayCopies
   #running: AbortController | null = null
 
@@ -117,12 +123,18 @@ export class TransfersService implements TransfersApi, Startable {
     roster.listen(this.#announcer.look)
     this.#copies = new RelayCopies(components, {
       wishes: () => this.#wishes(),
-      changed: roster.changed,
+      changed: (content, status) => {
+        roster.changed()
+        void this.#awaited.asked(content, status)
+      },
     })
+    roster.listen(this.#copies.look)
+    this.#awaited = new Awaited({ ...components, roster, exchange, copies: () => this.#copies })
     this.enclosures = new ContentEnclosures({
       ...this.#components,
       roster,
       sharing: this.#sharing,
+      awaited: this.#awaited,
       transfers: this,
       watch: (find, options) =>
         this.#watch(() => {
@@ -282,9 +294,9 @@ export class TransfersService implements TransfersApi, Startable {
       throw new InvalidDataError('no copy can be kept like that')
     }
     await transfer.find()
+    if (forMs === null) this.#releaseCopy(transfer)
     const copyUntilMs = forMs === null ? null : this.#components.clock.now() + forMs
     await this.#roster.change(transfer, { copyUntilMs })
-    if (copyUntilMs === null) this.#releaseCopy(transfer)
   }
 
   async *read(
@@ -343,16 +355,25 @@ export class TransfersService implements TransfersApi, Startable {
   #wishes(): Wish[] {
     const nowMs = this.#components.clock.now()
     return this.#roster.all.flatMap((transfer) => {
-      const { content, holding, row } = transfer
+      const { holding, row } = transfer
+      if (row.enclosed === true) return this.#awaited.wish(transfer) ?? []
       const untilMs = Math.min(row.copyUntilMs ?? 0, row.expiresAtMs ?? Infinity)
-      if (content === null || holding?.manifest == null || row.problem !== null) return []
-      return untilMs > nowMs ? [{ content, bytes: holding.manifest.bytes, untilMs }] : []
+      if (untilMs <= nowMs || row.problem !== null) return []
+      const { content } = transfer
+      if (content === null || holding?.manifest == null) return []
+      return [{ content, bytes: holding.manifest.bytes, fromMs: 0, untilMs }]
     })
   }
 
   /** Nobody waits for it: a relay that is not reached lets it go when its time is over. */
   #releaseCopy({ content, row }: LiveTransfer): void {
-    if (content !== null && row.role === 'sharing') void this.#copies.release(content)
+    if (content !== null && row.copyUntilMs !== null) void this.#copies.release(content)
+  }
+
+  #copyOf({ content, row: { copyUntilMs } }: LiveTransfer): TransferCopy | null {
+    if (content === null || copyUntilMs === null) return null
+    const status = this.#copies.status(content)
+    return status && { state: status.state, relay: status.relay, untilMs: copyUntilMs }
   }
 
   #contactsHere(): PeerIdString[] {
@@ -368,7 +389,7 @@ export class TransfersService implements TransfersApi, Startable {
       names,
       links: network.links(),
       exchange: this.#exchange,
-      copyOf: ({ content }) => (content === null ? null : this.#copies.status(content)),
+      copyOf: (transfer) => this.#copyOf(transfer),
     }
   }
 

@@ -22,6 +22,7 @@ function whatCameLater({ addedAtMs }: TransferRow): Partial<TransferRow> {
     usedAtMs: addedAtMs,
     freed: false,
     copyUntilMs: null,
+    awaited: null,
     rank: addedAtMs,
   }
 }

@@ -50,6 +50,7 @@ export function newRow(
     freed: false,
     rank: nowMs,
     copyUntilMs: null,
+    awaited: null,
   }
 }
 

@@ -1,9 +1,8 @@
 /** Transfers as a tab is shown them. */
 import type { Exchange } from '../../content/exchange/exchange.ts'
-import type { CopyStatus } from '../../content/providers/copies.ts'
 import type { LinkInfo } from '../../p2p/api.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
-import type { Transfer, TransferDetails, TransferPeer } from './api.ts'
+import type { Transfer, TransferCopy, TransferDetails, TransferPeer } from './api.ts'
 import type { LiveTransfer } from './transfer.ts'
 
 /** Parts of the map of pieces. */
@@ -16,14 +15,18 @@ export interface ViewComponents {
   links: readonly Pick<LinkInfo, 'peer' | 'relay' | 'path' | 'latencyMs'>[]
   exchange: Pick<Exchange, 'readers' | 'isBanned' | 'reputation'>
   /** Null when no copy is to be kept. */
-  copyOf: (transfer: LiveTransfer) => CopyStatus | null
+  copyOf: (transfer: LiveTransfer) => TransferCopy | null
 }
 
 /** One row of the list. */
-export function summaryOf(transfer: LiveTransfer, { nowMs, exchange }: ViewComponents): Transfer {
+export function summaryOf(
+  transfer: LiveTransfer,
+  { nowMs, exchange, copyOf }: ViewComponents,
+): Transfer {
   const { row, content, download, verifiedBytes } = transfer
   const sources = [...(download?.sources ?? [])]
   const down = sources.reduce((sum, { pipeline }) => sum + pipeline.bytesPerSecond(nowMs), 0)
+  const copy = copyOf(transfer)
   const readers = content === null ? [] : exchange.readers(content)
   const up = readers.reduce((sum, { speed }) => sum + speed.bytesPerSecond(nowMs), 0)
   const left = row.bytes === null ? null : row.bytes - verifiedBytes
@@ -49,6 +52,8 @@ export function summaryOf(transfer: LiveTransfer, { nowMs, exchange }: ViewCompo
     rank: row.rank,
     stays: !transfer.spare,
     saved: row.savedAtMs !== null,
+    copy,
+    awaitedBy: row.awaited?.by ?? [],
   }
 }
 
@@ -59,8 +64,6 @@ export function detailsOf(
   link: string | null,
 ): TransferDetails {
   const about = transfer.opened?.about
-  const copy = view.copyOf(transfer)
-  const { copyUntilMs } = transfer.row
   return {
     ...summaryOf(transfer, view),
     description: about?.description ?? '',
@@ -69,7 +72,6 @@ export function detailsOf(
     peers: peersOf(transfer, view),
     speeds: transfer.traffic.speeds(view.nowMs),
     pieces: piecesOf(transfer),
-    copy: copy === null || copyUntilMs === null ? null : { ...copy, untilMs: copyUntilMs },
     link,
   }
 }

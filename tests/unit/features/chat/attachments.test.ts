@@ -3,9 +3,13 @@ import {
   MAX_CAPTION_BYTES,
   type Message,
   type MessagePlace,
+  type Onward,
   type OutgoingFile,
 } from '#lib/features/chat/api.ts'
+import { COPIED_FOR_MS, PATIENCE_MS } from '#lib/features/transfers/awaited.ts'
 import { TextTooLongError } from '#lib/features/chat/errors.ts'
+import { COPIES, type CopiesRequest } from '#lib/protocol/copies.ts'
+import { SETTLE_MS } from '#lib/content/providers/copies.ts'
 import { InvalidDataError } from '#lib/protocol/errors.ts'
 import type { MessageId, PeerIdString } from '#lib/protocol/ids.ts'
 import { FakeNetwork, settled } from '../../../fixtures/fake-network.ts'
@@ -26,6 +30,8 @@ beforeEach(async () => {
   network = new FakeNetwork()
   anna = await person(network, clock, 'Anna')
   ben = await person(network, clock, 'Ben')
+  anna.host.peers.relays = ['relay.example']
+  anna.host.network.changed()
   await befriend(network, anna, ben)
 })
 
@@ -67,6 +73,29 @@ async function text(of: Person, place: MessagePlace): Promise<string> {
   const pieces: Uint8Array<ArrayBuffer>[] = []
   for await (const piece of of.chat.readAttachment(place)) pieces.push(piece)
   return new Blob(pieces).text()
+}
+
+/** What relays are asked about copies, by the type of the question; they take every copy, which `taken` people have got. */
+function keepCopies(of: Person, { taken = 0 } = {}): string[] {
+  const asked: string[] = []
+  of.host.network.answers = (_relay, protocol, request) => {
+    if (protocol !== COPIES.protocol) return Promise.reject(new Error('no answer'))
+    const { type } = request as CopiesRequest
+    asked.push(type)
+    const kept = { type: 'keeping', untilMs: clock.now(), complete: true, taken }
+    return Promise.resolve(type === 'keep' ? kept : { type: 'released' })
+  }
+  return asked
+}
+
+async function pass(ms: number): Promise<void> {
+  clock.advance(ms)
+  await settled(20)
+}
+
+async function onward(of: Person, place: MessagePlace): Promise<Onward | null> {
+  await messageAt(of, place)
+  return (await until(of.chat.watchAttachment(place))).onward
 }
 
 /** How many files are kept for messages. */
@@ -173,4 +202,69 @@ test('what is no picture, or says too much beside it, is refused before it is re
   const long = 'x'.repeat(MAX_CAPTION_BYTES + 1)
   await expect(send(anna, ben, outgoing('x', { caption: long }))).rejects.toThrow(TextTooLongError)
   expect(await kept(anna)).toBe(0)
+})
+
+test('a relay keeps what somebody who is away was sent, until they have it', async () => {
+  const asked = keepCopies(anna)
+  network.disconnect(anna.host, ben.host)
+  const id = await send(anna, ben, outgoing('hello'))
+  const place = at(ben.peer, id)
+  expect(await onward(anna, place)).toEqual({ state: 'direct' })
+  const sentAtMs = clock.now()
+  await pass(SETTLE_MS)
+  expect(asked).toEqual(['keep'])
+  expect(await onward(anna, place)).toEqual({ state: 'kept', untilMs: sentAtMs + COPIED_FOR_MS })
+
+  network.connect(anna.host, ben.host)
+  expect(await text(ben, at(anna.peer, id))).toBe('hello')
+  await pass(SETTLE_MS)
+  expect(asked.at(-1)).toBe('release')
+  expect(await onward(anna, place)).toBeNull()
+})
+
+test('who is here is given time to get it before a relay is asked', async () => {
+  await ben.choose({ autoGet: { when: 'never', upToBytes: 1_000_000 } })
+  await settled()
+  const asked = keepCopies(anna)
+  await send(anna, ben, outgoing('hello'))
+  await pass(PATIENCE_MS - SETTLE_MS)
+  expect(asked).toEqual([])
+  await pass(2 * SETTLE_MS)
+  expect(asked).toEqual(['keep'])
+})
+
+test('no relay hears of what went over at once, nor of notes to myself', async () => {
+  const asked = keepCopies(anna)
+  await text(ben, at(anna.peer, await send(anna, ben, outgoing('hello'))))
+  await send(anna, anna, outgoing('a note'))
+  await pass(PATIENCE_MS)
+  expect(asked).toEqual([])
+})
+
+test('a copy that they took while I was away is not kept any longer', async () => {
+  network.disconnect(anna.host, ben.host)
+  const id = await send(anna, ben, outgoing('hello'))
+  const asked = keepCopies(anna, { taken: 1 })
+  await pass(SETTLE_MS)
+  expect(asked).toEqual(['keep', 'release'])
+  expect(await onward(anna, at(ben.peer, id))).toBeNull()
+})
+
+test('taking a message back takes its copy from the relay', async () => {
+  const asked = keepCopies(anna)
+  network.disconnect(anna.host, ben.host)
+  const id = await send(anna, ben, outgoing('hello'))
+  await pass(SETTLE_MS)
+  await anna.chat.deleteForMe(ben.peer, id)
+  await pass(SETTLE_MS)
+  expect(asked).toEqual(['keep', 'release'])
+})
+
+test('who was away looks for it at the relays where the sender is met', async () => {
+  network.disconnect(anna.host, ben.host)
+  const id = await send(anna, ben, outgoing('hello'))
+  network.connect(anna.host, ben.host)
+  await messageAt(ben, at(anna.peer, id))
+  const from = async () => (await ben.db.transfers.toArray())[0]?.from
+  await expect.poll(from).toEqual({ peers: [anna.peer], relays: ['relay.example'] })
 })

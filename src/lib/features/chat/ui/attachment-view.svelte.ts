@@ -98,7 +98,8 @@ export class AttachmentView {
       }
     } catch {
       // What waits behind a gap is not to be had before the gap is filled.
-      if (!signal.aborted) this.progress = { state: 'away', verifiedBytes: 0, problem: null }
+      if (signal.aborted) return
+      this.progress = { state: 'away', onward: null, verifiedBytes: 0, problem: null }
     }
   }
 }

@@ -1,5 +1,6 @@
-import { formatBytes, formatShare } from '../../../i18n/format.ts'
+import { formatBytes, formatDate, formatShare } from '../../../i18n/format.ts'
 import { m } from '../../../i18n/generated/messages.js'
+import { systemClock } from '../../../protocol/seams.ts'
 import type { Attachment, AttachmentLine, AttachmentProgress } from '../api.ts'
 
 /** What stands for an attachment in a line: “Photo”, “Voice message 0:12”, or the name of the file. */
@@ -37,6 +38,23 @@ export function progressWords(
     case 'here':
     case undefined:
       return size
+  }
+}
+
+/** How a file of mine comes to who has not got it yet; null once they have. @param name theirs; null for my own notes */
+export function onwardWords(
+  progress: Pick<AttachmentProgress, 'onward'> | null,
+  name: string | null,
+): string | null {
+  const onward = progress?.onward ?? null
+  if (onward === null || name === null) return null
+  switch (onward.state) {
+    case 'direct':
+      return m.chats_file_onward({ name })
+    case 'copying':
+      return m.chats_file_copying()
+    case 'kept':
+      return m.chats_file_kept({ date: formatDate(onward.untilMs, systemClock.now()) })
   }
 }
 

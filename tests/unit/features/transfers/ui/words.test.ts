@@ -50,6 +50,8 @@ function transfer(changes: Partial<Transfer> = {}): Transfer {
     rank: 0,
     stays: true,
     saved: false,
+    copy: null,
+    awaitedBy: [],
     ...changes,
   }
 }
