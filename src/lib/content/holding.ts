@@ -23,6 +23,8 @@ const LISTS_IN_MEMORY = 64
 export interface HoldingComponents {
   store: PartStore
   sha256: Sha256
+  /** The disk has lost a part that was here. */
+  lost?: (part: Part) => void
 }
 
 /**
@@ -105,7 +107,10 @@ export class Holding {
   async read(part: Part): Promise<Uint8Array<ArrayBuffer> | null> {
     if (!this.has(part)) return null
     const bytes = await this.#components.store.get(this.shelf, part)
-    if (bytes === null) this.#lose(part)
+    if (bytes === null && this.has(part)) {
+      this.#lose(part)
+      this.#components.lost?.(part)
+    }
     return bytes
   }
 

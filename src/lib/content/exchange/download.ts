@@ -110,6 +110,16 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     this.#asked.clear()
   }
 
+  /** The disk has lost a part that was here: it is got again. */
+  lost(part: Part): void {
+    if (part.kind === 'leaf' && this.#here.clear(part.index)) {
+      for (const source of this.#sources) if (source.leaves.has(part.index)) source.useful += 1
+    }
+    for (const source of this.#sources) this.#interest(source)
+    this.#reopen(part)
+    this.#fillAll()
+  }
+
   /** What is said of a source counts from here on until it is removed: a liar may go on talking. */
   add(source: Source): void {
     this.#sources.add(source)

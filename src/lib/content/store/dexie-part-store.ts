@@ -64,9 +64,8 @@ export class DexiePartStore implements PartStore {
     await orStorageFull(
       this.#db.transaction('rw', this.#parts, this.#blocks, async () => {
         await this.#parts.put({ shelf: keyOf(shelf), part: numberOf(part), block })
-        if ((await this.#blocks.where('block').equals(block).count()) === 0) {
-          await this.#blocks.add({ block, sealed })
-        }
+        // Also where there is one: the disk may have changed it.
+        await this.#blocks.put({ block, sealed })
       }),
     )
   }

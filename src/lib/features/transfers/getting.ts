@@ -7,8 +7,13 @@ import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock } from '../../protocol/seams.ts'
 import type { TransferProblem } from './api.ts'
 import type { Company } from './company.ts'
+import type { Link } from './link.ts'
 import type { Roster } from './roster.ts'
 import type { LiveTransfer } from './transfer.ts'
+
+/** Who has one content by all links to it that were opened here, and their relays: beyond, others are found by a seeker. */
+const MAX_NAMED_PEERS = 8
+const MAX_NAMED_RELAYS = 8
 
 export interface GettingComponents {
   roster: Roster
@@ -65,6 +70,26 @@ export class Getting {
     if (holding.complete) void this.#completed(transfer, download)
   }
 
+  /**
+   * Another link says who has it: they are asked as well. Where it had failed the new link's word counts from now on, and it
+   * is tried again.
+   */
+  async alsoFrom(transfer: LiveTransfer, link: Pick<Link, 'peers' | 'relays'>): Promise<void> {
+    const { from, problem, completeAtMs } = transfer.row
+    if (from === null || completeAtMs !== null) return
+    if (link.peers.every((peer) => from.peers.includes(peer))) return
+    const [first, second] = problem === null ? [from, link] : [link, from]
+    await this.#components.roster.change(transfer, {
+      from: {
+        peers: [...new Set([...first.peers, ...second.peers])].slice(0, MAX_NAMED_PEERS),
+        relays: [...new Set([...first.relays, ...second.relays])].slice(0, MAX_NAMED_RELAYS),
+      },
+      problem: null,
+    })
+    // It begins anew, with all of them.
+    this.halt(transfer)
+  }
+
   /** Gets nothing more of it for now. */
   halt(transfer: LiveTransfer): void {
     if (transfer.download === null || transfer.holding === null) return
@@ -96,8 +121,10 @@ export class Getting {
     if (transfer.row.problem !== null) return
     const { parts, roster, clock } = this.#components
     await parts.flush()
-    await roster.note(transfer, { completeAtMs: clock.now() })
+    const noted = roster.note(transfer, { completeAtMs: clock.now() })
+    // Before it is remembered: a part may be missed meanwhile, and then it begins anew.
     this.halt(transfer)
+    await noted
   }
 
   async #failed(transfer: LiveTransfer, problem: TransferProblem): Promise<void> {

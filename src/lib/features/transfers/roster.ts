@@ -128,7 +128,9 @@ export class Roster {
   }
 
   #show(row: TransferRow): LiveTransfer {
-    const transfer = new LiveTransfer(row, this.#components.parts)
+    const transfer: LiveTransfer = new LiveTransfer(row, this.#components.parts, () => {
+      void this.#lost(transfer)
+    })
     this.#transfers.set(row.id, transfer)
     this.changed()
     return transfer
@@ -146,6 +148,19 @@ export class Roster {
       } else if (completeAtMs === null || copyUntilMs !== null || awaited !== null)
         await transfer.find()
     }
+  }
+
+  /** The disk has lost some of it: what I got is got again, what I share can be given no more. */
+  async #lost(transfer: LiveTransfer): Promise<void> {
+    const { role, completeAtMs } = transfer.row
+    if (completeAtMs === null || !this.has(transfer)) return
+    this.#components.log.warn('the disk has lost a part of a file')
+    await this.note(
+      transfer,
+      role === 'getting'
+        ? { completeAtMs: null }
+        : { problem: transfer.row.problem ?? 'unreadable' },
+    )
   }
 
   async #keepCounts(): Promise<void> {

@@ -1,6 +1,7 @@
 import { EvictingPartStore } from '../../content/store/evicting-part-store.ts'
 import type { ContentKey } from '../../content/chunk-cipher.ts'
 import type { ContentId } from '../../content/content-id.ts'
+import { NotHereError } from '../../content/errors.ts'
 import { Exchange } from '../../content/exchange/exchange.ts'
 import { Reputation, type SourceStore } from '../../content/exchange/reputation.ts'
 import { Announcer } from '../../content/providers/announcer.ts'
@@ -212,7 +213,10 @@ export class TransfersService implements TransfersApi, Startable {
     const { random, clock } = this.#components
     const link = decodeLink(text)
     const known = this.#roster.all.find(({ content }) => content === link.content)
-    if (known !== undefined) return known.row.id
+    if (known !== undefined) {
+      await this.#getting.alsoFrom(known, link)
+      return known.row.id
+    }
     const key = await this.#keyOf(link, password)
     options?.signal?.throwIfAborted()
     const transfer = await this.#roster.add({
@@ -317,6 +321,9 @@ export class TransfersService implements TransfersApi, Startable {
         options?.signal?.throwIfAborted()
         yield piece
       }
+    } catch (error) {
+      if (!(error instanceof NotHereError)) throw error
+      throw new NotCompleteError('the disk has lost some of it', { cause: error })
     } finally {
       transfer.readings -= 1
     }

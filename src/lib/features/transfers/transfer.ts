@@ -74,12 +74,17 @@ export class LiveTransfer {
   /** It waits for its turn. */
   queued = false
   readonly #parts: PartStore
+  readonly #lost: () => void
   #found: Promise<void> | null = null
 
-  /** @param parts where its parts lie */
-  constructor(row: TransferRow, parts: PartStore) {
+  /**
+   * @param parts where its parts lie
+   * @param lost called when not all of it is here that was
+   */
+  constructor(row: TransferRow, parts: PartStore, lost: () => void) {
     this.row = row
     this.#parts = parts
+    this.#lost = lost
   }
 
   get content(): ContentId | null {
@@ -138,7 +143,18 @@ export class LiveTransfer {
 
   async #find(content: ContentId): Promise<void> {
     const store = await this.store()
-    this.holding = await Holding.open(content, this.shelf, { store, sha256 })
+    const holding = await Holding.open(content, this.shelf, {
+      store,
+      sha256,
+      lost: (part) => {
+        // What was taken out meanwhile is not missed.
+        if (this.holding !== holding) return
+        this.download?.lost(part)
+        this.#lost()
+      },
+    })
+    this.holding = holding
+    if (this.row.completeAtMs !== null && !holding.complete) this.#lost()
     await this.open()
   }
 

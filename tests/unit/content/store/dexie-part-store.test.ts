@@ -59,7 +59,7 @@ test('what lies in IndexedDB is neither the bytes nor their hash', async () => {
   store.close()
 })
 
-test('what the disk has changed is as if it were not there', async () => {
+test('what the disk has changed is as if it were not there, and can be put again', async () => {
   const name = `parts ${(stores += 1)}`
   const store = await openStore(name)
   const shelf = newShelf()
@@ -71,6 +71,9 @@ test('what the disk has changed is as if it were not there', async () => {
   row.sealed[20]! ^= 1
   await raw.table('blocks').put(row)
   raw.close()
-  expect(await store.get(shelf, { kind: 'leaf', index: 0 })).toBeNull()
+  const part = { kind: 'leaf', index: 0 } as const
+  expect(await store.get(shelf, part)).toBeNull()
+  await store.put(shelf, part, await sha256(bytes), bytes)
+  expect(await store.get(shelf, part)).toEqual(bytes)
   store.close()
 })

@@ -12,6 +12,7 @@ import type { FileChoices } from '#lib/features/settings/api.ts'
 import { DexieSettingsStore } from '#lib/features/settings/store.ts'
 import { TransfersService } from '#lib/features/transfers/service.ts'
 import { LINGER_MS } from '#lib/features/transfers/giving.ts'
+import { decodeLink, encodeLink } from '#lib/features/transfers/link.ts'
 import { STEP_MS } from '#lib/features/transfers/traffic.ts'
 import { DexieSourceStore, DexieTransferStore } from '#lib/features/transfers/store.ts'
 import { createSecrets, openIdentity } from '#lib/crypto/identity.ts'
@@ -245,6 +246,82 @@ test('who gave something wrong is shown as asked no more, also after a restart',
   await boris.restart()
   const after = await meanwhile(until(boris.service.watchTransfer(id)))
   expect(after!.peers).toMatchObject([liar])
+})
+
+test('another link to what is being got adds who it names', async () => {
+  const [anna, boris] = await two()
+  const vera = await Device.start()
+  network.connect(anna.host, vera.host)
+  const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  const hers = await vera.service.get(link, null)
+  await meanwhile(vera.reached(hers, 'complete'))
+  const { link: passedOn } = (await meanwhile(until(vera.service.watchTransfer(hers))))!
+  network.disconnect(anna.host, boris.host)
+  network.connect(vera.host, boris.host)
+  const id = await boris.service.get(link, null)
+  await meanwhile(boris.reached(id, 'looking'))
+  expect(await boris.service.get(passedOn!, null)).toBe(id)
+  await meanwhile(boris.reached(id, 'complete'))
+})
+
+test('another link to what was taken back goes on', async () => {
+  const [anna, boris] = await two()
+  const vera = await Device.start()
+  network.connect(anna.host, vera.host)
+  network.connect(vera.host, boris.host)
+  const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  const hers = await vera.service.get(link, null)
+  await meanwhile(vera.reached(hers, 'complete'))
+  const { link: passedOn } = (await meanwhile(until(vera.service.watchTransfer(hers))))!
+  const [own] = await meanwhile(until(anna.service.watchTransfers()))
+  await anna.service.revoke(own!.id)
+  const id = await boris.service.get(link, null)
+  await meanwhile(boris.reached(id, 'failed'))
+  const named = { peers: [vera.identity.peer], relays: [] }
+  const content = decodeLink(passedOn!)
+  await boris.service.get(encodeLink({ ...content, ...named }), null)
+  await meanwhile(boris.reached(id, 'complete'))
+})
+
+describe('what the disk has lost', () => {
+  async function lossy(): Promise<{ anna: Device; boris: Device; id: string }> {
+    const [anna, boris] = await two()
+    const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+    const id = await boris.service.get(link, null)
+    await meanwhile(boris.reached(id, 'complete'))
+    return { anna, boris, id }
+  }
+
+  test('is got again once somebody misses it', async () => {
+    const { anna, boris, id } = await lossy()
+    boris.parts.lose({ kind: 'leaf', index: 0 })
+    await expect(boris.text(id)).rejects.toThrow(NotCompleteError)
+    // They had let each other go.
+    network.connect(anna.host, boris.host)
+    await meanwhile(boris.reached(id, 'complete'))
+    expect(await boris.text(id)).toBe('one')
+  })
+
+  test('is got again also when it went while nothing ran', async () => {
+    const { anna, boris, id } = await lossy()
+    boris.parts.lose({ kind: 'leaf', index: 0 })
+    await boris.restart()
+    await expect(boris.text(id)).rejects.toThrow(NotCompleteError)
+    // They had let each other go.
+    network.connect(anna.host, boris.host)
+    await meanwhile(boris.reached(id, 'complete'))
+    expect(await boris.text(id)).toBe('one')
+  })
+
+  test('is said of what I share', async () => {
+    const { anna } = await lossy()
+    const [own] = await meanwhile(until(anna.service.watchTransfers()))
+    anna.parts.lose({ kind: 'leaf', index: 0 })
+    await expect(anna.text(own!.id)).rejects.toThrow(NotCompleteError)
+    expect(await meanwhile(anna.reached(own!.id, 'failed'))).toMatchObject({
+      problem: 'unreadable',
+    })
+  })
 })
 
 test('a link is got once', async () => {

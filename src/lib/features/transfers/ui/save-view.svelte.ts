@@ -4,7 +4,7 @@ import { isAbort, type Saving } from '../../../ui/saving.ts'
 import type { TransferFile, TransferId, TransfersApi } from '../api.ts'
 
 /** Why something could not be saved, as far as that changes what the person can do. */
-export type SaveProblem = 'no-room' | 'not-allowed' | 'cut-off' | 'other'
+export type SaveProblem = 'no-room' | 'not-allowed' | 'cut-off' | 'lost' | 'other'
 
 /** `ready` waits for the press that keeps it, where one is needed. */
 type State =
@@ -142,7 +142,9 @@ export class SaveView {
 }
 
 function problemOf(error: unknown): SaveProblem {
-  switch (error instanceof DOMException ? error.name : null) {
+  switch (error instanceof Error ? error.name : null) {
+    case 'NotCompleteError':
+      return 'lost'
     case 'QuotaExceededError':
       return 'no-room'
     case 'NotAllowedError':

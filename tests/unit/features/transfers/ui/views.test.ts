@@ -192,6 +192,7 @@ describe('saving', () => {
     ['QuotaExceededError', { type: 'failed', problem: 'no-room' }],
     ['NotAllowedError', { type: 'failed', problem: 'not-allowed' }],
     ['NetworkError', { type: 'failed', problem: 'cut-off' }],
+    ['NotCompleteError', { type: 'failed', problem: 'lost' }],
     ['AbortError', { type: 'idle' }],
   ])('that ends with %s says what can be done', async (name, state) => {
     const { told, begin } = place()
