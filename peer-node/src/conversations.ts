@@ -98,8 +98,18 @@ export class Conversations {
       if (told.unread.has(message.id)) continue
       const { id, text, sentAtMs } = message
       const reply = message.reply?.id ?? null
-      this.#components.tell({ type: 'message', from: conversation, id, text, reply, sentAtMs })
-      if (this.#init.echo) await this.#echo(conversation, message)
+      const file = fileOf(message)
+      this.#components.tell({
+        type: 'message',
+        from: conversation,
+        id,
+        text,
+        file,
+        reply,
+        sentAtMs,
+      })
+      // Without words there is nothing to echo.
+      if (this.#init.echo && text !== '') await this.#echo(conversation, message)
     }
     told.unread = unread
   }
@@ -160,4 +170,10 @@ export class Conversations {
       hasNewer,
     }
   }
+}
+
+function fileOf({ attachment }: Message): (Event & { type: 'message' })['file'] {
+  if (attachment === null) return null
+  const { name, mediaType, bytes } = attachment
+  return { name, mediaType, bytes }
 }

@@ -165,7 +165,10 @@ export type Event =
       type: 'message'
       from: PeerIdString
       id: MessageId
+      /** Empty where a file comes without words. */
       text: string
+      /** The file that came with it, as they describe it; null when there is none. */
+      file: { name: string; mediaType: string; bytes: number } | null
       /** The message it answers. */
       reply: MessageId | null
       /** By their clock. */

@@ -218,6 +218,7 @@ export interface SearchHit {
   message: MessageId
   mine: boolean
   text: string
+  attachment: AttachmentLine | null
   sentAtMs: number
 }
 
@@ -355,6 +356,6 @@ export interface ChatApi {
     forMs: number | 'forever' | null,
     options?: AbortOptions,
   ): Promise<void>
-  /** Newest first, at most 50. Case and marks on letters are ignored. Ends early, with the signal's reason, when that is aborted. */
+  /** By words and names of files. Newest first, at most 50. Case and marks on letters are ignored. Ends early, with the signal's reason, when that is aborted. */
   search(query: string, options?: AbortOptions): Promise<SearchHit[]>
 }

@@ -14,6 +14,13 @@ export const INDEX_AFTER_MS = 2_000
 /** Messages read at a time; other work gets its turn in between. */
 const BATCH = 200
 
+/** What a message is found by, folded: its words, and what its file is called. */
+function searchable({ text, attachment }: MessageRow): string {
+  // The device gave a recording its name.
+  const name = attachment === undefined || attachment.kind === 'voice' ? '' : attachment.name
+  return fold(name === '' ? text : `${name}\n${text}`)
+}
+
 /** Where a message stands in the order of searches. */
 type Place = Pick<MessageRow, 'sentAtMs' | 'id'>
 
@@ -28,7 +35,7 @@ export interface SearchIndexComponents {
 }
 
 /**
- * Finds messages by their words without opening every sealed row: the folded texts of the newest are in memory. What is
+ * Finds messages by their words and the names of their files without opening every sealed row: the folded texts of the newest are in memory. What is
  * not, because it has not been read yet or is too old, is looked through in the database. It follows what is written,
  * edited and deleted, and is gone with the host.
  */
@@ -115,7 +122,7 @@ export class SearchIndex implements Startable {
     while (!complete && found.length < limit) {
       const rows = await this.#before(before)
       options?.signal?.throwIfAborted()
-      found.push(...rows.filter(({ text }) => fold(text).includes(wanted)))
+      found.push(...rows.filter((row) => searchable(row).includes(wanted)))
       before = rows.at(-1) ?? null
       if (before === null) break
     }
@@ -183,8 +190,8 @@ export class SearchIndex implements Startable {
   }
 }
 
-function entryOf({ sentAtMs, id, text }: MessageRow): Entry {
-  return { sentAtMs, id, folded: fold(text) }
+function entryOf(row: MessageRow): Entry {
+  return { sentAtMs: row.sentAtMs, id: row.id, folded: searchable(row) }
 }
 
 function unitsOf(entries: readonly Entry[]): number {

@@ -42,6 +42,7 @@ import type { ChatJournal } from './journal.ts'
 import { fold } from '../../protocol/fold.ts'
 import { isMuted, MuteEnds } from './mutes.ts'
 import { payloadCodec, type Payload, type SentAttachment } from './protocol.ts'
+import { lineOf } from './rows.ts'
 import type { SearchIndex } from './search-index.ts'
 import type { ChatStore, Flags, StoredConversation } from './store.ts'
 import { Typing } from './typing.ts'
@@ -465,11 +466,12 @@ export class ChatService implements ChatApi, Startable {
     if (wanted === '') return []
     options?.signal?.throwIfAborted()
     const rows = await this.#components.search.search(wanted, MAX_HITS, options)
-    return rows.map(({ conversation, id, mine, text, sentAtMs }) => ({
+    return rows.map(({ conversation, id, mine, text, attachment, sentAtMs }) => ({
       conversation,
       message: id,
       mine,
       text,
+      attachment: lineOf(attachment) ?? null,
       sentAtMs,
     }))
   }

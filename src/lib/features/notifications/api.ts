@@ -1,5 +1,6 @@
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
+import type { AttachmentLine } from '../chat/api.ts'
 
 /** A conversation, or all requests together, however many strangers ask. */
 export type About = PeerIdString | 'requests'
@@ -11,6 +12,8 @@ export interface Notice {
   name: string
   /** Their last words, cut; null when they are not to be shown. */
   text: string | null
+  /** The file that came with them; null when there is none, or it is not to be told. */
+  file: AttachmentLine | null
   /** How many messages are unread there, or how many ask. */
   count: number
 }

@@ -15,13 +15,12 @@ export function countsOf(conversations: readonly Conversation[]): Counts {
 export function newMessages(conversations: readonly Conversation[], before: Counts): Notice[] {
   return conversations
     .filter(({ id, unread, mute }) => mute === null && unread > (before.get(id) ?? 0))
-    .map(({ id, name, last, unread }) => ({
-      about: id,
-      name,
+    .map(({ id, name, last, unread }) => {
       // What came may stand before what I wrote meanwhile: then the last words are not theirs.
-      text: last === null || last.mine || last.deleted ? null : last.text,
-      count: unread,
-    }))
+      const theirs = last === null || last.mine || last.deleted ? null : last
+      const { text = null, attachment: file = null } = theirs ?? {}
+      return { about: id, name, text, file, count: unread }
+    })
 }
 
 /** One for all, named after the newest; null when nobody new asks. */
@@ -31,7 +30,7 @@ export function newRequests(
 ): Notice | null {
   const newest = requests.find(({ peer }) => !before.has(peer))
   if (newest === undefined) return null
-  return { about: 'requests', name: newest.name, text: null, count: requests.length }
+  return { about: 'requests', name: newest.name, text: null, file: null, count: requests.length }
 }
 
 /** What still waits for the person. Words that were deleted do not go on standing on the screen. */

@@ -114,8 +114,8 @@ export class NotificationsService implements NotificationsApi, Startable {
 
   #tell(notice: Notice): void {
     if (this.#detail === 'off' || this.#tabs.some(({ focused }) => focused)) return
-    const text = this.#detail === 'text' ? notice.text : null
-    this.#fresh.set(notice.about, { ...notice, text })
+    const told = this.#detail === 'text' ? notice : { ...notice, text: null, file: null }
+    this.#fresh.set(notice.about, told)
   }
 
   #changed(): void {

@@ -268,3 +268,11 @@ test('who was away looks for it at the relays where the sender is met', async ()
   const from = async () => (await ben.db.transfers.toArray())[0]?.from
   await expect.poll(from).toEqual({ peers: [anna.peer], relays: ['relay.example'] })
 })
+
+test('a file is found by its name, a recording by its words alone', async () => {
+  const file = await send(anna, ben, outgoing('hello', { name: 'Übersicht.pdf' }))
+  await send(anna, ben, outgoing('…', { look: VOICE, name: 'übersicht.webm' }))
+  expect(await anna.chat.search('ubersicht')).toMatchObject([
+    { message: file, text: '', attachment: { kind: 'file', name: 'Übersicht.pdf' } },
+  ])
+})

@@ -118,7 +118,7 @@ test('a message is told once, with its words; what was unread before is not', as
   expect(one.fresh()).toEqual([])
   expect(one.open()).toEqual([ANNA, 'requests'])
   await chats.set([conversation(ANNA, { unread: 3 }), conversation(BEN, { unread: 1 })])
-  expect(one.fresh()).toEqual([{ about: BEN, name: BEN, text: 'hello', count: 1 }])
+  expect(one.fresh()).toEqual([{ about: BEN, name: BEN, text: 'hello', file: null, count: 1 }])
   await chats.set([conversation(ANNA, { unread: 3 }), conversation(BEN, { unread: 1 })])
   expect(one.fresh()).toHaveLength(1)
 })
@@ -186,11 +186,24 @@ test('requests are told together, under the name of the newest', async () => {
   const one = await tab()
   await requests.set([request('dora'), request('carol')])
   await requests.set([request('carol')])
-  expect(one.fresh()).toEqual([{ about: 'requests', name: 'dora', text: null, count: 2 }])
+  expect(one.fresh()).toEqual([
+    { about: 'requests', name: 'dora', text: null, file: null, count: 2 },
+  ])
 })
 
 test('at the end every tab is let go', async () => {
   const tabs = [await tab(), await tab()]
   await service.stop()
   await Promise.all(tabs.map(({ ended }) => ended))
+})
+
+test('a file is told of beside its words, unless words are not to be told', async () => {
+  const one = await tab()
+  const file = { kind: 'file', name: 'map.pdf' } as const
+  const last = { ...conversation(BEN).last!, text: '', attachment: file }
+  await chats.set([conversation(BEN, { unread: 1, last })])
+  expect(one.fresh()).toMatchObject([{ about: BEN, text: '', file }])
+  await settings.set(chosen('name'))
+  await chats.set([conversation(BEN, { unread: 2, last })])
+  expect(one.fresh().at(-1)).toMatchObject({ about: BEN, text: null, file: null })
 })

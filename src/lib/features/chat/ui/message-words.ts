@@ -1,5 +1,5 @@
 import { m } from '../../../i18n/generated/messages.js'
-import type { AttachmentLine, Message } from '../api.ts'
+import type { AttachmentLine, Message, SearchHit } from '../api.ts'
 import { lineWords } from './attachment-words.ts'
 
 /** What stands for a message in a list or quote: its words, or its file, or that they are gone. */
@@ -13,7 +13,7 @@ export function wordsOf({
   return mine ? m.chats_deleted_mine() : m.chats_deleted_theirs()
 }
 
-/** What it says, or what it is that says nothing. */
+/** Its file, and what is said beside it. */
 export function lineOf({
   text,
   attachment,
@@ -21,5 +21,15 @@ export function lineOf({
   text: string
   attachment: AttachmentLine | null
 }): string {
-  return text === '' && attachment !== null ? lineWords(attachment) : text
+  return said(attachment && lineWords(attachment), text)
+}
+
+/** A message that was found, with all that it can be found by. */
+export function hitWords({ text, attachment }: Pick<SearchHit, 'text' | 'attachment'>): string {
+  const named = attachment === null || attachment.kind === 'voice' ? null : attachment.name
+  return said(named ?? (attachment && lineWords(attachment)), text)
+}
+
+function said(file: string | null, text: string): string {
+  return file === null || text === '' ? (file ?? text) : `${file} · ${text}`
 }

@@ -39,9 +39,16 @@ export async function showNotices(
   }
 }
 
-function wordsOf({ about, name, text, count }: Notice): { title: string; body: string } {
+function wordsOf({ about, name, text, file, count }: Notice): { title: string; body: string } {
   if (about === 'requests') {
     return { title: m.notifications_request_title(), body: m.notifications_request({ name }) }
   }
-  return { title: name, body: text ?? m.notifications_messages({ count }) }
+  const said = [file === null ? '' : fileWords(file), text ?? ''].filter((each) => each !== '')
+  const body = said.length === 0 ? m.notifications_messages({ count }) : said.join(' · ')
+  return { title: name, body }
+}
+
+function fileWords({ kind, name }: NonNullable<Notice['file']>): string {
+  if (kind === 'picture') return m.notifications_photo()
+  return kind === 'voice' ? m.notifications_voice() : name
 }
