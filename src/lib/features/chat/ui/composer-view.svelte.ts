@@ -69,7 +69,10 @@ export class ComposerView {
     return this.text.trim() !== '' && !this.tooLong && !unchanged
   }
 
-  /** Puts the stored draft into the field, or what was typed after it, unless something was in the meantime. */
+  /**
+   * Puts the stored draft into the field, or what was typed after it, unless something was in the meantime. May be called
+   * again when another draft is told.
+   */
   restore(draft: string): void {
     if (this.#touched) return
     this.#stored = draft
@@ -176,7 +179,7 @@ export class ComposerView {
     try {
       await this.#components.chat.send(this.#conversation, text, intent, as)
       answered()
-      this.#storedIs('')
+      this.#wentOut()
       this.sent += 1
     } catch (error) {
       answered()
@@ -190,13 +193,16 @@ export class ComposerView {
   /** What is in the field went out beside a file. */
   wentAlong(caption: string): void {
     this.purpose = { type: 'message' }
-    if (this.text.trim() !== caption) return
-    this.#cancelSave?.()
-    this.#cancelSave = null
-    this.#unsaved = false
-    this.#typingToldAtMs = null
-    this.text = ''
-    this.#storedIs('')
+    // A file without words is not the draft: that is kept.
+    if (caption === '') return
+    if (this.text.trim() === caption) {
+      this.#cancelSave?.()
+      this.#cancelSave = null
+      this.#unsaved = false
+      this.#typingToldAtMs = null
+      this.text = ''
+    }
+    this.#wentOut()
   }
 
   async #change(message: Message): Promise<void> {
@@ -222,6 +228,14 @@ export class ComposerView {
   /** What is kept as the draft. */
   get #draft(): string {
     return this.purpose.type === 'edit' ? this.#aside : this.text
+  }
+
+  /** The host let go of the draft with what went out: what was typed since is stored anew. */
+  #wentOut(): void {
+    this.#storedIs('')
+    if (this.#draft === '') return
+    this.#unsaved = true
+    this.#cancelSave ??= this.#components.clock.after(DRAFT_AFTER_MS, () => void this.flush())
   }
 
   #storedIs(text: string): void {

@@ -81,6 +81,46 @@ describe('what is being written', () => {
     expect(clock.pending).toBe(0)
   })
 
+  test('is back in the field also when the host tells of it late, unless something was typed', () => {
+    const { view, open } = scene()
+    view.restore('')
+    view.restore('hi')
+    expect(view.text).toBe('hi')
+    const other = open()
+    other.restore('')
+    other.type('new words')
+    other.restore('hi')
+    expect(other.text).toBe('new words')
+  })
+
+  test('is stored anew when it was typed while a message went out, which lets the draft go', async () => {
+    const { view, clock, drafts, host } = scene()
+    const answer = Promise.withResolvers<MessageId>()
+    host.answer = answer.promise
+    view.type('hi')
+    const sending = view.send()
+    view.type('and more')
+    await view.flush()
+    answer.resolve('id' as MessageId)
+    await sending
+    clock.advance(DRAFT_AFTER_MS)
+    expect(drafts).toEqual(['and more', 'and more'])
+  })
+
+  test('goes with a file only as what is said beside it', async () => {
+    const { view, drafts, clock } = scene()
+    view.type('beside')
+    view.wentAlong('beside')
+    expect([view.text, clock.pending]).toEqual(['', 0])
+    view.type('a draft')
+    view.wentAlong('')
+    expect(view.text).toBe('a draft')
+    await view.flush()
+    view.wentAlong('what was there before')
+    clock.advance(DRAFT_AFTER_MS)
+    expect(drafts).toEqual(['a draft', 'a draft'])
+  })
+
   test('is stored later when that failed', async () => {
     const { view, drafts, host } = scene()
     host.failing = true
