@@ -115,7 +115,7 @@ export default {
     ),
     only('but-that-something-came', { path: '^src/workers/push\\.ts$' }, [
       '^src/lib/i18n/',
-      '^src/lib/features/notifications/ui/push-messages\\.ts$',
+      '^src/lib/features/notifications/ui/(push-messages|shelf-lock)\\.ts$',
     ]),
     only('or-goes-to-the-downloads', { path: '^src/workers/downloads\\.ts$' }, [
       '^src/lib/ui/download-messages\\.ts$',
