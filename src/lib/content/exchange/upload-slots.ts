@@ -7,6 +7,12 @@ export const UPLOAD_SLOTS = 5
 /** How long a slot is kept while others wait. */
 export const SLOT_MS = 10_000
 
+/**
+ * How long somebody stays choked at least, ms: an ask that crosses the word of it must find them choked. They have asked
+ * another for the same by then, so that it would come twice.
+ */
+export const CHOKED_MS = 2_000
+
 export interface UploadSlotsComponents {
   clock: Clock
 }
@@ -24,6 +30,8 @@ export class UploadSlots {
   readonly #clock: Clock
   readonly #init: UploadSlotsInit
   readonly #readers = new Set<Reader>()
+  /** Who was choked, and until when they stay so. */
+  readonly #restsUntil = new Map<Reader, number>()
   #cancel: (() => void) | null = null
 
   constructor({ clock }: UploadSlotsComponents, init: UploadSlotsInit) {
@@ -38,6 +46,7 @@ export class UploadSlots {
   }
 
   remove(reader: Reader): void {
+    this.#restsUntil.delete(reader)
     if (this.#readers.delete(reader)) this.settle()
   }
 
@@ -45,6 +54,7 @@ export class UploadSlots {
     this.#cancel?.()
     this.#cancel = null
     this.#readers.clear()
+    this.#restsUntil.clear()
   }
 
   /**
@@ -56,14 +66,14 @@ export class UploadSlots {
     const served = [...this.#readers].filter(({ choked }) => !choked)
     const idle = served.filter(({ interested }) => !interested)
     const waiting = [...this.#readers]
-      .filter(({ choked }) => choked)
+      .filter((reader) => reader.choked && !this.#rests(reader, nowMs))
       .sort((a, b) => Number(b.interested) - Number(a.interested) || a.sinceMs - b.sinceMs)
     let free = UPLOAD_SLOTS - served.length
     for (const reader of waiting) {
       if (free === 0 && reader.interested) {
         const other = idle.pop()
         if (other === undefined) break
-        other.choke(true, nowMs)
+        this.#choke(other, nowMs)
         free += 1
       }
       if (free === 0) break
@@ -73,8 +83,12 @@ export class UploadSlots {
     this.#cancel?.()
     this.#cancel = null
     if (!this.#waits()) return
-    this.#cancel = this.#clock.after(SLOT_MS, () => {
-      this.#rotate()
+    const rests = [...this.#readers].some(
+      (reader) => reader.choked && reader.interested && this.#rests(reader, nowMs),
+    )
+    this.#cancel = this.#clock.after(rests ? CHOKED_MS : SLOT_MS, () => {
+      if (rests) this.settle()
+      else this.#rotate()
     })
   }
 
@@ -87,9 +101,18 @@ export class UploadSlots {
       .filter(({ choked, sinceMs }) => !choked && nowMs - sinceMs >= SLOT_MS)
       .sort((a, b) => this.#init.givenBy(a) - this.#init.givenBy(b) || a.sinceMs - b.sinceMs)
     for (const reader of over.slice(0, Math.min(waiting, UPLOAD_SLOTS / 2))) {
-      reader.choke(true, nowMs)
+      this.#choke(reader, nowMs)
     }
     this.settle()
+  }
+
+  #choke(reader: Reader, nowMs: number): void {
+    reader.choke(true, nowMs)
+    this.#restsUntil.set(reader, nowMs + CHOKED_MS)
+  }
+
+  #rests(reader: Reader, nowMs: number): boolean {
+    return (this.#restsUntil.get(reader) ?? 0) > nowMs
   }
 
   #waits(): boolean {

@@ -2,7 +2,12 @@ import { expect, test } from 'vitest'
 import { contentIdOf, sha256 } from '#lib/content/content-id.ts'
 import { Holding } from '#lib/content/holding.ts'
 import { Reader } from '#lib/content/exchange/reader.ts'
-import { SLOT_MS, UPLOAD_SLOTS, UploadSlots } from '#lib/content/exchange/upload-slots.ts'
+import {
+  CHOKED_MS,
+  SLOT_MS,
+  UPLOAD_SLOTS,
+  UploadSlots,
+} from '#lib/content/exchange/upload-slots.ts'
 import type { PeerIdString } from '#lib/protocol/ids.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { MemoryPartStore, newShelf } from '../../../fixtures/memory-part-store.ts'
@@ -32,6 +37,24 @@ test('as many as there are slots are given to at once', async () => {
   expect(all.at(-1)!.choked).toBe(true)
   slots.remove(all[0]!)
   expect(all.at(-1)!.choked).toBe(false)
+  expect(clock.pending).toBe(0)
+})
+
+test('who was choked stays so for a moment, also where there is room', async () => {
+  const clock = new ManualClock()
+  const slots = new UploadSlots({ clock }, { givenBy: () => 0 })
+  const all = await readers(UPLOAD_SLOTS + 1)
+  const [idle, last] = [all[0]!, all.at(-1)!]
+  for (const reader of all) slots.add(reader)
+  idle.interested = false
+  slots.settle()
+  expect([idle.choked, last.choked]).toEqual([true, false])
+  idle.interested = true
+  last.interested = false
+  slots.settle()
+  expect(idle.choked).toBe(true)
+  clock.advance(CHOKED_MS)
+  expect(idle.choked).toBe(false)
   expect(clock.pending).toBe(0)
 })
 
