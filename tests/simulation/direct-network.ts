@@ -142,6 +142,7 @@ export class DirectNetwork {
 
 /** A channel whose frames take time; with faults, some are lost, come twice or late. */
 class SimulatedChannel implements Channel {
+  readonly connections = 1
   readonly peer: PeerIdString
   readonly path = 'direct'
   readonly #faults: Faults
@@ -203,6 +204,14 @@ class SimulatedChannel implements Channel {
         other.#arrive(copy)
       })
     }
+  }
+
+  spread(frame: Uint8Array): Promise<void> {
+    return this.send(frame)
+  }
+
+  widen(): void {
+    // It has no lanes.
   }
 
   async *frames(): AsyncIterable<Uint8Array> {

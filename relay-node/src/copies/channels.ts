@@ -29,6 +29,8 @@ export class RelayChannels implements Channels, Startable {
       links: this.#links,
       // Sockets are pinged by themselves.
       doubt: () => undefined,
+      // Nobody connects directly with a relay in another way.
+      openLane: () => Promise.resolve(null),
     })
   }
 

@@ -12,6 +12,8 @@ import type { Startable } from '../protocol/seams.ts'
 export interface Channel {
   readonly peer: PeerIdString
   readonly path: 'direct' | 'relayed'
+  /** How many connections frames are spread over now. */
+  readonly connections: number
   /** Aborted once nothing more can be sent or will be received. */
   readonly closed: AbortSignal
   /**
@@ -19,8 +21,12 @@ export interface Channel {
    * @throws ChannelClosedError, LimitExceededError
    */
   send(frame: Uint8Array): Promise<void>
+  /** The same for a frame that may overtake others, and be overtaken: over whichever connection has room. */
+  spread(frame: Uint8Array): Promise<void>
+  /** Much is to come that may be spread: on a long path more connections are opened for it. */
+  widen(): void
   /**
-   * Frames in the order they were sent; ends once closed and all is read that came before. To be read once. Not
+   * Frames in the order they were sent, but those that were spread; ends once closed and all is read that came before. To be read once. Not
    * reading holds the peer back.
    */
   frames(): AsyncIterable<Uint8Array>
@@ -32,6 +38,8 @@ export interface ChannelInit {
   protocol: string
   /** Longest frame in bytes, both ways; a longer one ends the channel. */
   maxFrameBytes: number
+  /** Whether frames may be spread over several connections. Default: they are not. */
+  wide?: boolean
   /** Whether a channel with this peer is wanted. Asked when it connects and when `offer` is called. */
   accept(peer: PeerIdString): Promise<boolean> | boolean
   /** Whether a channel that this peer opens is taken although none is wanted. Default: it is not. */

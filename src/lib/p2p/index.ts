@@ -100,6 +100,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
       doubt: (link) => {
         this.#keeper.doubt(link)
       },
+      openLane: (peer, signal) => this.#keeper.openLane(peer, signal),
     })
     const changed = (): void => {
       this.safeDispatchEvent('changed')

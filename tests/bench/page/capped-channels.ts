@@ -23,6 +23,9 @@ export class CappedChannels implements Channels {
       init.onChannel({
         peer: channel.peer,
         path: channel.path,
+        get connections() {
+          return channel.connections
+        },
         closed: channel.closed,
         frames: () => channel.frames(),
         close: (reason) => {
@@ -31,6 +34,13 @@ export class CappedChannels implements Channels {
         send: async (frame) => {
           await this.#turn(frame.byteLength)
           await channel.send(frame)
+        },
+        spread: async (frame) => {
+          await this.#turn(frame.byteLength)
+          await channel.spread(frame)
+        },
+        widen: () => {
+          channel.widen()
         },
       })
     }

@@ -148,6 +148,7 @@ function isLeaf(frame: Uint8Array): boolean {
 }
 
 class Pipe implements Channel {
+  readonly connections = 1
   readonly self: PeerIdString
   readonly peer: PeerIdString
   readonly path = 'direct'
@@ -184,6 +185,14 @@ class Pipe implements Channel {
     const sent = this.#last.then(() => this.#sendNext(Uint8Array.from(frame)))
     this.#last = sent.catch(() => undefined)
     return sent
+  }
+
+  spread(frame: Uint8Array): Promise<void> {
+    return this.send(frame)
+  }
+
+  widen(): void {
+    // It has no lanes.
   }
 
   async *frames(): AsyncIterable<Uint8Array> {

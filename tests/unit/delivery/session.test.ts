@@ -53,6 +53,7 @@ test('a session whose channel takes nothing more ends when what it takes in is s
   const channel: Channel = {
     peer: PEER,
     path: 'direct',
+    connections: 1,
     closed: closed.signal,
     send: () => Promise.reject(new ChannelClosedError('takes nothing')),
     async *frames() {
@@ -61,6 +62,8 @@ test('a session whose channel takes nothing more ends when what it takes in is s
     close: () => {
       closed.abort()
     },
+    spread: (frame) => channel.send(frame),
+    widen: () => undefined,
   }
   const session = sessionOn(channel, { receive: () => storing.promise })
 
@@ -85,6 +88,7 @@ test('what does not open is answered with keys once, and once more after their n
   const channel: Channel = {
     peer: PEER,
     path: 'direct',
+    connections: 1,
     closed: closed.signal,
     send: (frame) => {
       sent.push(frameCodec.decode(frame))
@@ -103,6 +107,8 @@ test('what does not open is answered with keys once, and once more after their n
     close: () => {
       closed.abort()
     },
+    spread: (frame) => channel.send(frame),
+    widen: () => undefined,
   }
   await sessionOn(channel, { receive: () => Promise.resolve({ type: 'unopened' }) }).run()
   expect(givenAtHello).toBe(1)

@@ -3,19 +3,21 @@ import { expect, test } from 'vitest'
 import type { Channel } from '../../../src/lib/p2p/api.ts'
 import { OPEN_GRACE_MS, OPEN_TIMEOUT_MS } from '../../../src/lib/p2p/channels/channels.ts'
 import { encodeCredit } from '../../../src/lib/p2p/channels/frames.ts'
+import { LANE_IDLE_MS, MAX_LANES } from '../../../src/lib/p2p/channels/wide-channel.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
-import { connect, FakeSide, LARGER, SMALLER } from './fake-network.ts'
+import { connect, type FakeConnection, FakeSide, LARGER, SMALLER } from './fake-network.ts'
 
 const PROTOCOL = '/starling/test/1.0.0'
 
 /** Serves the protocol; gives each channel as it comes. */
-async function serve(side: FakeSide, accept: () => boolean = () => true) {
+async function serve(side: FakeSide, accept: () => boolean = () => true, wide = false) {
   const channels: Channel[] = []
   const came = new EventTarget()
   await side.start()
   await side.channels.handle({
     protocol: PROTOCOL,
     maxFrameBytes: 1_000,
+    wide,
     accept,
     onChannel: (channel) => {
       channels.push(channel)
@@ -39,6 +41,26 @@ async function echo(from: Channel, to: Channel, text: string): Promise<string> {
   await from.send(new TextEncoder().encode(text))
   for await (const frame of to.frames()) return new TextDecoder().decode(frame)
   return 'ended'
+}
+
+/** Two with a wide channel between them; `small` has dialled, and can dial lanes. */
+async function wide() {
+  const { clock, small, large } = sides()
+  const [ours, theirs] = await Promise.all(
+    [small, large].map((side) => serve(side, () => true, true)),
+  )
+  const lanes: FakeConnection[] = []
+  small.dialLane = () => Promise.resolve(lanes.push(connect(small, large, 'direct')))
+  connect(small, large, 'direct')
+  await Promise.all([ours!.count(1), theirs!.count(1)])
+  return { clock, small, large, lanes, near: ours!.living()[0]!, far: theirs!.living()[0]! }
+}
+
+/** Until this many connections carry the channel on both sides. */
+async function widened(connections: number, ...channels: Channel[]): Promise<void> {
+  for (const channel of channels) {
+    while (channel.connections !== connections) await new Promise((go) => setImmediate(go))
+  }
 }
 
 async function ended(stream: Stream): Promise<void> {
@@ -190,4 +212,72 @@ test('detached, no channel lives and no timer waits', async () => {
   await Promise.all([small.channels.detach(), large.channels.detach()])
   expect([...ours.living(), ...theirs.living()]).toEqual([])
   expect(clock.pending).toBe(0)
+})
+
+test('a wide channel carries what is spread over several connections, either way', async () => {
+  const { small, lanes, near, far } = await wide()
+  near.widen()
+  await widened(1 + MAX_LANES, near, far)
+  expect(small.links.of(LARGER)).toHaveLength(1 + MAX_LANES)
+
+  const sent = Array.from({ length: 40 }, (_, index) => Uint8Array.of(index))
+  for (const [from, to] of [
+    [near, far],
+    [far, near],
+  ] as const) {
+    const came: number[] = []
+    const reading = (async () => {
+      for await (const [index] of to.frames()) if (came.push(index!) === sent.length) return
+    })()
+    for (const frame of sent) await from.spread(frame)
+    await reading
+    expect(came.toSorted((a, b) => a - b)).toEqual(sent.map(([index]) => index))
+  }
+  expect(lanes.every(({ carried }) => carried > 0)).toBe(true)
+})
+
+test('lanes that carry nothing are closed, and the channel goes on', async () => {
+  const { clock, small, near, far } = await wide()
+  near.widen()
+  await widened(1 + MAX_LANES, near, far)
+  clock.advance(LANE_IDLE_MS)
+  await widened(1, near, far)
+  expect(await echo(near, far, 'still')).toBe('still')
+  while (small.links.of(LARGER).length > 1) await new Promise((go) => setImmediate(go))
+})
+
+test('a channel whose lane breaks ends: what the lane carried is lost', async () => {
+  const { lanes, near, far } = await wide()
+  near.widen()
+  await widened(1 + MAX_LANES, near, far)
+  lanes[0]!.abort(new Error('gone'))
+  expect(near.closed.aborted).toBe(true)
+  expect(far.closed.aborted).toBe(true)
+  await expect(near.spread(Uint8Array.of(1))).rejects.toThrow('closed')
+})
+
+test('a lane is taken no more often than allowed, and not for the connection that counts', async () => {
+  const { small, large, near, far } = await wide()
+  near.widen()
+  await widened(1 + MAX_LANES, near, far)
+  const [link] = small.links.of(LARGER)
+  const more = await small.links.lane(LARGER, () =>
+    Promise.resolve(connect(small, large, 'direct')),
+  )
+  for (const { connection } of [more!, link!]) {
+    const options = { signal: AbortSignal.timeout(5_000) }
+    await ended(await connection.newStream(`${PROTOCOL}/lane`, options))
+  }
+  expect(near.connections).toBe(1 + MAX_LANES)
+})
+
+test('who serves no wide channel has no lanes', async () => {
+  const { small, large } = sides()
+  const ours = await serve(small)
+  const theirs = await serve(large)
+  small.dialLane = () => Promise.reject(new Error('dialled'))
+  connect(small, large, 'direct')
+  await Promise.all([ours.count(1), theirs.count(1)])
+  ours.living()[0]!.widen()
+  expect(ours.living()[0]!.connections).toBe(1)
 })

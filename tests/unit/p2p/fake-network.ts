@@ -29,6 +29,8 @@ export class FakeSide {
   readonly links: Links
   readonly channels: LinkChannels
   readonly doubted: string[] = []
+  /** Opens one more connection with this peer, where a test lets it. */
+  dialLane: (peer: PeerIdString) => Promise<unknown> = () => Promise.resolve()
   readonly #events = new EventTarget()
   readonly #handlers = new Map<string, Handler>()
 
@@ -43,6 +45,7 @@ export class FakeSide {
       random: systemRandom,
       log: silent,
       doubt: ({ id }) => this.doubted.push(id),
+      openLane: (peer) => this.links.lane(peer, () => this.dialLane(peer)),
     })
   }
 
@@ -79,6 +82,8 @@ export class FakeConnection {
   other: FakeConnection | null = null
   readonly #side: FakeSide
   readonly #streams: Stream[] = []
+  /** Messages that came over it. */
+  carried = 0
 
   constructor(
     side: FakeSide,
@@ -98,6 +103,7 @@ export class FakeConnection {
     const [here, there] = await streamPair({ protocol })
     options.signal.throwIfAborted()
     this.#streams.push(here)
+    here.addEventListener('message', () => (this.carried += 1))
     this.other?.arrive(protocol, there)
     return here
   }
@@ -105,6 +111,11 @@ export class FakeConnection {
   arrive(protocol: string, stream: Stream): void {
     this.#streams.push(stream)
     this.#side.incoming(protocol, stream, this)
+  }
+
+  close(): Promise<void> {
+    this.abort(new Error('closed'))
+    return Promise.resolve()
   }
 
   abort(reason: Error): void {

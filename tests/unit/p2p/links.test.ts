@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { CROSSING_MS, RELAYED_SPARE_MS } from '../../../src/lib/p2p/keeper/links.ts'
+import { CROSSING_MS, LANE_WORD_MS, RELAYED_SPARE_MS } from '../../../src/lib/p2p/keeper/links.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { connect, FakeSide, LARGER, SMALLER } from './fake-network.ts'
 
@@ -69,4 +69,46 @@ test('detached, it holds nothing and says that everybody is offline', () => {
   large.links.detach()
   expect(small.links.path(LARGER)).toBe('offline')
   expect(clock.pending).toBe(0)
+})
+
+test('a lane stays beside the direct connection that counts, and counts when that is gone', async () => {
+  const { clock, small, large } = sides()
+  const counts = connect(small, large, 'direct')
+  const lane = await small.links.lane(LARGER, () =>
+    Promise.resolve(connect(small, large, 'direct')),
+  )
+  expect(lane?.lane).toBe(true)
+  expect(small.links.best(LARGER)?.id).toBe(counts.id)
+
+  large.links.setAside(large.links.of(SMALLER).find(({ id }) => id === lane!.id)!)
+  clock.advance(LANE_WORD_MS)
+  expect(large.links.best(SMALLER)?.id).toBe(counts.id)
+  expect(large.links.of(SMALLER)).toHaveLength(2)
+
+  counts.abort(new Error('gone'))
+  expect(small.links.best(LARGER)?.id).toBe(lane!.id)
+  expect(large.links.path(SMALLER)).toBe('direct')
+})
+
+test('of two direct connections the peer opened, the older goes when the newer has not become a lane in time', () => {
+  const { clock, small, large } = sides()
+  connect(large, small, 'direct')
+  // It has started anew, and knows nothing of the older one.
+  large.links.detach()
+  const newer = connect(large, small, 'direct')
+  expect(small.links.best(LARGER)?.id).toBe(newer.id)
+  clock.advance(LANE_WORD_MS - 1)
+  expect(small.links.of(LARGER)).toHaveLength(2)
+  clock.advance(1)
+  expect(small.links.of(LARGER).map(({ id }) => id)).toEqual([newer.id])
+})
+
+test('a spare relayed connection stays when the other one ends first', () => {
+  const { clock, small, large } = sides()
+  connect(small, large, 'relayed')
+  const other = connect(large, small, 'relayed')
+  const counting = small.links.best(LARGER)!
+  ;(counting.id === other.id ? other : counting.connection).abort(new Error('gone'))
+  clock.advance(RELAYED_SPARE_MS)
+  expect(small.links.of(LARGER)).toHaveLength(1)
 })

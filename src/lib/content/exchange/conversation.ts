@@ -22,6 +22,9 @@ import { Source } from './source.ts'
 /** Parts of one peer that are verified and written at once; more wait on the wire. */
 const MAX_ARRIVING = 16
 
+/** Whoever has given so much is about to give more: from then on more connections are worth their price. */
+const WIDE_BYTES = 2 * 1024 * 1024
+
 /** Whether somebody is given a content. */
 export type Admission = { holding: Holding } | { refusal: Refusal }
 
@@ -53,6 +56,7 @@ export class Conversation {
   readonly #sources = new Map<number, { source: Source; download: Download }>()
   readonly #readers = new Map<number, Reader>()
   #lastTopic = -1
+  #arrivedBytes = 0
   #giving = false
   /** Where to go on with the next reader that waits. */
   #lastServed: Reader | null = null
@@ -76,6 +80,7 @@ export class Conversation {
       send: (message) => {
         this.#send(message)
       },
+      connections: () => channel.connections,
     })
     this.#sources.set(topic, { source, download })
     this.#send({ type: 'open', topic, content: download.holding.content })
@@ -154,7 +159,7 @@ export class Conversation {
         await rates.up.pass(bytes.byteLength)
         // Called off meanwhile, it would come a second time: by then it is asked of another.
         if (!reader.wants(part)) continue
-        await channel.send(encodePart(reader.topic, part, bytes))
+        await channel.spread(encodePart(reader.topic, part, bytes))
         reader.speed.count(bytes.byteLength, this.#components.clock.now())
         this.#init.gave(reader, part, bytes.byteLength)
       }
@@ -280,6 +285,8 @@ export class Conversation {
     const known = this.#sources.get(topic)
     // What was under way when it was closed.
     if (known === undefined) return
+    this.#arrivedBytes += bytes.byteLength
+    if (this.#arrivedBytes >= WIDE_BYTES) this.#components.channel.widen()
     await known.download.arrived(known.source, { kind, index }, bytes)
   }
 

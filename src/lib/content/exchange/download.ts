@@ -312,7 +312,7 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
   #fill(source: Source): void {
     if (!this.#running) return
     const nowMs = this.#components.clock.now()
-    const window = source.slow ? 1 : source.pipeline.window(nowMs)
+    const window = source.window(nowMs)
     const parts: Part[] = []
     while (source.asked.size + parts.length < window && this.#asked.size < MAX_UNDER_WAY) {
       const part = this.#next(source, nowMs)

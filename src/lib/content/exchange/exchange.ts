@@ -79,6 +79,7 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
     this.#unhandle ??= await this.#components.channels.handle({
       protocol: BLOCKS_PROTOCOL,
       maxFrameBytes: MAX_BLOCKS_FRAME_BYTES,
+      wide: true,
       accept: (peer) => this.#isSource(peer) && !this.isBanned(peer),
       takes: (peer) => !this.isBanned(peer),
       onChannel: (channel) => {

@@ -3,6 +3,9 @@ import { SpeedMeter } from './speed-meter.ts'
 /** Fewest parts asked for ahead. */
 export const MIN_WINDOW = 1
 
+/** Fewest over each of several connections: were it one, each would stand still for a round trip after each part. */
+export const MIN_WINDOW_EACH = 2
+
 /** At first, before anything was measured: 1 MiB. */
 export const FIRST_WINDOW = 4
 
@@ -49,15 +52,18 @@ export class Pipeline {
     this.#forget(nowMs)
   }
 
-  /** How many parts should be under way. */
-  window(nowMs: number): number {
+  /** How many parts should be under way over so many connections. */
+  window(nowMs: number, connections: number): number {
     this.#forget(nowMs)
     const rate = this.#rate(nowMs)
     const latencyMs = this.#latencies[0]?.ms
-    if (rate === null || latencyMs === undefined) return Math.min(FIRST_WINDOW, this.#max)
+    const least = connections === 1 ? MIN_WINDOW : MIN_WINDOW_EACH * connections
+    if (rate === null || latencyMs === undefined) {
+      return Math.min(this.#max, Math.max(FIRST_WINDOW, least))
+    }
     const partBytes = this.#bytes / this.#parts
     const product = (rate * latencyMs) / partBytes
-    return Math.min(this.#max, Math.max(MIN_WINDOW, Math.ceil(GAIN * product)))
+    return Math.min(this.#max, Math.max(least, Math.ceil(GAIN * product)))
   }
 
   bytesPerSecond(nowMs: number): number {

@@ -21,6 +21,8 @@ export interface SourceInit {
   /** The number of the topic on its channel. */
   topic: number
   send: (message: BlocksMessage) => void
+  /** How many connections lead to it now. */
+  connections: () => number
 }
 
 /** Somebody a content is got from: what they have of it, and what they were asked for. */
@@ -43,6 +45,7 @@ export class Source {
   slow = false
   /** Taken from it and right. */
   bytes = 0
+  readonly #connections: () => number
   readonly #send: (message: BlocksMessage) => void
   readonly #asked = new Map<number, Ask>()
   #asks = 0
@@ -58,6 +61,7 @@ export class Source {
     this.peer = init.peer
     this.path = init.path
     this.topic = init.topic
+    this.#connections = init.connections
     this.#send = init.send
   }
 
@@ -68,6 +72,11 @@ export class Source {
 
   get asked(): ReadonlyMap<number, Ask> {
     return this.#asked
+  }
+
+  /** How many parts it should be asked for ahead. */
+  window(nowMs: number): number {
+    return this.slow ? 1 : this.pipeline.window(nowMs, this.#connections())
   }
 
   /** How many parts may still come that nobody waits for. */

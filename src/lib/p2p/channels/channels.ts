@@ -6,6 +6,7 @@ import { Backoff } from '../backoff.ts'
 import { ChannelClosedError, SupersededError } from '../errors.ts'
 import { beats, type Link, type Links } from '../keeper/links.ts'
 import { StreamChannel } from './stream-channel.ts'
+import { MAX_LANES, WideChannel } from './wide-channel.ts'
 
 /** How long the side that was dialled leaves it to the other to open a channel first. */
 export const OPEN_GRACE_MS = 2_000
@@ -35,10 +36,14 @@ export interface ChannelsComponents {
   log: Logger
   /** This connection may be dead: the peer uses a worse one. */
   doubt(link: Link): void
+  /** One more direct connection with who has one already; null where none can be had, or none is worth it. */
+  openLane(peer: PeerIdString, signal: AbortSignal): Promise<Link | null>
 }
 
 interface Active {
   channel: StreamChannel
+  /** The same with its lanes, where frames may be spread. */
+  wide: WideChannel | null
   link: Link
   sinceMs: number
 }
@@ -68,6 +73,8 @@ interface Service {
  * Who dialled the connection opens the channel; the other side does if nothing came. When two are opened at
  * once on one connection, the smaller peer id's stays: each side sees from its own half-open one that they
  * have crossed. Otherwise the newest is the one that lives.
+ *
+ * A wide channel has lanes besides: streams of `PROTOCOL/lane` on direct connections that the side opened which wants more.
  */
 export class LinkChannels implements Channels {
   readonly #components: ChannelsComponents
@@ -92,7 +99,7 @@ export class LinkChannels implements Channels {
     this.#node = null
     for (const service of this.#services.values()) {
       this.#end(service)
-      await node?.libp2p.unhandle(service.init.protocol)
+      for (const protocol of protocolsOf(service)) await node?.libp2p.unhandle(protocol)
     }
   }
 
@@ -105,7 +112,7 @@ export class LinkChannels implements Channels {
       if (this.#services.get(init.protocol) !== service) return
       this.#services.delete(init.protocol)
       this.#end(service)
-      await this.#node?.libp2p.unhandle(init.protocol)
+      for (const protocol of protocolsOf(service)) await this.#node?.libp2p.unhandle(protocol)
     }
   }
 
@@ -115,16 +122,21 @@ export class LinkChannels implements Channels {
   }
 
   async #serve(node: ServingNode, service: Service): Promise<void> {
+    const limits = { maxInboundStreams: MAX_STREAMS, maxOutboundStreams: MAX_STREAMS }
     await node.libp2p.handle(
       service.init.protocol,
       (stream, connection) => {
         void this.#inbound(service, stream, connection)
       },
-      {
-        runOnLimitedConnection: true,
-        maxInboundStreams: MAX_STREAMS,
-        maxOutboundStreams: MAX_STREAMS,
+      { ...limits, runOnLimitedConnection: true },
+    )
+    if (service.init.wide !== true) return
+    await node.libp2p.handle(
+      laneOf(service),
+      (stream, connection) => {
+        void this.#inboundLane(service, stream, connection)
       },
+      limits,
     )
   }
 
@@ -187,7 +199,7 @@ export class LinkChannels implements Channels {
       channel.open()
       await ready
       slot.opening = null
-      this.#install(service, slot, { channel, link, sinceMs: this.#components.clock.now() })
+      this.#install(service, slot, channel, link)
     } catch (error) {
       const cause = error instanceof Error ? error : new ChannelClosedError('not opened')
       channel?.close(cause)
@@ -206,10 +218,7 @@ export class LinkChannels implements Channels {
   }
 
   async #inbound(service: Service, stream: Stream, connection: Connection): Promise<void> {
-    const peer = connection.remotePeer.toString()
-    const link = isPeerId(peer)
-      ? this.#components.links.of(peer).find(({ id }) => id === connection.id)
-      : undefined
+    const link = this.#linkOf(connection)
     if (link === undefined || !(await this.#taken(service, link.peer))) {
       stream.abort(new ChannelClosedError('not wanted'))
       return
@@ -243,7 +252,87 @@ export class LinkChannels implements Channels {
       this.#components.doubt(slot.active.link)
     }
     channel.open()
-    this.#install(service, slot, { channel, link, sinceMs: this.#components.clock.now() })
+    this.#install(service, slot, channel, link)
+  }
+
+  /** A lane for the channel that lives. */
+  async #inboundLane(service: Service, stream: Stream, connection: Connection): Promise<void> {
+    const link = this.#linkOf(connection)
+    const active = link && service.slots.get(link.peer)?.active
+    if (!active?.wide?.vacant || !connection.direct || active.link === link) {
+      stream.abort(new ChannelClosedError('no lane is wanted'))
+      return
+    }
+    this.#components.links.setAside(link!)
+    const lane = this.#channel(service, stream, link!)
+    const cancelLimit = this.#components.clock.after(OPEN_TIMEOUT_MS, () => {
+      lane.close(new ChannelClosedError('opened and left'))
+    })
+    try {
+      await lane.ready
+      lane.open()
+      active.wide.add(lane)
+    } catch {
+      // It has ended already.
+    } finally {
+      cancelLimit()
+    }
+  }
+
+  /** Opens what lanes the channel takes, one after the other. */
+  async #widen(service: Service, { wide, link, channel }: Active): Promise<void> {
+    if (wide === null || link.path !== 'direct') return
+    for (let opened = 0; opened < MAX_LANES && wide.vacant > 0; opened += 1) {
+      const lane = await this.#components.openLane(link.peer, channel.closed)
+      if (lane === null) return
+      const end = (): void => {
+        // Gracefully: what the other side still has on the way is read.
+        lane.connection.close().catch((error: unknown) => {
+          lane.connection.abort(error as Error)
+        })
+      }
+      try {
+        const stream = await this.#openLane(service, lane, channel.closed)
+        stream.closed.addEventListener('abort', end)
+        wide.add(stream)
+      } catch (error) {
+        this.#components.log.debug(`no lane with ${link.peer}: ${String(error)}`)
+        end()
+        return
+      }
+    }
+  }
+
+  async #openLane(service: Service, link: Link, closed: AbortSignal): Promise<StreamChannel> {
+    const limit = new AbortController()
+    const cancelLimit = this.#components.clock.after(OPEN_TIMEOUT_MS, () => {
+      limit.abort(new ChannelClosedError('the peer does not take the lane'))
+    })
+    const signal = AbortSignal.any([limit.signal, closed])
+    try {
+      const lane = this.#channel(
+        service,
+        await link.connection.newStream(laneOf(service), { signal }),
+        link,
+      )
+      const close = (): void => {
+        lane.close(signal.reason as Error)
+      }
+      signal.addEventListener('abort', close)
+      if (signal.aborted) close()
+      lane.open()
+      await lane.ready
+      signal.removeEventListener('abort', close)
+      return lane
+    } finally {
+      cancelLimit()
+    }
+  }
+
+  #linkOf(connection: Connection): Link | undefined {
+    const peer = connection.remotePeer.toString()
+    if (!isPeerId(peer)) return undefined
+    return this.#components.links.of(peer).find(({ id }) => id === connection.id)
   }
 
   /** Whether a channel that arrived on `link` gives way to what this side has or is opening. */
@@ -258,17 +347,23 @@ export class LinkChannels implements Channels {
     return fresh && beats(active.link, link)
   }
 
-  #install(service: Service, slot: Slot, active: Active): void {
+  #install(service: Service, slot: Slot, channel: StreamChannel, link: Link): void {
+    const { clock } = this.#components
+    const wide =
+      service.init.wide === true
+        ? new WideChannel(channel, { clock, onWiden: () => void this.#widen(service, active) })
+        : null
+    const active: Active = { channel, wide, link, sinceMs: clock.now() }
     slot.cancelTimer?.()
     slot.cancelTimer = null
     const before = slot.active
     slot.active = active
     before?.channel.close()
-    active.channel.closed.addEventListener('abort', () => {
+    channel.closed.addEventListener('abort', () => {
       this.#closed(service, slot, active)
     })
-    if (active.channel.closed.aborted) this.#closed(service, slot, active)
-    else service.init.onChannel(active.channel)
+    if (channel.closed.aborted) this.#closed(service, slot, active)
+    else service.init.onChannel(wide ?? channel)
   }
 
   #closed(service: Service, slot: Slot, active: Active): void {
@@ -327,6 +422,14 @@ export class LinkChannels implements Channels {
     slot.active = null
     active?.channel.close()
   }
+}
+
+function laneOf({ init }: Service): string {
+  return `${init.protocol}/lane`
+}
+
+function protocolsOf(service: Service): string[] {
+  return [service.init.protocol, ...(service.init.wide === true ? [laneOf(service)] : [])]
 }
 
 function takes({ init }: Service, peer: PeerIdString): boolean {

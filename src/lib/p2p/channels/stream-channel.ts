@@ -33,6 +33,7 @@ export class StreamChannel implements Channel {
   readonly path: 'direct' | 'relayed'
   /** Resolves when the peer's first credit is there; rejects when the channel ends before. */
   readonly ready: Promise<void>
+  readonly connections = 1
   /** The error it ended with, when something was wrong. */
   failure: Error | null = null
 
@@ -86,6 +87,11 @@ export class StreamChannel implements Channel {
     return this.#closed.signal
   }
 
+  /** Bytes the peer lets us send now: the fewer, the more of what was sent is under way. */
+  get room(): number {
+    return this.#credit
+  }
+
   /** Gives the peer its first credit: this side accepts. */
   open(): void {
     this.#grant(this.#window)
@@ -102,6 +108,15 @@ export class StreamChannel implements Channel {
     // Each waits for the one before it; how that one ended is told to its own caller.
     this.#lastSend = sent.catch(() => undefined)
     return sent
+  }
+
+  /** It is one stream: nothing overtakes. */
+  spread(frame: Uint8Array): Promise<void> {
+    return this.send(frame)
+  }
+
+  widen(): void {
+    // One stream stays one.
   }
 
   async *frames(): AsyncIterable<Uint8Array> {

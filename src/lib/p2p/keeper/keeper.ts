@@ -22,6 +22,9 @@ export const ATTEMPT_TIMEOUT_MS = 45_000
 /** A connection whose peer does not answer a ping this long after waking up is dead. */
 export const WAKE_PING_TIMEOUT_MS = 3_000
 
+/** Round trips from which on one connection carries less than the line may: below, more would only cost. */
+export const LONG_PATH_MS = 30
+
 /** Peers connected at once that came by themselves and are not wanted. */
 export const MAX_STRANGERS = 64
 
@@ -180,6 +183,20 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
   async testAll(): Promise<void> {
     const links = this.#components.links.all()
     await Promise.all(links.map(({ connection }) => this.#test(connection)))
+  }
+
+  /** One more direct connection with who has one already; null where none can be had, or the path is short. */
+  async openLane(peer: PeerIdString, signal: AbortSignal): Promise<Link | null> {
+    const best = this.#components.links.best(peer)
+    if (best?.path !== 'direct' || !this.mayMeet(peer)) return null
+    try {
+      // Measured when it opened, as a rule, and nothing was in the way.
+      const roundTripMs =
+        best.connection.rtt ?? (await this.#components.pinger.ping(best.connection))
+      return roundTripMs < LONG_PATH_MS ? null : await this.#upgrader.openLane(peer, signal)
+    } catch {
+      return null
+    }
   }
 
   /** Ends this connection unless its peer answers soon. */

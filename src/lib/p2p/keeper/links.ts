@@ -11,6 +11,9 @@ export const CROSSING_MS = 10_000
 /** How long a second relayed connection is kept: an upgrade may just be signalled over it. */
 export const RELAYED_SPARE_MS = 20_000
 
+/** How long a direct connection that the peer opened beside another may take to show that it is a lane. */
+export const LANE_WORD_MS = 10_000
+
 /** One open connection to a peer. */
 export interface Link {
   readonly id: string
@@ -20,6 +23,8 @@ export interface Link {
   readonly initiator: PeerIdString
   readonly openedAtMs: number
   readonly connection: Connection
+  /** It carries a share of what is much (`WideChannel`), and counts only where no other direct one is left. */
+  lane: boolean
 }
 
 export interface LinksEvents {
@@ -40,7 +45,7 @@ export interface LinksComponents {
  * Direct beats relayed; a relayed connection stays beside a direct one as the fallback. Of two of the same kind
  * one goes, and both sides choose the same without a word: the newer stays when one side opened both (it
  * would not have, had the older been alive) or when they opened far apart; the smaller peer id's stays when
- * they may have crossed.
+ * they may have crossed. Lanes stay as well: who dials one knows it, the other is told by what is opened on it first.
  */
 export class Links extends TypedEventEmitter<LinksEvents> {
   readonly #components: LinksComponents
@@ -48,6 +53,8 @@ export class Links extends TypedEventEmitter<LinksEvents> {
   readonly #paths = new Map<PeerIdString, PeerPath>()
   /** Takes back the closing of a spare connection, by its id. */
   readonly #spares = new Map<string, () => void>()
+  /** Who is being dialled for a lane, and what is to be done with it. */
+  readonly #lanes = new Map<PeerIdString, (lane: Link) => void>()
   #detach: (() => void) | null = null
 
   constructor(components: LinksComponents) {
@@ -99,6 +106,27 @@ export class Links extends TypedEventEmitter<LinksEvents> {
     return this.best(peer)?.path ?? 'offline'
   }
 
+  /** The lane that this dial opens beside what is there; null if it opens none. Rejects as the dial does. */
+  async lane(peer: PeerIdString, dial: () => Promise<unknown>): Promise<Link | null> {
+    let opened: Link | null = null
+    const mine = (lane: Link): void => {
+      opened = lane
+    }
+    this.#lanes.set(peer, mine)
+    try {
+      await dial()
+      return opened
+    } finally {
+      if (this.#lanes.get(peer) === mine) this.#lanes.delete(peer)
+    }
+  }
+
+  /** The peer uses this connection as a lane. */
+  setAside(link: Link): void {
+    link.lane = true
+    for (const other of this.of(link.peer)) if (other.path === 'direct') this.#keep(other)
+  }
+
   /** Ends every connection to this peer at once. */
   drop(peer: PeerIdString, reason: Error): void {
     for (const { connection } of this.of(peer)) connection.abort(reason)
@@ -115,26 +143,47 @@ export class Links extends TypedEventEmitter<LinksEvents> {
       initiator: connection.direction === 'outbound' ? this.#components.self : peer,
       openedAtMs: this.#components.clock.now(),
       connection,
+      lane: false,
     }
+    if (link.path === 'direct' && connection.direction === 'outbound') this.#take(link)
     const others = this.of(peer)
     this.#links.set(peer, [...others, link])
     this.#components.log.debug(`${link.path} connection with ${peer} opened`)
     for (const other of others) {
-      if (other.path === link.path) this.#retire(beats(link, other) ? other : link)
+      if (other.path !== link.path || other.lane || link.lane) continue
+      this.#retire(beats(link, other) ? other : link, link)
     }
     this.safeDispatchEvent('opened', { detail: link })
     this.#tellPath(peer)
   }
 
-  #retire(link: Link): void {
+  /** It is what a lane was dialled for. */
+  #take(link: Link): void {
+    const take = this.#lanes.get(link.peer)
+    if (take === undefined) return
+    this.#lanes.delete(link.peer)
+    link.lane = true
+    take(link)
+  }
+
+  /** Ends this one, because of the one that came last. */
+  #retire(link: Link, last: Link): void {
     const end = (): void => {
       this.#spares.delete(link.id)
       link.connection.abort(new SupersededError('another connection of this peer stays'))
     }
-    if (link.path === 'direct') end()
+    const mayBeLane = last.path === 'direct' && last.connection.direction === 'inbound'
+    if (link.path === 'direct' && !mayBeLane) end()
     else if (!this.#spares.has(link.id)) {
-      this.#spares.set(link.id, this.#components.clock.after(RELAYED_SPARE_MS, end))
+      const afterMs = mayBeLane ? LANE_WORD_MS : RELAYED_SPARE_MS
+      this.#spares.set(link.id, this.#components.clock.after(afterMs, end))
     }
+  }
+
+  /** It is spare no more. */
+  #keep({ id }: Link): void {
+    this.#spares.get(id)?.()
+    this.#spares.delete(id)
   }
 
   #closed(connection: Connection): void {
@@ -146,8 +195,10 @@ export class Links extends TypedEventEmitter<LinksEvents> {
     const left = links.filter((other) => other !== link)
     if (left.length === 0) this.#links.delete(peer)
     else this.#links.set(peer, left)
-    this.#spares.get(link.id)?.()
-    this.#spares.delete(link.id)
+    this.#keep(link)
+    const same = left.filter(({ path }) => path === link.path)
+    // libp2p may have ended the very one that was to stay.
+    if (same.length === 1) this.#keep(same[0]!)
     this.#components.log.debug(`${link.path} connection with ${peer} closed`)
     this.safeDispatchEvent('closed', { detail: link })
     this.#tellPath(peer)
@@ -165,6 +216,7 @@ export class Links extends TypedEventEmitter<LinksEvents> {
 /** Whether `a` counts rather than `b`, of one peer; the same answer on both sides. */
 export function beats(a: Link, b: Link): boolean {
   if (a.path !== b.path) return a.path === 'direct'
+  if (a.lane !== b.lane) return b.lane
   const newer = a.openedAtMs >= b.openedAtMs
   if (a.initiator === b.initiator) return newer
   if (Math.abs(a.openedAtMs - b.openedAtMs) > CROSSING_MS) return newer

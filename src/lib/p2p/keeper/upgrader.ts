@@ -3,6 +3,7 @@ import type { PeerIdString } from '../../protocol/ids.ts'
 import { relayPartOf, webRtcAddress } from '../addresses.ts'
 import type { WebRtcBridge } from '../api.ts'
 import { Backoff } from '../backoff.ts'
+import { UnreachableError } from '../errors.ts'
 import type { Node } from '../node.ts'
 import type { Link, Links } from './links.ts'
 
@@ -68,6 +69,19 @@ export class Upgrader {
 
   attach(node: Node): void {
     this.#node = node
+  }
+
+  /** One more direct connection with who has one already; null where none can be had now. */
+  async openLane(peer: PeerIdString, signal: AbortSignal): Promise<Link | null> {
+    const { links, bridge, log } = this.#components
+    const relayed = links.of(peer).find(({ path }) => path === 'relayed')
+    if (relayed === undefined || !bridge.available || !this.#mayStart()) return null
+    try {
+      return await links.lane(peer, () => this.#dial(relayed, signal, true))
+    } catch (error) {
+      log.debug(`no lane with ${peer}: ${String(error)}`)
+      return null
+    }
   }
 
   detach(): void {
@@ -144,20 +158,14 @@ export class Upgrader {
 
   async #upgrade(peer: PeerIdString, attempt: Attempt): Promise<void> {
     const relayed = this.#components.links.best(peer)
-    const relay = relayed === null ? null : relayPartOf(relayed.connection.remoteAddr)
-    if (this.#node === null || relay === null) return
+    if (relayed === null) return
     const { clock, log } = this.#components
     const controller = new AbortController()
     attempt.controller = controller
-    this.#running += 1
-    this.#spent += 1
-    this.#lastStartMs = clock.now()
-    const cancelLimit = clock.after(UPGRADE_TIMEOUT_MS, () => {
-      controller.abort(new DOMException('the upgrade took too long', 'TimeoutError'))
-    })
+    const startMs = clock.now()
     try {
-      await this.#node.libp2p.dial(webRtcAddress(relay, peer), { signal: controller.signal })
-      log.info(`direct connection with ${peer} after ${clock.now() - this.#lastStartMs} ms`)
+      await this.#dial(relayed, controller.signal, false)
+      log.info(`direct connection with ${peer} after ${clock.now() - startMs} ms`)
     } catch (error) {
       log.debug(`no direct connection with ${peer}: ${String(error)}`)
       attempt.controller = null
@@ -165,8 +173,29 @@ export class Upgrader {
         this.#plan(peer, attempt.backoff.next())
       }
     } finally {
-      cancelLimit()
       attempt.controller = null
+    }
+  }
+
+  /** Dials directly who is reached over this relayed connection; `beside` a direct one that is there, too. */
+  async #dial({ peer, connection }: Link, signal: AbortSignal, beside: boolean): Promise<void> {
+    const relay = relayPartOf(connection.remoteAddr)
+    if (this.#node === null || relay === null) throw new UnreachableError('no relay leads to it')
+    const { clock } = this.#components
+    const limit = new AbortController()
+    const cancelLimit = clock.after(UPGRADE_TIMEOUT_MS, () => {
+      limit.abort(new DOMException('the upgrade took too long', 'TimeoutError'))
+    })
+    this.#running += 1
+    this.#spent += 1
+    this.#lastStartMs = clock.now()
+    try {
+      await this.#node.libp2p.dial(webRtcAddress(relay, peer), {
+        signal: AbortSignal.any([signal, limit.signal]),
+        force: beside,
+      })
+    } finally {
+      cancelLimit()
       this.#running -= 1
     }
   }

@@ -51,6 +51,7 @@ function sourceOf(download: Download, number: number) {
     path: 'direct',
     topic: 0,
     send: (message) => said.push(message),
+    connections: () => 1,
   })
   download.add(source)
   download.has(source, null, NO_BITS)

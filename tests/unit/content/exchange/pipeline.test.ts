@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { FIRST_WINDOW, MIN_WINDOW, Pipeline } from '#lib/content/exchange/pipeline.ts'
+import { FIRST_WINDOW, MIN_WINDOW, MIN_WINDOW_EACH, Pipeline } from '#lib/content/exchange/pipeline.ts'
 
 const PART = 262_144
 
@@ -18,7 +18,7 @@ function run(
       asked.splice(asked.indexOf(each), 1)
       pipeline.arrived(each.atMs, nowMs, PART)
     }
-    window = pipeline.window(nowMs)
+    window = pipeline.window(nowMs, 1)
     while (asked.length < window) {
       freeMs = Math.max(freeMs, nowMs + latencyMs) + 1_000 / partsPerSecond
       asked.push({ atMs: nowMs, doneMs: freeMs })
@@ -28,7 +28,7 @@ function run(
 }
 
 test('before anything was measured, a few are asked for', () => {
-  expect(new Pipeline(64).window(0)).toBe(FIRST_WINDOW)
+  expect(new Pipeline(64).window(0, 1)).toBe(FIRST_WINDOW)
   expect(new Pipeline(64).expectedMs(1, 0)).toBe(Infinity)
 })
 
@@ -49,6 +49,15 @@ test('a slow path is asked for one at a time, and the next ahead', () => {
 
 test('however fast a path, no more than the most is asked for', () => {
   expect(run(new Pipeline(8), 1_000, 200, 3_000)).toBe(8)
+})
+
+test('over several connections each has one part on its way and the next asked for', () => {
+  const pipeline = new Pipeline(64)
+  expect(pipeline.window(0, 4)).toBe(4 * MIN_WINDOW_EACH)
+  pipeline.arrived(0, 100, PART)
+  pipeline.arrived(0, 200, PART)
+  expect(pipeline.window(200, 4)).toBe(4 * MIN_WINDOW_EACH)
+  expect(new Pipeline(6).window(0, 4)).toBe(6)
 })
 
 test('speed is of the last seconds', () => {
