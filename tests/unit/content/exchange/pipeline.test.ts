@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest'
-import { FIRST_WINDOW, MIN_WINDOW, MIN_WINDOW_EACH, Pipeline } from '#lib/content/exchange/pipeline.ts'
+import {
+  FIRST_WINDOW,
+  MIN_WINDOW,
+  MIN_WINDOW_EACH,
+  Pipeline,
+} from '#lib/content/exchange/pipeline.ts'
 
 const PART = 262_144
 
