@@ -34,6 +34,27 @@ test('files are shared by a link and got by whoever has it', async ({ person, st
   expect(sha256(await readFile(saved))).toBe(chosen.sha256)
 })
 
+test('what was got is looked at without being saved; what could do harm is not', async ({
+  person,
+}) => {
+  const anna = await person('Anna')
+  const boris = await person('Boris')
+  const notes = test.info().outputPath('notes.txt')
+  await writeFile(notes, '<b>Перелётные</b> birds')
+  const page = test.info().outputPath('page.html')
+  await writeFile(page, '<b>birds</b>')
+  await boris.openLink(await anna.shareFiles([notes, page]))
+  await expect(boris.transferState('All here')).toBeVisible()
+  await boris.page.getByRole('button', { name: 'Look at notes.txt' }).click()
+  const dialog = boris.page.getByRole('dialog', { name: 'notes.txt' })
+  await expect(dialog.getByRole('region', { name: 'notes.txt' })).toHaveText(
+    '<b>Перелётные</b> birds',
+  )
+  await boris.page.keyboard.press('Escape')
+  await expect(boris.page.getByRole('button', { name: 'Save page.html' })).toBeVisible()
+  await expect(boris.page.getByRole('button', { name: 'Look at page.html' })).toBeHidden()
+})
+
 test('a password is asked for, and only the right one opens', async ({ person }) => {
   const anna = await person('Anna')
   const boris = await person('Boris')

@@ -1,9 +1,9 @@
 /**
  * What may be shown inside the page: raster pictures, sound and film, which the browser decodes without ever running
- * anything. All else, SVG, HTML and PDF among it, is only saved.
+ * anything, and text, which is shown as the signs it is made of. All else, SVG, HTML and PDF among it, is only saved.
  */
 
-export type SafeKind = 'picture' | 'sound' | 'film'
+export type SafeKind = 'picture' | 'sound' | 'film' | 'text'
 
 const KINDS: Record<string, SafeKind> = {
   'image/avif': 'picture',
@@ -22,15 +22,23 @@ const KINDS: Record<string, SafeKind> = {
   'video/mp4': 'film',
   'video/ogg': 'film',
   'video/webm': 'film',
+  'application/json': 'text',
+  'text/csv': 'text',
+  'text/markdown': 'text',
+  'text/plain': 'text',
 }
 
 /** Larger than this nothing is held in memory to be shown, in bytes. */
 export const MAX_SHOWN_BYTES = 200_000_000
 
+/** Of a text so much is shown, from its beginning, in bytes. */
+export const MAX_SHOWN_TEXT_BYTES = 256 * 1024
+
 /** How a file is shown; null when it is only saved. */
 export function safeKind(mediaType: string, bytes: number): SafeKind | null {
   const type = plainType(mediaType)
-  return bytes <= MAX_SHOWN_BYTES && Object.hasOwn(KINDS, type) ? KINDS[type]! : null
+  const kind = Object.hasOwn(KINDS, type) ? KINDS[type]! : null
+  return bytes <= MAX_SHOWN_BYTES || kind === 'text' ? kind : null
 }
 
 /** The type without its parameters: `audio/webm` of `audio/webm;codecs=opus`. */

@@ -1,4 +1,4 @@
-import { safeKind, plainType } from '../../../ui/safe-media.ts'
+import { ShownFile } from '../../../ui/shown-file.svelte.ts'
 import type { Attachment, AttachmentProgress, ChatApi, MessagePlace } from '../api.ts'
 
 export type AttachmentCalls = Pick<
@@ -9,30 +9,30 @@ export type AttachmentCalls = Pick<
 /** One attachment on the screen: how far it is, and its bytes while they are shown. */
 export class AttachmentView {
   progress = $state.raw<AttachmentProgress | null>(null)
-  /** Where the page finds its bytes; null before `load`. */
-  url = $state.raw<string | null>(null)
-  /** It could not be got, read or shown. */
-  failed = $state.raw(false)
+  /** What is in it, once it is here. */
+  readonly file: ShownFile
 
   readonly #chat: AttachmentCalls
   readonly #place: MessagePlace
-  readonly #attachment: Attachment
   #life = new AbortController()
-  #loading: Promise<void> | null = null
 
   constructor(chat: AttachmentCalls, place: MessagePlace, attachment: Attachment) {
     this.#chat = chat
     this.#place = place
-    this.#attachment = attachment
+    this.file = new ShownFile({ ...attachment, read: (options) => this.read(options) })
   }
 
   get here(): boolean {
     return this.progress?.state === 'here'
   }
 
-  /** How it may be shown inside the page; null when it is only saved. */
-  get safe() {
-    return safeKind(this.#attachment.mediaType, this.#attachment.bytes)
+  /** It could not be got, read or shown. */
+  get failed(): boolean {
+    return this.file.failed
+  }
+
+  set failed(failed: boolean) {
+    this.file.failed = failed
   }
 
   /** Follows it until the returned function is called, which lets go of its bytes. */
@@ -41,9 +41,7 @@ export class AttachmentView {
     void this.#follow(this.#life.signal)
     return () => {
       this.#life.abort()
-      if (this.url !== null) URL.revokeObjectURL(this.url)
-      this.url = null
-      this.#loading = null
+      this.file.release()
     }
   }
 
@@ -64,30 +62,9 @@ export class AttachmentView {
     }
   }
 
-  /** Gives its bytes an address; only of what may be shown. */
-  load(): Promise<void> {
-    if (this.safe === null) return Promise.resolve()
-    this.#loading ??= this.#load(this.#life.signal)
-    return this.#loading
-  }
-
   /** Its bytes, a piece at a time. */
   read(options?: { signal?: AbortSignal }): AsyncIterable<Uint8Array<ArrayBuffer>> {
     return this.#chat.readAttachment(this.#place, options)
-  }
-
-  async #load(signal: AbortSignal): Promise<void> {
-    try {
-      const pieces: BlobPart[] = []
-      for await (const piece of this.read({ signal })) pieces.push(piece)
-      if (signal.aborted) return
-      this.url = URL.createObjectURL(
-        new Blob(pieces, { type: plainType(this.#attachment.mediaType) }),
-      )
-    } catch {
-      if (!signal.aborted) this.failed = true
-      this.#loading = null
-    }
   }
 
   async #follow(signal: AbortSignal): Promise<void> {

@@ -1,0 +1,82 @@
+import { MAX_SHOWN_TEXT_BYTES, plainType, safeKind, type SafeKind } from './safe-media.ts'
+
+export interface ShownFileInit {
+  /** What its maker says it is; nothing is believed that could do harm (`safeKind`). */
+  mediaType: string
+  bytes: number
+  /** Its bytes, a piece at a time. */
+  read: (options: { signal: AbortSignal }) => AsyncIterable<Uint8Array<ArrayBuffer>>
+}
+
+/** What is in a file, while it is on the screen. */
+export class ShownFile {
+  /** How it may be shown inside the page; null when it is only saved. */
+  readonly kind: SafeKind | null
+  /** Where the page finds its bytes, of all kinds but text; null before `load`. */
+  url = $state.raw<string | null>(null)
+  /** The words of a text, or the first of them; null before `load`. */
+  text = $state.raw<string | null>(null)
+  /** It could not be read or shown. */
+  failed = $state.raw(false)
+
+  readonly #init: ShownFileInit
+  #life = new AbortController()
+  #loading: Promise<void> | null = null
+
+  constructor(init: ShownFileInit) {
+    this.#init = init
+    this.kind = safeKind(init.mediaType, init.bytes)
+  }
+
+  /** Whether `text` is only the beginning. */
+  get cut(): boolean {
+    return this.kind === 'text' && this.#init.bytes > MAX_SHOWN_TEXT_BYTES
+  }
+
+  /** Reads it, once; only what may be shown. */
+  load(): Promise<void> {
+    if (this.kind === null) return Promise.resolve()
+    this.#loading ??= this.#load(this.#life.signal)
+    return this.#loading
+  }
+
+  /** Lets go of its bytes. It can be loaded again. */
+  release(): void {
+    this.#life.abort()
+    this.#life = new AbortController()
+    if (this.url !== null) URL.revokeObjectURL(this.url)
+    this.url = null
+    this.text = null
+    this.#loading = null
+  }
+
+  async #load(signal: AbortSignal): Promise<void> {
+    this.failed = false
+    try {
+      const blob = await this.#read(signal)
+      if (signal.aborted) return
+      if (this.kind !== 'text') this.url = URL.createObjectURL(blob)
+      else {
+        const bytes = await blob.slice(0, MAX_SHOWN_TEXT_BYTES).arrayBuffer()
+        // What is cut in the middle of a sign is left out with it.
+        this.text = new TextDecoder().decode(bytes, { stream: this.cut })
+      }
+    } catch {
+      if (signal.aborted) return
+      this.failed = true
+      this.#loading = null
+    }
+  }
+
+  async #read(signal: AbortSignal): Promise<Blob> {
+    const { read, mediaType } = this.#init
+    const pieces: BlobPart[] = []
+    let bytes = 0
+    for await (const piece of read({ signal })) {
+      pieces.push(piece)
+      bytes += piece.byteLength
+      if (this.kind === 'text' && bytes >= MAX_SHOWN_TEXT_BYTES) break
+    }
+    return new Blob(pieces, { type: plainType(mediaType) })
+  }
+}
