@@ -263,8 +263,6 @@ async function answerTargets(): Promise<Target[]> {
       }),
       take: ({ status, body }: { status: number; body: Uint8Array<ArrayBuffer> }) => {
         const response = new Response(status === 204 ? null : body, { status })
-        // One for each: what Node keeps of a signal that others depend on grows with their number.
-        const { signal } = new AbortController()
         const transport = new HttpMailboxTransport({
           fetch: () => Promise.resolve(response),
           clock,

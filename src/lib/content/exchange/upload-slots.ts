@@ -32,7 +32,9 @@ export class UploadSlots {
   readonly #readers = new Set<Reader>()
   /** Who was choked, and until when they stay so. */
   readonly #restsUntil = new Map<Reader, number>()
-  #cancel: (() => void) | null = null
+  /** Take back when half of the slots go to others, and when who was choked may have one again. */
+  #rotation: (() => void) | null = null
+  #recovery: (() => void) | null = null
 
   constructor({ clock }: UploadSlotsComponents, init: UploadSlotsInit) {
     this.#clock = clock
@@ -51,8 +53,10 @@ export class UploadSlots {
   }
 
   stop(): void {
-    this.#cancel?.()
-    this.#cancel = null
+    this.#rotation?.()
+    this.#rotation = null
+    this.#recovery?.()
+    this.#recovery = null
     this.#readers.clear()
     this.#restsUntil.clear()
   }
@@ -80,15 +84,25 @@ export class UploadSlots {
       reader.choke(false, nowMs)
       free -= 1
     }
-    this.#cancel?.()
-    this.#cancel = null
-    if (!this.#waits()) return
-    const rests = [...this.#readers].some(
-      (reader) => reader.choked && reader.interested && this.#rests(reader, nowMs),
-    )
-    this.#cancel = this.#clock.after(rests ? CHOKED_MS : SLOT_MS, () => {
-      if (rests) this.settle()
-      else this.#rotate()
+    this.#plan(nowMs)
+  }
+
+  /** What is planned stays so: readers turn so often that it would never come to pass otherwise. */
+  #plan(nowMs: number): void {
+    const wanting = [...this.#readers].filter(({ choked, interested }) => choked && interested)
+    if (wanting.length === 0) {
+      this.#rotation?.()
+      this.#rotation = null
+      return
+    }
+    this.#rotation ??= this.#clock.after(SLOT_MS, () => {
+      this.#rotation = null
+      this.#rotate()
+    })
+    if (!wanting.some((reader) => this.#rests(reader, nowMs))) return
+    this.#recovery ??= this.#clock.after(CHOKED_MS, () => {
+      this.#recovery = null
+      this.settle()
     })
   }
 
@@ -113,9 +127,5 @@ export class UploadSlots {
 
   #rests(reader: Reader, nowMs: number): boolean {
     return (this.#restsUntil.get(reader) ?? 0) > nowMs
-  }
-
-  #waits(): boolean {
-    return [...this.#readers].some(({ choked, interested }) => choked && interested)
   }
 }

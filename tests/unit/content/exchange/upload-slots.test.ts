@@ -58,6 +58,20 @@ test('who was choked stays so for a moment, also where there is room', async () 
   expect(clock.pending).toBe(0)
 })
 
+test('slots go to others in time, however often somebody comes to need something', async () => {
+  const clock = new ManualClock()
+  const slots = new UploadSlots({ clock }, { givenBy: () => 0 })
+  const all = await readers(UPLOAD_SLOTS + 2)
+  const [turning, last] = all.slice(-2)
+  for (const reader of all) slots.add(reader)
+  for (let passedMs = 0; passedMs < SLOT_MS + CHOKED_MS; passedMs += 500) {
+    turning!.interested = !turning!.interested
+    slots.settle()
+    clock.advance(500)
+  }
+  expect(last!.choked).toBe(false)
+})
+
 test('everybody has a slot in turn', async () => {
   const clock = new ManualClock()
   const slots = new UploadSlots({ clock }, { givenBy: () => 0 })
