@@ -90,6 +90,19 @@ test('a lane stays beside the direct connection that counts, and counts when tha
   expect(large.links.path(SMALLER)).toBe('direct')
 })
 
+test('a lane that comes to nothing takes no place', async () => {
+  const { clock, small, large } = sides()
+  const counts = connect(small, large, 'direct')
+  const dial = () => Promise.resolve(connect(small, large, 'direct'))
+  const lane = await small.links.lane(LARGER, dial)
+  large.links.setAside(large.links.of(SMALLER).find(({ id }) => id === lane!.id)!)
+  const next = await small.links.lane(LARGER, dial)
+  next!.connection.abort(new Error('gone'))
+  clock.advance(LANE_WORD_MS)
+  expect(large.links.best(SMALLER)?.id).toBe(counts.id)
+  expect(large.links.of(SMALLER)).toHaveLength(2)
+})
+
 test('of two direct connections the peer opened, the older goes when the newer has not become a lane in time', () => {
   const { clock, small, large } = sides()
   connect(large, small, 'direct')

@@ -196,8 +196,8 @@ export class Links extends TypedEventEmitter<LinksEvents> {
     if (left.length === 0) this.#links.delete(peer)
     else this.#links.set(peer, left)
     this.#keep(link)
-    const same = left.filter(({ path }) => path === link.path)
-    // libp2p may have ended the very one that was to stay.
+    const same = left.filter(({ path, lane }) => path === link.path && !lane)
+    // The very one that was to stay may have ended, or have been a lane that came to nothing.
     if (same.length === 1) this.#keep(same[0]!)
     this.#components.log.debug(`${link.path} connection with ${peer} closed`)
     this.safeDispatchEvent('closed', { detail: link })
