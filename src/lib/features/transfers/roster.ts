@@ -108,11 +108,12 @@ export class Roster {
     this.changed()
   }
 
-  /** Remembers what is still counted. */
+  /** Remembers what is still counted. Resolves once all that changed is remembered. */
   async flush(): Promise<void> {
     this.#cancelCount?.()
     this.#cancelCount = null
     await this.#keepCounts()
+    await this.#turns.idle()
   }
 
   /** Calls `listener` at each change. Gives what ends that. */

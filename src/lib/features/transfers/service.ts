@@ -411,6 +411,8 @@ export class TransfersService implements TransfersApi, Startable {
 
   #linkOf({ row, content }: LiveTransfer): string | null {
     if (content === null) return null
+    // A link that is passed on must not lead to what a restart would have to read anew.
+    if (row.role === 'sharing' && row.completeAtMs === null) return null
     const { identity, peers } = this.#components
     return encodeLink({
       content,
