@@ -105,7 +105,10 @@ function lookOf({
   verifiedBytes,
   sources,
   readers,
+  completeAtMs,
 }: Transfer): string {
   const hundredths = bytes === null || bytes === 0 ? 0 : Math.floor((100 * verifiedBytes) / bytes)
-  return JSON.stringify([state, problem, name, hundredths, sources, readers])
+  // Its link comes when it is complete; that may be after it has expired.
+  const complete = completeAtMs !== null
+  return JSON.stringify([state, problem, name, hundredths, sources, readers, complete])
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { nodeErrors } from '#lib/client/error-classes.ts'
-import type { Transfer, TransferProblem, TransferState } from '#lib/features/transfers/api.ts'
+import type { TransferProblem, TransferState } from '#lib/features/transfers/api.ts'
 import { NothingToShareError } from '#lib/features/transfers/errors.ts'
 import { shareChoices, shareProblem } from '#lib/features/transfers/ui/share-choices.ts'
 import { removalText, transferActions } from '#lib/features/transfers/ui/transfer-actions.ts'
@@ -15,6 +15,7 @@ import {
 } from '#lib/features/transfers/ui/transfer-words.ts'
 import { InvalidDataError, LimitExceededError, StorageFullError } from '#lib/protocol/errors.ts'
 import { encodeError } from '#lib/rpc/errors.ts'
+import { transferWith as transfer } from '../../../../fixtures/transfers.ts'
 
 const ONGOING = ['looking', 'getting', 'waiting', 'paused', 'complete'] as const
 const STATES: readonly TransferState[] = ['reading', 'shared', 'ended', ...ONGOING, 'failed']
@@ -26,35 +27,6 @@ const PROBLEMS: readonly TransferProblem[] = [
   'unreadable',
   'damaged',
 ]
-
-function transfer(changes: Partial<Transfer> = {}): Transfer {
-  return {
-    id: 'one',
-    role: 'getting',
-    name: 'beach.jpg',
-    files: 1,
-    bytes: 8_000_000,
-    state: 'getting',
-    problem: null,
-    verifiedBytes: 2_000_000,
-    givenBytes: 0,
-    bytesPerSecond: { down: 0, up: 0 },
-    msLeft: null,
-    sources: 0,
-    readers: 0,
-    addedAtMs: 0,
-    completeAtMs: null,
-    expiresAtMs: null,
-    hasPassword: false,
-    downloadLimit: null,
-    rank: 0,
-    stays: true,
-    saved: false,
-    copy: null,
-    awaitedBy: [],
-    ...changes,
-  }
-}
 
 describe('how it stands', () => {
   test('has words of its own for every state', () => {
