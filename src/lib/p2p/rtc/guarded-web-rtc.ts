@@ -2,6 +2,7 @@ import type { PeerId, Transport } from '@libp2p/interface'
 import type { Registrar } from '@libp2p/interface-internal'
 import { webRTC, type WebRTCTransportComponents } from '@libp2p/webrtc'
 import { UnreachableError } from '../errors.ts'
+import { MAX_MESSAGE_BYTES } from './data-channel.ts'
 
 /**
  * @libp2p/webrtc that answers only the offers of those who may connect directly.
@@ -13,7 +14,10 @@ export function guardedWebRTC(
   allows: (peer: PeerId) => boolean,
 ): (components: WebRTCTransportComponents) => Transport {
   // Without a server of our own there is none: public STUN servers would learn who talks to whom.
-  const make = webRTC({ rtcConfiguration: { iceServers: [] } })
+  const make = webRTC({
+    rtcConfiguration: { iceServers: [] },
+    dataChannel: { maxMessageSize: MAX_MESSAGE_BYTES },
+  })
   return (components) => {
     const registrar = guarded(components.registrar, allows)
     // Defined, not set: libp2p's components are a proxy that would take it for all.

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest'
-import type { BridgedDataChannel } from '../../../../src/lib/p2p/rtc/data-channel.ts'
+import {
+  type BridgedDataChannel,
+  MAX_MESSAGE_BYTES,
+} from '../../../../src/lib/p2p/rtc/data-channel.ts'
 import type { BridgedPeerConnection } from '../../../../src/lib/p2p/rtc/peer-connection.ts'
 import { RtcBridge, type RtcTab } from '../../../../src/lib/p2p/rtc/rtc-bridge.ts'
 import { InvalidDataError } from '../../../../src/lib/protocol/errors.ts'
@@ -242,15 +245,19 @@ test('what is sent without a pause crosses in as few messages as the wire allows
   const pieces = [
     [1],
     [2, 3],
-    Array<number>(16 * 1024 - 3).fill(4),
+    Array<number>(MAX_MESSAGE_BYTES - 3).fill(4),
     [5],
-    Array<number>(16 * 1024).fill(6),
+    Array<number>(MAX_MESSAGE_BYTES).fill(6),
   ]
   for (const piece of pieces) channel.send(Uint8Array.from(piece))
   await Promise.resolve()
 
   const { chunks } = tab.last('data')
-  expect(chunks.map(({ byteLength }) => byteLength)).toEqual([16 * 1024, 1, 16 * 1024])
+  expect(chunks.map(({ byteLength }) => byteLength)).toEqual([
+    MAX_MESSAGE_BYTES,
+    1,
+    MAX_MESSAGE_BYTES,
+  ])
   expect(chunks.flatMap((chunk) => [...new Uint8Array(chunk)])).toEqual(pieces.flat())
 })
 
