@@ -1,11 +1,12 @@
 import type { Stream } from '@libp2p/interface'
 import { TypedEventEmitter } from 'main-event'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { WebRtcBridge, WebRtcBridgeEvents } from '../../../src/lib/p2p/api.ts'
 import type { Discovery } from '../../../src/lib/p2p/discovery/discovery.ts'
 import {
   ATTEMPT_TIMEOUT_MS,
   Keeper,
+  LONG_PATH_MS,
   MAX_DIALS,
   MAX_STRANGERS,
   WAKE_PING_TIMEOUT_MS,
@@ -19,7 +20,7 @@ import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { connect, type FakeConnection, FakeSide, LARGER, silent, SMALLER } from './fake-network.ts'
 
 class FakeBridge extends TypedEventEmitter<WebRtcBridgeEvents> implements WebRtcBridge {
-  readonly available = false
+  available = false
 }
 
 /** A keeper on the smaller peer's side; `lookups` counts how often it looked for somebody, each time as `look` does. */
@@ -189,4 +190,28 @@ test('a peer may meet me directly only where that is wanted', () => {
   keeper.want(LARGER)
   expect(keeper.mayMeet(LARGER)).toBe(true)
   keeper.detach()
+})
+
+test.each([
+  { path: 'short', known: LONG_PATH_MS - 1, takes: [], lane: false },
+  { path: 'short, and the device busy', known: 80, takes: [50, LONG_PATH_MS - 1], lane: false },
+  { path: 'long', known: 80, takes: [50, 60, LONG_PATH_MS], lane: true },
+])('where a path is $path, one more connection is opened: $lane', async (scene) => {
+  const { clock, small, large, bridge, keeper } = keeping()
+  connect(small, large, 'relayed')
+  const direct = connect(small, large, 'direct')
+  keeper.want(LARGER)
+  Object.assign(direct, { rtt: scene.known })
+  const takes = [...scene.takes]
+  direct.other!.arrive = (_protocol, stream) => {
+    stream.addEventListener('message', ({ data }) => {
+      clock.advance(takes.shift()!)
+      stream.send(data)
+    })
+  }
+  bridge.available = true
+  const lane = vi.spyOn(small.links, 'lane').mockResolvedValue(null)
+  await keeper.openLane(LARGER, new AbortController().signal)
+  expect(lane).toHaveBeenCalledTimes(Number(scene.lane))
+  expect(takes).toEqual([])
 })

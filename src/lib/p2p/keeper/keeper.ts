@@ -25,6 +25,9 @@ export const WAKE_PING_TIMEOUT_MS = 3_000
 /** Round trips from which on one connection carries less than the line may: below, more would only cost. */
 export const LONG_PATH_MS = 30
 
+/** So many round trips must be long in a row: a busy device makes one long where the path is short. */
+const LONG_PATH_LOOKS = 3
+
 /** Peers connected at once that came by themselves and are not wanted. */
 export const MAX_STRANGERS = 64
 
@@ -190,13 +193,20 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
     const best = this.#components.links.best(peer)
     if (best?.path !== 'direct' || !this.mayMeet(peer)) return null
     try {
-      // Measured when it opened, as a rule, and nothing was in the way.
-      const roundTripMs =
-        best.connection.rtt ?? (await this.#components.pinger.ping(best.connection))
-      return roundTripMs < LONG_PATH_MS ? null : await this.#upgrader.openLane(peer, signal)
+      const short = await this.#isShort(best.connection)
+      return short ? null : await this.#upgrader.openLane(peer, signal)
     } catch {
       return null
     }
+  }
+
+  /** Whether a round trip is short when nothing is in the way, as it was the last time, or is now and then. */
+  async #isShort(connection: Connection): Promise<boolean> {
+    if ((connection.rtt ?? Infinity) < LONG_PATH_MS) return true
+    for (let looks = 0; looks < LONG_PATH_LOOKS; looks += 1) {
+      if ((await this.#components.pinger.ping(connection)) < LONG_PATH_MS) return true
+    }
+    return false
   }
 
   /** Ends this connection unless its peer answers soon. */
