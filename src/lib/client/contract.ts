@@ -131,6 +131,7 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     setNotifications: 'idempotent',
     setFiles: 'idempotent',
     setAutoGet: 'idempotent',
+    setCopiesForAway: 'idempotent',
     storage: 'idempotent',
   },
   backup: {

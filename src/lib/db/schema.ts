@@ -363,6 +363,8 @@ export interface SettingsRow {
   }
   /** Absent until the person chose. */
   autoGet?: { when: 'always' | 'unmetered' | 'never'; upToBytes: number }
+  /** Absent until the person chose. */
+  copiesForAway?: boolean
 }
 
 /** Something that is shared or got. See features/transfers. */

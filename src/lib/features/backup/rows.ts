@@ -105,6 +105,7 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
     autoGet: v.exactOptional(
       v.strictObject({ when: v.picklist(['always', 'unmetered', 'never']), upToBytes: count }),
     ),
+    copiesForAway: v.exactOptional(flag),
   }),
   relays: v.strictObject({
     address: text,

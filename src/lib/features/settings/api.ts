@@ -35,6 +35,8 @@ export interface Settings {
   notifications: NotificationDetail
   files: FileChoices
   autoGet: AutoGet
+  /** Whether a relay is asked to keep what people who are away were sent in chats: it learns who sends to whom. */
+  copiesForAway: boolean
 }
 
 export interface SettingsApi {
@@ -46,6 +48,7 @@ export interface SettingsApi {
   /** Those named change. @throws UnknownChoiceError for what is less than `MIN_BYTES_PER_SECOND`, or no number */
   setFiles(choices: Partial<FileChoices>, options?: AbortOptions): Promise<void>
   setAutoGet(choice: AutoGet, options?: AbortOptions): Promise<void>
+  setCopiesForAway(on: boolean, options?: AbortOptions): Promise<void>
   /** Bytes used and granted to this origin, as far as the browser tells. */
   storage(options?: AbortOptions): Promise<{ usedBytes: number | null; quotaBytes: number | null }>
 }

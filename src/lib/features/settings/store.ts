@@ -15,6 +15,7 @@ export const DEFAULT_SETTINGS: Settings = {
     spareBytes: 5e9,
   },
   autoGet: { when: 'always', upToBytes: 10_000_000 },
+  copiesForAway: true,
 }
 
 /** Remembers settings. */
@@ -57,11 +58,12 @@ export class DexieSettingsStore implements SettingsStore {
   async #settings(): Promise<Settings> {
     const row = await this.#db.settings.get('me')
     if (row === undefined) return DEFAULT_SETTINGS
-    const { language, theme, readReceipts, notifications, files, autoGet } = row
+    const { language, theme, readReceipts, notifications, files, autoGet, copiesForAway } = row
     return {
       ...{ language, theme, readReceipts, notifications },
       files: { ...DEFAULT_SETTINGS.files, ...files },
       autoGet: autoGet ?? DEFAULT_SETTINGS.autoGet,
+      copiesForAway: copiesForAway ?? DEFAULT_SETTINGS.copiesForAway,
     }
   }
 }

@@ -5,6 +5,9 @@ import type { AbortOptions } from '../../rpc/api.ts'
 /** A transfer here, whoever began it: 16 random bytes, base64url. */
 export type TransferId = string
 
+/** Largest content of which a relay is asked to keep a copy by itself, in bytes. */
+export const MAX_COPIED_BYTES = 25_000_000
+
 /** A file a person chose, and where it lies in what they chose. */
 export interface ChosenFile {
   /** With `/` between folders: `holiday/day 1/beach.jpg`; the bare name when no folder was chosen. */

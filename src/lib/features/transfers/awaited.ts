@@ -4,11 +4,9 @@ import type { Exchange } from '../../content/exchange/exchange.ts'
 import type { Peers } from '../../p2p/api.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock } from '../../protocol/seams.ts'
+import { MAX_COPIED_BYTES } from './api.ts'
 import type { Roster } from './roster.ts'
 import type { LiveTransfer } from './transfer.ts'
-
-/** Largest content of which a relay is asked to keep a copy by itself, in bytes. */
-export const MAX_COPIED_BYTES = 25 * 1024 * 1024
 
 /** How long such a copy is wanted from when it was sent, in milliseconds. */
 export const COPIED_FOR_MS = 7 * 24 * 60 * 60_000
@@ -30,6 +28,7 @@ export interface AwaitedComponents {
  */
 export class Awaited {
   readonly #components: AwaitedComponents
+  #allowed = false
 
   constructor(components: AwaitedComponents) {
     this.#components = components
@@ -40,6 +39,22 @@ export class Awaited {
         by.filter((each) => each !== peer),
       )
     })
+  }
+
+  /** Whether relays are asked at all. What they keep already is taken back when they are not. */
+  async allow(allowed: boolean): Promise<void> {
+    if (this.#allowed === allowed) return
+    this.#allowed = allowed
+    const { roster, copies } = this.#components
+    if (allowed) roster.changed()
+    else {
+      for (const transfer of roster.all) {
+        const { content, row } = transfer
+        if (row.awaited === null || row.copyUntilMs === null || content === null) continue
+        await roster.note(transfer, { copyUntilMs: null })
+        void copies().release(content)
+      }
+    }
   }
 
   /** This person is sent it now. */
@@ -55,8 +70,8 @@ export class Awaited {
   /** Null where no copy is to be kept. */
   wish({ row, content, holding }: LiveTransfer): Wish | null {
     const { awaited, completeAtMs, problem } = row
-    if (awaited === null || completeAtMs === null || problem !== null || content === null)
-      return null
+    if (!this.#allowed || content === null || problem !== null) return null
+    if (awaited === null || completeAtMs === null) return null
     const bytes = holding?.manifest?.bytes ?? Infinity
     const untilMs = awaited.sinceMs + COPIED_FOR_MS
     if (bytes > MAX_COPIED_BYTES || untilMs <= this.#components.clock.now()) return null
@@ -72,6 +87,10 @@ export class Awaited {
     const transfer = this.#find(content)
     const awaited = transfer?.row.awaited ?? null
     if (transfer === undefined || awaited === null || relay === null) return
+    if (!this.#allowed) {
+      void this.#components.copies().release(content)
+      return
+    }
     const untilMs = awaited.sinceMs + COPIED_FOR_MS
     if (transfer.row.copyUntilMs !== untilMs) {
       await this.#components.roster.note(transfer, { copyUntilMs: untilMs })

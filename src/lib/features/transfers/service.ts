@@ -333,10 +333,11 @@ export class TransfersService implements TransfersApi, Startable {
     const { settings, log } = this.#components
     const { down, up } = this.#exchange.rates
     try {
-      for await (const { files } of settings.watchSettings({ signal })) {
+      for await (const { files, copiesForAway } of settings.watchSettings({ signal })) {
         down.limit(files.downBytesPerSecond)
         up.limit(files.upBytesPerSecond)
         await this.#shelves.limit(files.spareBytes)
+        await this.#awaited.allow(copiesForAway)
       }
     } catch (error) {
       if (!signal.aborted) log.error('lost sight of the settings', error)

@@ -260,6 +260,28 @@ test('taking a message back takes its copy from the relay', async () => {
   expect(asked).toEqual(['keep', 'release'])
 })
 
+test('no relay is asked by who chose so, and what it keeps it is to let go', async () => {
+  await anna.choose({ copiesForAway: false })
+  await settled()
+  const asked = keepCopies(anna)
+  network.disconnect(anna.host, ben.host)
+  const id = await send(anna, ben, outgoing('hello'))
+  await pass(PATIENCE_MS)
+  expect(asked).toEqual([])
+  expect(await onward(anna, at(ben.peer, id))).toEqual({ state: 'direct' })
+
+  await anna.choose({ copiesForAway: true })
+  await expect
+    .poll(async () => {
+      await pass(SETTLE_MS)
+      return asked
+    })
+    .toEqual(['keep'])
+  await anna.choose({ copiesForAway: false })
+  await expect.poll(() => asked).toEqual(['keep', 'release'])
+  expect(await onward(anna, at(ben.peer, id))).toEqual({ state: 'direct' })
+})
+
 test('who was away looks for it at the relays where the sender is met', async () => {
   network.disconnect(anna.host, ben.host)
   const id = await send(anna, ben, outgoing('hello'))

@@ -32,7 +32,14 @@ test('choices are kept and do not touch each other', async () => {
   await service.setNotifications('name')
   const autoGet = { when: 'unmetered', upToBytes: 1_000_000 } as const
   await service.setAutoGet(autoGet)
-  const chosen = { theme: 'dark', readReceipts: false, notifications: 'name', autoGet }
+  await service.setCopiesForAway(false)
+  const chosen = {
+    theme: 'dark',
+    readReceipts: false,
+    notifications: 'name',
+    autoGet,
+    copiesForAway: false,
+  }
   expect(await until(service.watchSettings())).toMatchObject({ language: 'ru', ...chosen })
   await service.setLanguage(null)
   expect(await until(service.watchSettings())).toMatchObject({ language: null, ...chosen })
@@ -54,6 +61,7 @@ test('what there is not cannot be chosen', async () => {
   await expect(service.setLanguage('tlh' as Language)).rejects.toThrow(UnknownChoiceError)
   await expect(service.setTheme('pink' as Theme)).rejects.toThrow(UnknownChoiceError)
   await expect(service.setReadReceipts('often' as never)).rejects.toThrow(UnknownChoiceError)
+  await expect(service.setCopiesForAway('often' as never)).rejects.toThrow(UnknownChoiceError)
   const loud = service.setNotifications('loud' as NotificationDetail)
   await expect(loud).rejects.toThrow(UnknownChoiceError)
   for (const bytes of [0, MIN_BYTES_PER_SECOND - 1, 1e6 + 0.5, Infinity, '9' as never]) {
