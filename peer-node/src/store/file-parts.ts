@@ -38,13 +38,17 @@ export class FilePartStore implements PartStore {
     try {
       await mkdir(join(this.#folder, 'blocks'), { recursive: true })
       await mkdir(this.#shelf(shelf), { recursive: true })
+      const sealed = async (): Promise<Uint8Array> =>
+        Buffer.concat([context, await this.#cipher.seal(bytes, context)])
       if (!(await exists(block))) {
-        const sealed = await this.#cipher.seal(bytes, context)
         const written = `${block}.${shelf}.${numberOf(part)}`
-        await write(written, Buffer.concat([context, sealed]))
+        await write(written, await sealed())
         // At once or not at all, and never in place of another: what is under its name is whole, and stays.
         await link(written, block).catch(unlessCode('EEXIST'))
         await rm(written)
+      } else if ((await this.#read(block)) === null) {
+        // The disk has changed it. In its place, so that every shelf has it again.
+        await write(block, await sealed())
       }
       await link(block, this.#place(shelf, part)).catch(unlessCode('EEXIST'))
     } catch (cause) {
@@ -53,14 +57,8 @@ export class FilePartStore implements PartStore {
     }
   }
 
-  async get(shelf: Shelf, part: Part): Promise<Uint8Array<ArrayBuffer> | null> {
-    try {
-      const file = Uint8Array.from(await readFile(this.#place(shelf, part)))
-      return await this.#cipher.open(file.slice(HEAD_BYTES), file.slice(0, HEAD_BYTES))
-    } catch (error) {
-      if (hasCode(error, 'ENOENT') || error instanceof UnreadableRowError) return null
-      throw error
-    }
+  get(shelf: Shelf, part: Part): Promise<Uint8Array<ArrayBuffer> | null> {
+    return this.#read(this.#place(shelf, part))
   }
 
   async held(shelf: Shelf): Promise<number[]> {
@@ -73,8 +71,9 @@ export class FilePartStore implements PartStore {
       const place = join(this.#shelf(shelf), String(number))
       const block = join(this.#folder, 'blocks', nameOf(await readHead(place)))
       await rm(place)
-      // The one link left is the block's own.
-      if ((await stat(block)).nlink === 1) await rm(block)
+      // The one link left is the block's own. There is none of this name when the disk has changed what names it.
+      const left = await stat(block).catch(unlessCode('ENOENT'))
+      if (left?.nlink === 1) await rm(block)
     }
     await rm(this.#shelf(shelf), { recursive: true, force: true })
   }
@@ -86,6 +85,17 @@ export class FilePartStore implements PartStore {
 
   close(): void {
     // Nothing is held open.
+  }
+
+  /** Null when it is not there, or not as it was written. */
+  async #read(path: string): Promise<Uint8Array<ArrayBuffer> | null> {
+    try {
+      const file = Uint8Array.from(await readFile(path))
+      return await this.#cipher.open(file.slice(HEAD_BYTES), file.slice(0, HEAD_BYTES))
+    } catch (error) {
+      if (hasCode(error, 'ENOENT') || error instanceof UnreadableRowError) return null
+      throw error
+    }
   }
 
   #contextOf(hash: Uint8Array): Uint8Array<ArrayBuffer> {
