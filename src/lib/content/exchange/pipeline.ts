@@ -15,6 +15,9 @@ const GAIN = 1.25
 /** How long a measurement counts, ms: paths change. */
 const MEMORY_MS = 10_000
 
+/** Parts are measured together as long as none is so many times as long as another. */
+const ALIKE = 2
+
 /** Over how long the rate is taken, ms. */
 const RATE_MS = 2_000
 
@@ -29,6 +32,8 @@ const RATE_MS = 2_000
 export class Pipeline {
   readonly #max: number
   readonly #speed = new SpeedMeter()
+  /** Bytes of the longest part yet. */
+  #longest = 0
   #arrivals: { atMs: number; bytes: number }[] = []
   #latencies: { atMs: number; ms: number }[] = []
   #parts = 0
@@ -41,9 +46,13 @@ export class Pipeline {
 
   /** A part came that was asked for at `askedAtMs`. */
   arrived(askedAtMs: number, nowMs: number, bytes: number): void {
+    this.#speed.count(bytes, nowMs)
+    // How soon a manifest comes says nothing of how soon a chunk does.
+    if (bytes < this.#longest / ALIKE) return
+    if (bytes > this.#longest * ALIKE) this.#begin()
+    this.#longest = Math.max(this.#longest, bytes)
     this.#parts += 1
     this.#bytes += bytes
-    this.#speed.count(bytes, nowMs)
     this.#arrivals.push({ atMs: nowMs, bytes })
     // Only what may still be the least is kept: latencies rise from first to last.
     const ms = Math.max(1, nowMs - askedAtMs)
@@ -92,6 +101,13 @@ export class Pipeline {
     let bytes = -first.bytes
     for (const each of this.#arrivals) if (each.atMs >= first.atMs) bytes += each.bytes
     return bytes / (last.atMs - first.atMs)
+  }
+
+  #begin(): void {
+    this.#parts = 0
+    this.#bytes = 0
+    this.#arrivals = []
+    this.#latencies = []
   }
 
   #forget(nowMs: number): void {

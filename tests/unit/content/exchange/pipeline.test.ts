@@ -73,3 +73,13 @@ test('speed is of the last seconds', () => {
   expect(pipeline.bytesPerSecond(5_000)).toBe(0)
   expect(pipeline.latencyMs).toBe(100)
 })
+
+test('a manifest that comes at once makes nobody ask for one chunk at a time', () => {
+  const pipeline = new Pipeline(64)
+  pipeline.arrived(0, 2, 400)
+  pipeline.arrived(2, 5, 900)
+  expect(run(pipeline, 40, 100, 5_000)).toBe(run(new Pipeline(64), 40, 100, 5_000))
+  const window = pipeline.window(5_000, 1)
+  pipeline.arrived(4_998, 5_000, 1_000)
+  expect(pipeline.window(5_000, 1)).toBe(window)
+})
