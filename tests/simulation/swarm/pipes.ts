@@ -143,7 +143,7 @@ function wireBytes(frame: Uint8Array): number {
 
 function isLeaf(frame: Uint8Array): boolean {
   if (frame[0] !== PART) return false
-  const part = decodeFrame(Uint8Array.from(frame))
+  const part = decodeFrame(frame as Uint8Array<ArrayBuffer>)
   return part.type === 'part' && part.kind === 'leaf'
 }
 
@@ -182,7 +182,7 @@ class Pipe implements Channel {
   }
 
   send(frame: Uint8Array): Promise<void> {
-    const sent = this.#last.then(() => this.#sendNext(Uint8Array.from(frame)))
+    const sent = this.#last.then(() => this.#sendNext(frame.slice()))
     this.#last = sent.catch(() => undefined)
     return sent
   }

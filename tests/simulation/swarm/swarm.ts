@@ -16,6 +16,9 @@ import { Pipes } from './pipes.ts'
 const SECOND_MS = 1_000
 const HOUR_MS = 60 * 60 * SECOND_MS
 
+/** Of a leaf, in memory: several times what a manifest has, as a chunk has. */
+const LEAF_BYTES = 32 * 1024
+
 /** Of what was got, at most so much may have come twice. */
 const MAX_WASTE = 0.03
 
@@ -108,6 +111,15 @@ export function idealMs(plan: SwarmPlan): number {
   return 1_000 * Math.max(bytes / seeds, bytes / slowest, (plan.leechers * bytes) / together)
 }
 
+/** A file that is one leaf, and another for each swarm. */
+function leafOf(at: number, seed: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(LEAF_BYTES)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, at)
+  view.setUint32(4, seed)
+  return bytes
+}
+
 /** Members of a swarm and all between them, for one seed. */
 export class SwarmWorld {
   readonly #seed: number
@@ -194,7 +206,7 @@ export class SwarmWorld {
     const files = Array.from({ length: this.#plan.leaves - 1 }, (_, at) => ({
       path: `${at}`,
       mediaType: '',
-      blob: new Blob([Uint8Array.of(at & 0xff, at >> 8, this.#seed & 0xff)]),
+      blob: new Blob([leafOf(at, this.#seed)]),
     }))
     const about = { name: 'x', description: '', createdAtMs: 0, expiresAtMs: null, creator: null }
     const steps = takeIn(
