@@ -40,8 +40,8 @@ export interface ConversationInit {
   /** What they need from us has changed. */
   readerTurned(reader: Reader): void
   readerWent(reader: Reader): void
-  /** Leaves this reader should ask for next. */
-  suggest(reader: Reader): number[]
+  /** Leaves this reader should ask for next, now that it has asked for these. */
+  suggest(reader: Reader, asked: readonly Part[]): number[]
   /** This reader is given nothing any more, or for now. */
   choked(reader: Reader): void
   /** This part, of so many bytes, was given to this reader. */
@@ -234,12 +234,12 @@ export class Conversation {
     const reader = this.#readers.get(topic)
     if (reader === undefined) return
     reader.ask(parts)
-    this.#suggest(reader)
+    this.#suggest(reader, parts)
     this.give()
   }
 
-  #suggest(reader: Reader): void {
-    const leaves = this.#init.suggest(reader)
+  #suggest(reader: Reader, asked: readonly Part[]): void {
+    const leaves = this.#init.suggest(reader, asked)
     if (leaves.length > 0) this.#send({ type: 'suggest', topic: reader.topic, leaves })
   }
 
@@ -260,7 +260,7 @@ export class Conversation {
         // What to ask for is told before it may be asked.
         if (message.type === 'choke') {
           if (message.choked) this.#init.choked(reader)
-          else this.#suggest(reader)
+          else this.#suggest(reader, [])
         }
         this.#send(message)
       },

@@ -164,7 +164,7 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
 
   suggested(source: Source, leaves: readonly number[]): void {
     if (!this.#sources.has(source)) return
-    source.suggested.push(...leaves.filter((leaf) => leaf < this.holding.leaves.length))
+    source.suggested.push(...leaves)
     source.suggested.splice(0, source.suggested.length - MAX_AHEAD)
   }
 

@@ -198,7 +198,7 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
           if (this.readers(reader.content).length === 0) this.#suggestions.delete(reader.content)
           this.safeDispatchEvent('readers', { detail: reader.content })
         },
-        suggest: (reader) => this.#suggest(reader),
+        suggest: (reader, asked) => this.#suggest(reader, asked),
         choked: (reader) => this.#suggestions.get(reader.content)?.release(reader),
         gave: (reader, part, bytes) => {
           if (part.kind === 'leaf') this.#suggestions.get(reader.content)?.gave(part.index)
@@ -221,12 +221,13 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
   }
 
   /** One reader alone may ask as it likes. */
-  #suggest(reader: Reader): number[] {
+  #suggest(reader: Reader, asked: readonly Part[]): number[] {
     const { content, complete, leaves } = reader.holding
     if (!complete || this.readers(content).length < 2) return []
     const suggestions =
       this.#suggestions.get(content) ?? new Suggestions(leaves, this.#components.random)
     this.#suggestions.set(content, suggestions)
+    for (const { kind, index } of asked) if (kind === 'leaf') suggestions.asked(reader, index)
     return suggestions.next(reader)
   }
 

@@ -12,6 +12,12 @@ export const FIRST_WINDOW = 4
 /** Times the bandwidth-delay product. */
 const GAIN = 1.25
 
+/**
+ * Nobody is asked for more than they give in this time, ms, whatever the latency: libtorrent's `request_queue_time`, there
+ * 3 s. More waits in the source's queue, where others who have nothing to do cannot be asked for it.
+ */
+const MAX_AHEAD_MS = 1_500
+
 /** How long a measurement counts, ms: paths change. */
 const MEMORY_MS = 10_000
 
@@ -71,8 +77,9 @@ export class Pipeline {
       return Math.min(this.#max, Math.max(FIRST_WINDOW, least))
     }
     const partBytes = this.#bytes / this.#parts
-    const product = (rate * latencyMs) / partBytes
-    return Math.min(this.#max, Math.max(least, Math.ceil(GAIN * product)))
+    // The least latency has the queue in it as soon as that was never short: without an end to it both would grow.
+    const aheadMs = Math.min(GAIN * latencyMs, MAX_AHEAD_MS)
+    return Math.min(this.#max, Math.max(least, Math.ceil((rate * aheadMs) / partBytes)))
   }
 
   bytesPerSecond(nowMs: number): number {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../protocol/seams.ts'
+import type { Clock, Random } from '../../protocol/seams.ts'
 import type { Reader } from './reader.ts'
 
 /** Readers given to at once. More would each get less, and have something whole to pass on later. */
@@ -15,6 +15,7 @@ export const CHOKED_MS = 2_000
 
 export interface UploadSlotsComponents {
   clock: Clock
+  random: Random
 }
 
 export interface UploadSlotsInit {
@@ -28,6 +29,7 @@ export interface UploadSlotsInit {
  */
 export class UploadSlots {
   readonly #clock: Clock
+  readonly #random: Random
   readonly #init: UploadSlotsInit
   readonly #readers = new Set<Reader>()
   /** Who was choked, and until when they stay so. */
@@ -36,8 +38,9 @@ export class UploadSlots {
   #rotation: (() => void) | null = null
   #recovery: (() => void) | null = null
 
-  constructor({ clock }: UploadSlotsComponents, init: UploadSlotsInit) {
+  constructor({ clock, random }: UploadSlotsComponents, init: UploadSlotsInit) {
     this.#clock = clock
+    this.#random = random
     this.#init = init
   }
 
@@ -69,9 +72,9 @@ export class UploadSlots {
     const nowMs = this.#clock.now()
     const served = [...this.#readers].filter(({ choked }) => !choked)
     const idle = served.filter(({ interested }) => !interested)
-    const waiting = [...this.#readers]
+    const waiting = this.#shuffled()
       .filter((reader) => reader.choked && !this.#rests(reader, nowMs))
-      .sort((a, b) => Number(b.interested) - Number(a.interested) || a.sinceMs - b.sinceMs)
+      .sort((a, b) => Number(b.interested) - Number(a.interested) || turn(a) - turn(b))
     let free = UPLOAD_SLOTS - served.length
     for (const reader of waiting) {
       if (free === 0 && reader.interested) {
@@ -125,7 +128,20 @@ export class UploadSlots {
     this.#restsUntil.set(reader, nowMs + CHOKED_MS)
   }
 
+  /** Whoever came first would be the first with everybody, and the others would have nothing to pass on for long. */
+  #shuffled(): Reader[] {
+    return [...this.#readers]
+      .map((reader) => ({ reader, at: this.#random.fraction() }))
+      .sort((a, b) => a.at - b.at)
+      .map(({ reader }) => reader)
+  }
+
   #rests(reader: Reader, nowMs: number): boolean {
     return (this.#restsUntil.get(reader) ?? 0) > nowMs
   }
+}
+
+/** Of those who have waited for about as long, anybody is next. */
+function turn({ sinceMs }: Reader): number {
+  return Math.floor(sinceMs / SLOT_MS)
 }

@@ -3,6 +3,7 @@ import { Download, MAX_UNDER_WAY, PATIENCE_MS } from '#lib/content/exchange/down
 import { MAX_AHEAD, Source, type Ask } from '#lib/content/exchange/source.ts'
 import type { BlocksMessage } from '#lib/content/exchange/protocol.ts'
 import type { Holding } from '#lib/content/holding.ts'
+import { MANIFEST_PART } from '#lib/content/parts.ts'
 import { peerIdOf } from '#lib/protocol/ids.ts'
 import { silentLogger } from '../../../fixtures/fake-network.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
@@ -135,6 +136,28 @@ test('towards the end a second source is asked, and told when it is not needed a
   const { part } = await give()
   expect(slow.said).toContainEqual({ type: 'drop', topic: 0, parts: [[part.kind, part.index]] })
   expect(download.wasted).toEqual({ leaves: 0, bytes: 0 })
+  download.stop()
+})
+
+test('what is suggested before anything is known of the content counts once it is', async () => {
+  const swarm = new Swarm()
+  swarms.push(swarm)
+  const [seed, reader] = [await swarm.join(), await swarm.join()] as [SwarmDevice, SwarmDevice]
+  const content = await seed.make(40)
+  await reader.get(content, [])
+  reader.exchange.leave(content)
+  const download = new Download(reader.holding!, {
+    clock: new ManualClock(),
+    random: seededRandom(1),
+    log: silentLogger,
+  })
+  download.start()
+  const { source } = sourceOf(download, 1)
+  download.suggested(source, [31, 32, 33])
+  await download.arrived(source, MANIFEST_PART, (await seed.holding!.read(MANIFEST_PART))!)
+  const asked = [...source.asked.values()].map(({ part }) => part.index)
+  // The description is asked for first.
+  expect(asked.slice(1)).toEqual([31, 32, 33])
   download.stop()
 })
 

@@ -74,6 +74,19 @@ test('speed is of the last seconds', () => {
   expect(pipeline.latencyMs).toBe(100)
 })
 
+test('a queue that is never short makes itself no longer', () => {
+  // One part every 1.3 s: what it takes to come is how long it waited behind the others.
+  const pipeline = new Pipeline(64)
+  const asked: number[] = []
+  let nowMs = 0
+  for (let part = 0; part < 200; part += 1) {
+    while (asked.length < pipeline.window(nowMs, 1)) asked.push(nowMs)
+    nowMs += 1_300
+    pipeline.arrived(asked.shift()!, nowMs, 262_144)
+  }
+  expect(pipeline.window(nowMs, 1)).toBeLessThanOrEqual(4)
+})
+
 test('a manifest that comes at once makes nobody ask for one chunk at a time', () => {
   const pipeline = new Pipeline(64)
   pipeline.arrived(0, 2, 400)

@@ -49,6 +49,29 @@ test('every leaf is suggested once before one comes again', async () => {
   }
 })
 
+test('what was asked for makes room for more, and is suggested to nobody else', async () => {
+  const suggestions = new Suggestions(fullField(2 * MAX_SUGGESTED + 1), seededRandom(1))
+  const [one, two] = [await reader(1), await reader(2)]
+  const first = suggestions.next(one)
+  for (const leaf of first) suggestions.asked(one, leaf)
+  const more = suggestions.next(one)
+  expect(more).toHaveLength(MAX_SUGGESTED)
+  const [left] = suggestions.next(two)
+  expect([...first, ...more]).not.toContain(left)
+  suggestions.release(one)
+  expect(suggestions.next(two)).toHaveLength(MAX_SUGGESTED - 1)
+})
+
+test('what a reader passes over is for others', async () => {
+  const suggestions = new Suggestions(fullField(MAX_SUGGESTED), seededRandom(1))
+  const [one, two] = [await reader(1), await reader(2)]
+  const leaves = suggestions.next(one)
+  suggestions.asked(one, leaves[2]!)
+  expect(suggestions.next(two).sort()).toEqual(leaves.slice(0, 2).sort())
+  suggestions.asked(one, 99)
+  expect(suggestions.next(two)).toEqual([leaves[3]])
+})
+
 test('what somebody was given by chance, or was choked before they asked for, is for others', async () => {
   const suggestions = new Suggestions(fullField(MAX_SUGGESTED), seededRandom(1))
   const [one, two] = [await reader(1), await reader(2)]
