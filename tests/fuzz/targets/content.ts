@@ -66,6 +66,7 @@ export async function contentTargets(): Promise<Target[]> {
     { type: 'interest', topic: 0, interested: true },
     { type: 'suggest', topic: 0, leaves: [5] },
     { type: 'choke', topic: 0, choked: false },
+    { type: 'reject', topic: 0, parts: [['leaf', 1]] },
     { type: 'lacks', topic: 0, kind: 'list', index: 1 },
     { type: 'refused', topic: 0, reason: 'expired' },
   ]

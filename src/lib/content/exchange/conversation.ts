@@ -152,13 +152,13 @@ export class Conversation {
         if (channel.closed.aborted) return
         const part = reader.next()!
         const bytes = await reader.holding.read(part)
+        if (bytes !== null) await rates.up.pass(bytes.byteLength)
+        // Called off meanwhile, it is rejected already.
+        if (!reader.take(part)) continue
         if (bytes === null) {
           reader.lacks(part)
           continue
         }
-        await rates.up.pass(bytes.byteLength)
-        // Called off meanwhile, it would come a second time: by then it is asked of another.
-        if (!reader.wants(part)) continue
         await channel.spread(encodePart(reader.topic, part, bytes))
         reader.speed.count(bytes.byteLength, this.#components.clock.now())
         this.#init.gave(reader, part, bytes.byteLength)
@@ -215,6 +215,11 @@ export class Conversation {
       case 'choke':
         this.#of(message.topic, ({ source, download }) => {
           download.choke(source, message.choked)
+        })
+        return
+      case 'reject':
+        this.#of(message.topic, ({ source, download }) => {
+          download.rejected(source, message.parts.map(partOf))
         })
         return
       case 'lacks':

@@ -25,7 +25,7 @@ const LOOK_MS = 2_000
 /** Sources asked for one part towards the end. */
 const MAX_ASKERS = 2
 
-/** Of all leaves, so many are asked for twice at most. */
+/** Of the leaves that are missing at first, so many may come twice. */
 const MAX_WASTE = 0.015
 
 /** What came to nothing. */
@@ -46,6 +46,14 @@ export interface DownloadEvents {
   parted: CustomEvent<Source>
   /** This source gave something wrong. */
   lied: CustomEvent<{ peer: PeerIdString; part: Part }>
+}
+
+/** What will take longest, and how long it would take with another. */
+interface Slowest {
+  part: Part
+  source: Source
+  leftMs: number
+  oursMs: number
 }
 
 export interface DownloadComponents {
@@ -72,6 +80,8 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
   #picker: Picker | null = null
   /** The leaves that are here as far as sources were told apart by it: those of `holding` a moment later. */
   #here = new Bitfield(0)
+  /** How many leaves may come twice. */
+  #mayWasteLeaves = 0
   #cancelLook: (() => void) | null = null
   #running = false
 
@@ -170,23 +180,33 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
 
   lacks(source: Source, part: Part): void {
     if (!this.#sources.has(source)) return
-    if (source.lacks(part)) {
-      this.#picker?.lost(part.index)
-      if (!this.#here.has(part.index)) source.useful -= 1
-    }
+    this.#lacks(source, part)
     if (source.answered(part) !== undefined) this.#unask(part, source)
     this.#fillAll()
   }
 
-  /** It gives to us from now on, or no longer: then what it was asked for is void. */
+  /** It does not give these: we called them off, or it chokes us. */
+  rejected(source: Source, parts: readonly Part[]): void {
+    if (!this.#sources.has(source)) return
+    const heirs = new Set<Source>()
+    for (const part of parts) {
+      const ask = source.answered(part)
+      if (ask === undefined) continue
+      if (ask.heir !== null) heirs.add(ask.heir)
+      // Without a reason it would be asked again and again.
+      if (!ask.recalled && !(source.choked && part.kind === 'leaf')) this.#lacks(source, part)
+      this.#unask(part, source)
+    }
+    for (const heir of heirs) if (this.#sources.has(heir)) this.#fill(heir)
+    this.#fillAll()
+  }
+
+  /** It gives to us from now on, or no longer: then it rejects what it was asked for. */
   choke(source: Source, choked: boolean): void {
     if (!this.#sources.has(source)) return
     source.choked = choked
-    if (choked) {
-      source.suggested.length = 0
-      this.#release(source)
-      this.#fillAll()
-    } else this.#fill(source)
+    if (choked) source.suggested.length = 0
+    else this.#fill(source)
     this.#changed()
   }
 
@@ -275,6 +295,8 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     const { manifest } = this.holding
     if (manifest === null || this.#picker !== null) return
     this.#picker = new Picker(manifest.leaves, this.#components.random)
+    const missing = manifest.leaves - this.holding.leaves.count
+    this.#mayWasteLeaves = Math.floor(MAX_WASTE * missing)
     this.#here = new Bitfield(manifest.leaves)
     this.#here.merge(0, this.holding.leaves.slice(0, manifest.leaves))
     this.#openLeaves()
@@ -371,12 +393,30 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
   }
 
   /**
-   * When it has nothing that is not asked for: what another source will take more than twice as long for. Towards the end
-   * both are asked, before that only the faster one.
+   * When it has nothing that is not asked for: what another source will take more than twice as long for. Both are asked
+   * as long as few parts come twice for it; else the other one is asked to give it up, which costs the time of a word.
    */
   #second(source: Source, nowMs: number): Part | null {
-    if (this.#picker === null || this.#picker.open > 0 || !this.#mayWaste()) return null
-    return this.#slowest(source, nowMs)?.part ?? null
+    if (this.#picker === null || this.#picker.open > 0) return null
+    const slowest = this.#slowest(source, nowMs)
+    if (slowest === null) return null
+    if (this.#mayWaste()) return slowest.part
+    // The word of it comes back behind what the other has on its way.
+    const wordMs = slowest.source.pipeline.latencyMs ?? 0
+    if (slowest.leftMs <= 2 * (slowest.oursMs + wordMs)) return null
+    if (source.asked.size + this.#inherits(source) < source.window(nowMs)) {
+      slowest.source.recall(slowest.part, source)
+    }
+    return null
+  }
+
+  /** How many parts this source is asked for as soon as another gives them up. */
+  #inherits(heir: Source): number {
+    let count = 0
+    for (const source of this.#sources) {
+      for (const ask of source.asked.values()) count += Number(ask.heir === heir)
+    }
+    return count
   }
 
   /** Whether a part may come twice, if all come twice that two were asked for. */
@@ -384,21 +424,21 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     let twice = this.wasted.leaves
     for (const { sources } of this.#asked.values()) if (sources.size > 1) twice += 1
     for (const { stray } of this.#sources) twice += stray
-    return twice + 1 <= Math.max(1, MAX_WASTE * this.holding.leaves.length)
+    return twice + 1 <= this.#mayWasteLeaves
   }
 
-  #slowest(source: Source, nowMs: number): { part: Part; source: Source } | null {
-    let slowest: { part: Part; source: Source; leftMs: number } | null = null
+  #slowest(source: Source, nowMs: number): Slowest | null {
+    let slowest: Slowest | null = null
     const oursMs = source.pipeline.expectedMs(source.asked.size + 1, nowMs)
     for (const { part, sources } of this.#asked.values()) {
       if (sources.size >= MAX_ASKERS || sources.has(source)) continue
       if (part.kind !== 'leaf' || !source.leaves.has(part.index)) continue
       const [other] = sources
       const ask = other?.asked.get(numberOf(part))
-      if (other === undefined || ask === undefined) continue
+      if (other === undefined || ask === undefined || ask.recalled) continue
       const leftMs = leftFor(other, ask, nowMs)
       if (leftMs <= 2 * oursMs || leftMs <= (slowest?.leftMs ?? 0)) continue
-      slowest = { part, source: other, leftMs }
+      slowest = { part, source: other, leftMs, oursMs }
     }
     return slowest
   }
@@ -406,6 +446,12 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
   /** Neither asked for nor arriving. */
   #isFree(part: Part): boolean {
     return !this.#asked.has(numberOf(part)) && !this.#arriving.has(numberOf(part))
+  }
+
+  #lacks(source: Source, part: Part): void {
+    if (!source.lacks(part)) return
+    this.#picker?.lost(part.index)
+    if (!this.#here.has(part.index)) source.useful -= 1
   }
 
   /** What this source was asked for may be asked of others. */
@@ -428,7 +474,10 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     this.#picker?.put(part.index)
   }
 
-  /** Who owes everything for too long is asked for one part at a time, and others for what it owes. */
+  /**
+   * Who owes everything for too long is asked for one part at a time, and to give up what it owes besides the first; who does
+   * not answer that either is not waited for.
+   */
   #look(): void {
     const { clock } = this.#components
     const nowMs = clock.now()
@@ -438,8 +487,11 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
       source.slow = true
       const all = [...source.asked.values()]
       for (const { part } of owesMs < LAST_PATIENCE_MS ? all.slice(1) : all) {
-        source.drop(part)
-        this.#unask(part, source)
+        if (owesMs < 2 * PATIENCE_MS) source.recall(part, null)
+        else {
+          source.drop(part)
+          this.#unask(part, source)
+        }
       }
     }
     this.#fillAll()

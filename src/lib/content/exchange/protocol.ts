@@ -12,16 +12,19 @@
  *     ask {topic, parts}           ────►
  *                                  ◄────    part: topic, kind, index, bytes
  *     drop {topic, parts}          ────►    (not needed any more)
+ *                                  ◄────    reject {topic, parts}     (are not given for this ask)
  *                                  ◄────    gained {topic, leaves}     (has them by now, too)
  *                                  ◄────    suggest {topic, leaves}    (gave them to hardly anybody yet)
  *     close {topic}                ────►
  *
- * - A source gives leaves to some readers at a time, and chokes the others: the leaves these ask for are void, and so is
- *   everything a reader has asked for and not been given when it is choked. Manifest and lists are given to everybody.
+ * - Each ask is answered once (as in the fast extension of BitTorrent, BEP 6): by the part, by `lacks` where the source has
+ *   it not, or by `reject`. So the reader knows what may still come, and need not ask somebody else for it as well.
+ * - A source gives leaves to some readers at a time, and chokes the others: the leaves these ask for are rejected, and so are
+ *   those a reader waits for when it is choked. Manifest and lists are given to everybody. What is dropped is rejected, unless
+ *   it is already on its way.
  *   Whoever opens a topic is choked until told otherwise, and counts as not interested.
  * - Somebody who has no manifest yet knows of no leaves: it asks for the manifest, then for lists and leaves. It is
  *   told what the source has as soon as it opens.
- * - A part that the source has not is answered by `lacks`.
  * - A frame is a kind byte and either a message in canonical DAG-CBOR (00) or a part (01): three unsigned varints, of
  *   the topic, the kind (0 manifest, 1 list, 2 leaf) and the index, and the bytes as they are. Nothing is copied into CBOR.
  *
@@ -113,6 +116,7 @@ const message = v.variant('type', [
     leaves: v.pipe(v.array(leaf), v.minLength(1), v.maxLength(MAX_ASKED)),
   }),
   v.strictObject({ type: v.literal('choke'), topic, choked: v.boolean() }),
+  v.strictObject({ type: v.literal('reject'), topic, parts }),
   v.strictObject({ type: v.literal('lacks'), topic, kind: partKind, index: leaf }),
   v.strictObject({ type: v.literal('refused'), topic, reason: refusal }),
 ])
@@ -124,6 +128,11 @@ const messages = codec<BlocksMessage>(message, MAX_MESSAGE_BYTES)
 /** What one frame says. */
 export type BlocksFrame =
   BlocksMessage | ({ type: 'part'; topic: number; bytes: Uint8Array<ArrayBuffer> } & Part)
+
+/** A part as messages name it. */
+export function pairOf({ kind, index }: Part): [PartKind, number] {
+  return [kind, index]
+}
 
 /** @throws InvalidDataError, LimitExceededError when the message breaks its own rules */
 export function encodeMessage(value: BlocksMessage): Uint8Array<ArrayBuffer> {

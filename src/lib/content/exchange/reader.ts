@@ -3,7 +3,7 @@ import type { Holding } from '../holding.ts'
 import { numberOf, type Part } from '../parts.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import { SpeedMeter } from './speed-meter.ts'
-import { MAX_ASKED, MAX_NAMED, PAGE_LEAVES, type BlocksMessage } from './protocol.ts'
+import { MAX_ASKED, MAX_NAMED, PAGE_LEAVES, pairOf, type BlocksMessage } from './protocol.ts'
 
 /** How often readers are told what is here by now, at most, ms. */
 export const GAINED_PACE_MS = 100
@@ -32,8 +32,8 @@ export class Reader {
   readonly speed = new SpeedMeter()
   readonly #send: (message: BlocksMessage) => void
   readonly #queue = new Map<number, Part>()
-  /** Taken out of the queue last, and not called off since. */
-  #giving: number | null = null
+  /** Taken out of the queue last, and neither on its way nor called off since. */
+  #giving: Part | null = null
   #told = false
   #gained: number[] = []
 
@@ -86,18 +86,18 @@ export class Reader {
   }
 
   ask(parts: readonly Part[]): void {
+    const rejected: Part[] = []
     for (const part of parts) {
-      if (this.choked && part.kind === 'leaf') continue
-      // More than is allowed is not answered; whoever keeps to it never asks for more.
-      if (this.#queue.size < MAX_ASKED) this.#queue.set(numberOf(part), part)
+      // Whoever keeps to the limit never asks for more.
+      const given = !(this.choked && part.kind === 'leaf') && this.#queue.size < MAX_ASKED
+      if (given) this.#queue.set(numberOf(part), part)
+      else rejected.push(part)
     }
+    this.#reject(rejected)
   }
 
   drop(parts: readonly Part[]): void {
-    for (const part of parts) {
-      this.#queue.delete(numberOf(part))
-      if (this.#giving === numberOf(part)) this.#giving = null
-    }
+    this.#reject(parts.filter((part) => this.#queue.delete(numberOf(part)) || this.take(part)))
   }
 
   /** The part to give next, taken out. */
@@ -105,35 +105,42 @@ export class Reader {
     const [first] = this.#queue
     if (first === undefined) return null
     this.#queue.delete(first[0])
-    this.#giving = first[0]
+    this.#giving = first[1]
     return first[1]
   }
 
-  /** Whether what was taken out last is still wanted, now that it has been read. */
-  wants(part: Part): boolean {
-    return this.#giving === numberOf(part)
+  /** What was taken out last and has been read is answered now: false if it was called off meanwhile. */
+  take(part: Part): boolean {
+    if (this.#giving === null || numberOf(this.#giving) !== numberOf(part)) return false
+    this.#giving = null
+    return true
   }
 
   choke(choked: boolean, nowMs: number): void {
     if (this.choked === choked) return
     this.choked = choked
     this.sinceMs = nowMs
-    if (choked) this.#forget()
     this.#send({ type: 'choke', topic: this.topic, choked })
+    if (!choked) return
+    const waiting = [...this.#queue.values(), ...(this.#giving === null ? [] : [this.#giving])]
+    this.drop(waiting.filter(({ kind }) => kind === 'leaf'))
   }
 
   /** They are gone: nothing is given to them any more. */
   end(): void {
     this.choked = true
-    this.#forget()
-  }
-
-  #forget(): void {
     this.#queue.clear()
     this.#giving = null
   }
 
   lacks({ kind, index }: Part): void {
     this.#send({ type: 'lacks', topic: this.topic, kind, index })
+  }
+
+  #reject(parts: readonly Part[]): void {
+    for (let first = 0; first < parts.length; first += MAX_ASKED) {
+      const some = parts.slice(first, first + MAX_ASKED)
+      this.#send({ type: 'reject', topic: this.topic, parts: some.map(pairOf) })
+    }
   }
 }

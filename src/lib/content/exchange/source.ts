@@ -2,7 +2,7 @@ import { Bitfield } from '../bitfield.ts'
 import { numberOf, type Part } from '../parts.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import { Pipeline } from './pipeline.ts'
-import { PAGE_LEAVES, type BlocksMessage } from './protocol.ts'
+import { PAGE_LEAVES, pairOf, type BlocksMessage } from './protocol.ts'
 
 /** Parts asked of one source ahead, at most: 16 MiB. */
 export const MAX_AHEAD = 64
@@ -11,8 +11,10 @@ export const MAX_AHEAD = 64
 export interface Ask {
   part: Part
   atMs: number
-  /** Asks of one source are numbered: it gives in that order. */
-  number: number
+  /** It was asked to give this up to somebody else, and has not said yet whether it does. */
+  recalled: boolean
+  /** Who is to be asked for it then; null: anybody. */
+  heir: Source | null
 }
 
 export interface SourceInit {
@@ -48,8 +50,7 @@ export class Source {
   readonly #connections: () => number
   readonly #send: (message: BlocksMessage) => void
   readonly #asked = new Map<number, Ask>()
-  #asks = 0
-  /** What it was asked for and need not give any more, with the number of that ask: it may be under way. */
+  /** Asks that need not be answered by a part any more and are not answered at all yet: how many of each. */
   readonly #dropped = new Map<number, number>()
   readonly #lacks = new Set<number>()
   /** What it told before the number of leaves was known. */
@@ -128,8 +129,7 @@ export class Source {
   ask(parts: readonly Part[], nowMs: number): void {
     if (this.#asked.size === 0) this.heardAtMs = nowMs
     for (const part of parts) {
-      this.#asks += 1
-      this.#asked.set(numberOf(part), { part, atMs: nowMs, number: this.#asks })
+      this.#asked.set(numberOf(part), { part, atMs: nowMs, recalled: false, heir: null })
     }
     this.#send({ type: 'ask', topic: this.topic, parts: parts.map(pairOf) })
   }
@@ -141,36 +141,44 @@ export class Source {
     this.#send({ type: 'interest', topic: this.topic, interested })
   }
 
-  /** It need not give this any more. */
-  drop(part: Part): void {
+  /** Asks for this back: it gives it all the same if that is on its way, or rejects it; then its heir is asked. */
+  recall(part: Part, heir: Source | null): void {
     const ask = this.#asked.get(numberOf(part))
-    if (ask === undefined) return
-    this.#asked.delete(numberOf(part))
-    this.#dropped.set(numberOf(part), ask.number)
+    if (ask === undefined || ask.recalled) return
+    ask.recalled = true
+    ask.heir = heir
     this.#send({ type: 'drop', topic: this.topic, parts: [pairOf(part)] })
   }
 
-  /** It gave this, or says that it has it not. */
-  answered(part: Part): Ask | undefined {
-    const ask = this.#asked.get(numberOf(part))
-    this.#asked.delete(numberOf(part))
-    this.#dropped.delete(numberOf(part))
-    // What was asked for earlier and dropped is not under way, then.
-    for (const [dropped, number] of this.#dropped) {
-      if (ask !== undefined && number < ask.number) this.#dropped.delete(dropped)
-    }
-    return ask
+  /** It need not give this any more. */
+  drop(part: Part): void {
+    const number = numberOf(part)
+    if (!this.#asked.has(number)) return
+    this.recall(part, null)
+    this.#asked.delete(number)
+    this.#dropped.set(number, (this.#dropped.get(number) ?? 0) + 1)
   }
 
-  /**
-   * Nothing it was asked for is expected any more. Gives what that was. It is told so: an ask that crossed its word that it
-   * gives nothing may reach it when it gives again.
-   */
+  /** It gave this, or says that it does not. Gives the ask that this answers, unless that was dropped. */
+  answered(part: Part): Ask | undefined {
+    const number = numberOf(part)
+    const dropped = this.#dropped.get(number)
+    // Earlier asks are answered earlier.
+    if (dropped === undefined) {
+      const ask = this.#asked.get(number)
+      this.#asked.delete(number)
+      return ask
+    }
+    if (dropped === 1) this.#dropped.delete(number)
+    else this.#dropped.set(number, dropped - 1)
+    return undefined
+  }
+
+  /** It answers no more. Gives what it was asked for. */
   void(): Part[] {
     const parts = [...this.#asked.values()].map(({ part }) => part)
     this.#asked.clear()
     this.#dropped.clear()
-    if (parts.length > 0) this.#send({ type: 'drop', topic: this.topic, parts: parts.map(pairOf) })
     return parts
   }
 
@@ -185,8 +193,4 @@ export class Source {
   #merge(page: number, bits: Uint8Array): number[] {
     return this.#leaves.merge(page * PAGE_LEAVES, bits)
   }
-}
-
-function pairOf({ kind, index }: Part): [Part['kind'], number] {
-  return [kind, index]
 }

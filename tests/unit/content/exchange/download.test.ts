@@ -3,7 +3,7 @@ import { Download, MAX_UNDER_WAY, PATIENCE_MS } from '#lib/content/exchange/down
 import { MAX_AHEAD, Source, type Ask } from '#lib/content/exchange/source.ts'
 import type { BlocksMessage } from '#lib/content/exchange/protocol.ts'
 import type { Holding } from '#lib/content/holding.ts'
-import { MANIFEST_PART } from '#lib/content/parts.ts'
+import { MANIFEST_PART, type Part } from '#lib/content/parts.ts'
 import { peerIdOf } from '#lib/protocol/ids.ts'
 import { silentLogger } from '../../../fixtures/fake-network.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
@@ -62,13 +62,16 @@ function sourceOf(download: Download, number: number) {
   return { source, said, asked }
 }
 
-test('who gives nothing any more is told that nothing is expected', async () => {
-  const { download } = await begun(10)
-  const { source, said } = sourceOf(download, 1)
-  const asked = [...source.asked.values()].map(({ part: { kind, index } }) => [kind, index])
-  download.choke(source, true)
-  expect(said.at(-1)).toEqual({ type: 'drop', topic: 0, parts: asked })
-})
+function partsOf(source: Source): Part[] {
+  return [...source.asked.values()].map(({ part }) => part)
+}
+
+/** What a source was told that it need not give. */
+function dropped(said: readonly BlocksMessage[]): Part[] {
+  return said.flatMap((each) =>
+    each.type === 'drop' ? each.parts.map(([kind, index]) => ({ kind, index })) : [],
+  )
+}
 
 test('what a slow source was asked for first is asked of others only much later', async () => {
   const { download, clock } = await begun(10)
@@ -80,22 +83,44 @@ test('what a slow source was asked for first is asked of others only much later'
   expect([...quick.source.asked.values()].map(({ part }) => part)).not.toContainEqual(first!.part)
 })
 
-test('whoever owes everything for too long is asked for one part, others for the rest', async () => {
+test('whoever owes everything for too long is asked for one part, others for what it gives up', async () => {
   const { download, clock, seed } = await begun(10)
   const slow = sourceOf(download, 1)
-  const owed = slow.source.asked.size
-  expect(owed).toBeGreaterThan(1)
+  const owed = partsOf(slow.source)
+  expect(owed.length).toBeGreaterThan(1)
   clock.advance(PATIENCE_MS - 1)
-  expect(slow.source.asked.size).toBe(owed)
+  expect(dropped(slow.said)).toEqual([])
   clock.advance(3_000)
   expect(slow.source.slow).toBe(true)
-  expect(slow.source.asked.size).toBe(1)
-  const [ask] = [...slow.source.asked.values()]
-  await download.arrived(slow.source, ask!.part, (await seed.read(ask!.part))!)
+  expect(dropped(slow.said)).toEqual(owed.slice(1))
+  // One of them was on its way, one it gives up.
+  const [first, coming, given] = owed as [Part, Part, Part]
+  const quick = sourceOf(download, 2)
+  expect(partsOf(quick.source)).not.toContainEqual(given)
+  await download.arrived(slow.source, coming, (await seed.read(coming))!)
   expect(slow.source.slow).toBe(false)
-  expect(slow.source.asked.size).toBeGreaterThan(1)
+  slow.source.slow = true
+  while (quick.source.asked.size > 0) {
+    const [part] = partsOf(quick.source)
+    await download.arrived(quick.source, part!, (await seed.read(part!))!)
+  }
+  download.rejected(slow.source, [given])
+  expect(partsOf(quick.source)).toContainEqual(given)
+  expect(partsOf(slow.source)).toContainEqual(first)
+  expect(download.wasted.leaves).toBe(0)
   download.stop()
   expect(clock.pending).toBe(0)
+})
+
+test('who does not even answer is not waited for', async () => {
+  const { download, clock } = await begun(4)
+  const dead = sourceOf(download, 1)
+  const other = sourceOf(download, 2)
+  clock.advance(PATIENCE_MS + 3_000)
+  expect(other.source.asked.size).toBe(0)
+  clock.advance(PATIENCE_MS)
+  expect(new Set(partsOf(other.source))).toEqual(new Set(dropped(dead.said)))
+  download.stop()
 })
 
 test('no more is asked for than may be under way', async () => {
@@ -108,20 +133,52 @@ test('no more is asked for than may be under way', async () => {
   expect(clock.pending).toBe(0)
 })
 
-test('what is asked for is void when its source chokes, and asked of others', async () => {
-  const { download } = await begun(4)
+test('what a source that chokes rejects is asked of others, and not before', async () => {
+  const { download, seed } = await begun(4)
   const one = sourceOf(download, 1)
-  expect(one.source.asked.size).toBe(4)
+  const [coming, ...rest] = partsOf(one.source)
   const other = sourceOf(download, 2)
-  expect(other.source.asked.size).toBe(0)
   download.choke(one.source, true)
-  expect(one.source.asked.size).toBe(0)
-  expect(other.source.asked.size).toBe(4)
+  expect(other.source.asked.size).toBe(0)
+  await download.arrived(one.source, coming!, (await seed.read(coming!))!)
+  download.rejected(one.source, rest)
+  expect(new Set(partsOf(other.source))).toEqual(new Set(rest))
+  expect(download.wasted.leaves).toBe(0)
+  download.stop()
+})
+
+test('who rejects what it was asked for without a reason is not asked for it again', async () => {
+  const { download } = await begun(4)
+  const { source, asked } = sourceOf(download, 1)
+  const parts = partsOf(source)
+  download.rejected(source, parts)
+  expect(asked()).toBe(4)
+  expect(source.asked.size).toBe(0)
+  download.stop()
+})
+
+test('of few leaves none may come twice: who is slow is asked to give one up towards the end', async () => {
+  const { download, clock, seed } = await begun(20)
+  const slow = sourceOf(download, 1)
+  const owed = partsOf(slow.source)
+  const fast = sourceOf(download, 2)
+  while (download.holding.leaves.count < 20 - owed.length) {
+    const [part] = partsOf(fast.source)
+    clock.advance(200)
+    await download.arrived(fast.source, part!, (await seed.read(part!))!)
+  }
+  clock.advance(2_000)
+  download.gained(fast.source, [])
+  const [recalled] = dropped(slow.said)
+  expect(owed).toContainEqual(recalled)
+  expect(fast.source.asked.size).toBe(0)
+  download.rejected(slow.source, [recalled!])
+  expect(partsOf(fast.source)).toEqual([recalled])
   download.stop()
 })
 
 test('towards the end a second source is asked, and told when it is not needed any more', async () => {
-  const { download, clock, seed } = await begun(60)
+  const { download, clock, seed } = await begun(150)
   const slow = sourceOf(download, 1)
   const owed = slow.source.asked.size
   const fast = sourceOf(download, 2)
@@ -131,7 +188,7 @@ test('towards the end a second source is asked, and told when it is not needed a
     await download.arrived(fast.source, ask!.part, (await seed.read(ask!.part))!)
     return ask!
   }
-  while (download.holding.leaves.count < 60 - owed) await give()
+  while (download.holding.leaves.count < 150 - owed) await give()
   clock.advance(2_000)
   const { part } = await give()
   expect(slow.said).toContainEqual({ type: 'drop', topic: 0, parts: [[part.kind, part.index]] })

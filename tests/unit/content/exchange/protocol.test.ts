@@ -33,6 +33,7 @@ const messages: BlocksMessage[] = [
   { type: 'interest', topic, interested: true },
   { type: 'suggest', topic, leaves: new Array<number>(MAX_ASKED).fill(MAX_LEAVES - 1) },
   { type: 'choke', topic, choked: true },
+  { type: 'reject', topic, parts: [['leaf', 3]] },
   { type: 'lacks', topic, kind: 'leaf', index: 3 },
   { type: 'refused', topic, reason: 'limit-reached' },
 ]
