@@ -7,10 +7,7 @@ export const UPLOAD_SLOTS = 5
 /** How long a slot is kept while others wait. */
 export const SLOT_MS = 10_000
 
-/**
- * How long somebody stays choked at least, ms: an ask that crosses the word of it must find them choked. They have asked
- * another for the same by then, so that it would come twice.
- */
+/** How long somebody stays choked at least, ms: with each choke all is rejected that they asked for ahead. */
 export const CHOKED_MS = 2_000
 
 export interface UploadSlotsComponents {
