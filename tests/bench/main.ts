@@ -140,7 +140,7 @@ const benches: { rows: string[]; run: (wants: (row: string) => boolean) => Promi
     },
   },
   {
-    rows: ['transfer.1-source', 'transfer.1-source.webtorrent'],
+    rows: ['transfer.1-source', 'transfer.1-source.webtorrent', 'transfer.1-source.processor'],
     run: () => oneSourceRows(transfers),
   },
   { rows: ['transfer.long-path'], run: () => longPathRows(transfers) },

@@ -1,6 +1,7 @@
 import type { Page } from 'playwright'
 import type {} from './page/main.ts'
 import type { RawSettings } from './page/raw-channels.ts'
+import type { Around } from './processor.ts'
 
 /** Raw data channels from one page to another, opened with these settings. */
 export class Raw {
@@ -28,12 +29,12 @@ export class Raw {
   }
 
   /** Milliseconds until all has arrived. @throws Error when it is not what was sent */
-  async send(bytes: number): Promise<number> {
+  async send(bytes: number, around: Around = (run) => run()): Promise<number> {
     const sent = await this.#from.evaluate((bytes) => window.bench.rawTransfer.make(bytes), bytes)
     await this.#to.evaluate((bytes) => {
       window.bench.rawTransfer.expect(bytes)
     }, bytes)
-    const ms = await this.#from.evaluate(() => window.bench.rawTransfer.send())
+    const ms = await around(() => this.#from.evaluate(() => window.bench.rawTransfer.send()))
     const came = await this.#to.evaluate(() => window.bench.rawTransfer.hash())
     if (came !== sent) throw new Error('raw channels brought something else')
     return ms

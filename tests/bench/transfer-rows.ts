@@ -5,6 +5,7 @@ import { Detour } from './detour.ts'
 import { compared, row, type Row } from './measure.ts'
 import { Nodes } from './nodes.ts'
 import type { RawSettings } from './page/raw-channels.ts'
+import { processorMs, type Around } from './processor.ts'
 import { Raw } from './raw.ts'
 import { Swarm } from './swarm.ts'
 import { Transfer } from './transfer.ts'
@@ -49,9 +50,10 @@ export async function oneSourceRows({ rounds, bytes }: TransferScale): Promise<R
   const transfer = await Transfer.of(nodes, bytes)
   const raw = await Raw.open(nodes.pages[1]!, nodes.pages[0]!, RAW)
   const swarm = stack.use(await Swarm.of(nodes, bytes, null))
+  const charged = { ours: [] as number[], other: [] as number[] }
   const measured = await interleaved(rounds, bytes, {
-    ours: () => transfer.get(),
-    other: () => raw.send(bytes),
+    ours: () => transfer.get(charging(charged.ours)),
+    other: () => raw.send(bytes, charging(charged.other)),
     again: () => raw.send(bytes),
     webTorrent: () => swarm.get(),
   })
@@ -59,7 +61,23 @@ export async function oneSourceRows({ rounds, bytes }: TransferScale): Promise<R
   return [
     ...compared(name, 'MB/s', 'raw data channel', measured),
     againstWebTorrent(`${name}.webtorrent`, measured),
+    processorRow(`${name}.processor`, charged.ours.slice(1), charged.other.slice(1)),
   ]
+}
+
+/** Notes what processor time it takes. */
+function charging(to: number[]): Around {
+  return async (run) => {
+    const beforeMs = processorMs()
+    const ms = await run()
+    to.push(processorMs() - beforeMs)
+    return ms
+  }
+}
+
+function processorRow(name: string, ours: readonly number[], other: readonly number[]): Row {
+  const ratio = median(ours.map((ms, round) => ms / other[round]!))
+  return { ...row(name, 'ms', ours), against: 'raw data channel', ratio }
 }
 
 /** The same between two who are far apart. */

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Nodes } from './nodes.ts'
 import type { ToWorker } from './page/messages.ts'
 import type { Shared, Wanted } from './page/transfers.ts'
+import type { Around } from './processor.ts'
 
 /** One file that is shared by all but the first of these, and got by the first. */
 export class Transfer {
@@ -24,9 +25,9 @@ export class Transfer {
   }
 
   /** Milliseconds in which the first gets it. @throws Error when it is not what was shared */
-  async get(): Promise<number> {
+  async get(around: Around = (run) => run()): Promise<number> {
     const wanted = this.#want()
-    const ms = Number(await this.#ask(0, { type: 'get', wanted }))
+    const ms = await around(async () => Number(await this.#ask(0, { type: 'get', wanted })))
     await this.#check(wanted)
     return ms
   }
