@@ -112,7 +112,12 @@ await vitest('unit')
 await vitest('integration')
 await check('simulation', ['node', 'tests/simulation/main.ts', '--seeds', inCi ? '500' : '40'])
 await check('swarms', ['node', 'tests/simulation/swarm/main.ts', '--seeds', inCi ? '25' : '10'])
-await check('one to ten', ['node', 'tests/simulation/swarm/main.ts', '--fluid', '10'])
+await check('one to many', [
+  'node',
+  'tests/simulation/swarm/main.ts',
+  '--fluid',
+  inCi ? '50' : '10',
+])
 if (inCi) await check('planted bugs', ['node', 'tests/simulation/bugs.ts', '--every', '11'])
 await check('hostile input', ['node', 'tests/fuzz/main.ts', '--inputs', inCi ? '100000' : '5000'])
 await inDatabase()

@@ -9,8 +9,8 @@ export const MIN_WINDOW_EACH = 2
 /** At first, before anything was measured: 1 MiB. */
 export const FIRST_WINDOW = 4
 
-/** Times the bandwidth-delay product. */
-const GAIN = 1.25
+/** Times the bandwidth-delay product: as BBR has it while nothing is probed (draft-ietf-ccwg-bbr, 2.4). */
+const GAIN = 2
 
 /**
  * Nobody is asked for more than they give in this time, ms, whatever the latency: libtorrent's `request_queue_time`, there
@@ -31,7 +31,7 @@ const RATE_MS = 2_000
  * How many parts to ask one source for ahead, so that it never waits for an ask and its queue is short: what waits in a
  * queue cannot be asked of somebody who has nothing to do.
  *
- * That is a little more than the bandwidth-delay product, delivery rate times least latency, as in BBR
+ * That is twice the bandwidth-delay product, delivery rate times least latency, as in BBR
  * (draft-ietf-ccwg-bbr, 4.6.2). More, so that it grows as long as more is delivered for it; when the path is full, the
  * latency of what waits in the source's queue does not count, because the least one does.
  */
@@ -107,7 +107,8 @@ export class Pipeline {
     if (first === undefined || last === undefined || last.atMs <= first.atMs) return null
     let bytes = -first.bytes
     for (const each of this.#arrivals) if (each.atMs >= first.atMs) bytes += each.bytes
-    return bytes / (last.atMs - first.atMs)
+    // What was held up comes in a bunch, faster than anybody gives it (draft-ietf-ccwg-bbr, 4.1.1.4).
+    return bytes / Math.max(last.atMs - first.atMs, this.#latencies[0]?.ms ?? 0)
   }
 
   #begin(): void {

@@ -96,3 +96,10 @@ test('a manifest that comes at once makes nobody ask for one chunk at a time', (
   pipeline.arrived(4_998, 5_000, 1_000)
   expect(pipeline.window(5_000, 1)).toBe(window)
 })
+
+test('parts that were held up and come together do not count as fast', () => {
+  const pipeline = new Pipeline(64)
+  pipeline.arrived(0, 1_000, PART)
+  pipeline.arrived(0, 1_010, PART)
+  expect(pipeline.window(1_010, 1)).toBeLessThanOrEqual(FIRST_WINDOW)
+})
