@@ -221,9 +221,12 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     if (!this.#sources.has(source)) return
     const { clock } = this.#components
     const ask = source.answered(part)
-    source.heardAtMs = clock.now()
-    source.slow = false
-    if (ask !== undefined) source.pipeline.arrived(ask.atMs, clock.now(), bytes.byteLength)
+    // What nobody asked for is no answer, or a source could owe for ever.
+    if (ask !== undefined) {
+      source.heardAtMs = clock.now()
+      source.slow = false
+      source.pipeline.arrived(ask.atMs, clock.now(), bytes.byteLength)
+    }
     const number = numberOf(part)
     if (this.holding.has(part) || this.#arriving.has(number)) {
       this.wasted.leaves += Number(part.kind === 'leaf')
@@ -326,8 +329,11 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     source.interest(source.useful > 0)
   }
 
+  /** Who is slow comes last: what it did not give is not asked of it again while others may have it. */
   #fillAll(): void {
-    for (const source of this.#sources) this.#fill(source)
+    const slow = [...this.#sources].filter((source) => source.slow)
+    for (const source of this.#sources) if (!source.slow) this.#fill(source)
+    for (const source of slow) this.#fill(source)
   }
 
   /** Asks a source for as much as it should be asked for. */

@@ -123,6 +123,28 @@ test('who does not even answer is not waited for', async () => {
   download.stop()
 })
 
+test('who gives a little of what it was asked for now and then holds up nothing', async () => {
+  const { download, clock, seed } = await begun(12)
+  const miser = sourceOf(download, 1)
+  const held = partsOf(miser.source).slice(1)
+  const other = sourceOf(download, 2)
+  const got: Part[] = []
+  for (let round = 0; round < 20; round += 1) {
+    clock.advance(PATIENCE_MS - 2_000)
+    // Again what it gave already, and what it was asked for just now.
+    const given = partsOf(miser.source).find(
+      (part) => !held.some(({ index }) => index === part.index),
+    )
+    if (given !== undefined) got.push(given)
+    for (const part of got) await download.arrived(miser.source, part, (await seed.read(part))!)
+    for (const part of partsOf(other.source)) {
+      await download.arrived(other.source, part, (await seed.read(part))!)
+    }
+  }
+  expect(download.holding.complete).toBe(true)
+  download.stop()
+})
+
 test('no more is asked for than may be under way', async () => {
   const { download, clock } = await begun(400)
   const sources = Array.from({ length: 60 }, (_, number) => sourceOf(download, number + 1))
