@@ -25,6 +25,12 @@ const MAX_ARRIVING = 16
 /** Whoever has given so much is about to give more: from then on more connections are worth their price. */
 const WIDE_BYTES = 2 * 1024 * 1024
 
+/**
+ * Words for a peer that does not take them: most of them answer its own, so that it could have us keep any number. What we
+ * have of 4 TiB is told in so many.
+ */
+export const MAX_UNSENT_BYTES = 4 * 1024 * 1024
+
 /** Whether somebody is given a content. */
 export type Admission = { holding: Holding } | { refusal: Refusal }
 
@@ -57,6 +63,8 @@ export class Conversation {
   readonly #readers = new Map<number, Reader>()
   #lastTopic = -1
   #arrivedBytes = 0
+  /** Of messages that the channel has not taken yet. */
+  #unsentBytes = 0
   #giving = false
   /** Where to go on with the next reader that waits. */
   #lastServed: Reader | null = null
@@ -140,9 +148,7 @@ export class Conversation {
   give(): void {
     if (this.#giving) return
     this.#giving = true
-    void this.#giveAll().finally(() => {
-      this.#giving = false
-    })
+    void this.#giveAll()
   }
 
   async #giveAll(): Promise<void> {
@@ -166,6 +172,9 @@ export class Conversation {
     } catch (error) {
       // A channel that ends has told so; anything else must not go unheard.
       if (!channel.closed.aborted) channel.close(error instanceof Error ? error : undefined)
+    } finally {
+      // In the same turn in which nobody waited any more: who asks in the next is not overlooked.
+      this.#giving = false
     }
   }
 
@@ -239,7 +248,7 @@ export class Conversation {
     const reader = this.#readers.get(topic)
     if (reader === undefined) return
     reader.ask(parts)
-    this.#suggest(reader, parts)
+    if (!reader.choked) this.#suggest(reader, parts)
     this.give()
   }
 
@@ -302,8 +311,20 @@ export class Conversation {
   }
 
   #send(message: BlocksMessage): void {
-    // What a channel that ends does not take is said again on the next.
-    this.#components.channel.send(encodeMessage(message)).catch(() => undefined)
+    const { channel } = this.#components
+    const bytes = encodeMessage(message)
+    this.#unsentBytes += bytes.byteLength
+    if (this.#unsentBytes > MAX_UNSENT_BYTES) {
+      channel.close(new LimitExceededError('answers are asked for and not taken'))
+      return
+    }
+    channel
+      .send(bytes)
+      // What a channel that ends does not take is said again on the next.
+      .catch(() => undefined)
+      .finally(() => {
+        this.#unsentBytes -= bytes.byteLength
+      })
   }
 }
 

@@ -13,11 +13,8 @@ import { MAX_AHEAD, type Ask, type Source } from './source.ts'
 /** Parts asked for in all, and not yet given: 32 MiB. What is verified and written meanwhile comes on top. */
 export const MAX_UNDER_WAY = 128
 
-/** How long a source may owe everything it was asked for. */
+/** How long a source may owe everything it was asked for, or a word of whether it gives up a part. */
 export const PATIENCE_MS = 10_000
-
-/** How long what it was asked for first may be under way: a chunk that shares a slow line takes as long. */
-const LAST_PATIENCE_MS = 3 * PATIENCE_MS
 
 /** How often patience is looked at. */
 const LOOK_MS = 2_000
@@ -180,7 +177,8 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
 
   lacks(source: Source, part: Part): void {
     if (!this.#sources.has(source)) return
-    this.#lacks(source, part)
+    // Of lists it could name any number.
+    if (part.kind === 'leaf' || source.awaits(part)) this.#lacks(source, part)
     if (source.answered(part) !== undefined) this.#unask(part, source)
     this.#fillAll()
   }
@@ -194,7 +192,8 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
       if (ask === undefined) continue
       if (ask.heir !== null) heirs.add(ask.heir)
       // Without a reason it would be asked again and again.
-      if (!ask.recalled && !(source.choked && part.kind === 'leaf')) this.#lacks(source, part)
+      if (ask.recalledAtMs === null && !(source.choked && part.kind === 'leaf'))
+        this.#lacks(source, part)
       this.#unask(part, source)
     }
     for (const heir of heirs) if (this.#sources.has(heir)) this.#fill(heir)
@@ -220,6 +219,7 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     // Under way when it was found to lie, or the download stopped.
     if (!this.#sources.has(source)) return
     const { clock } = this.#components
+    const awaited = source.awaits(part)
     const ask = source.answered(part)
     // What nobody asked for is no answer, or a source could owe for ever.
     if (ask !== undefined) {
@@ -229,8 +229,10 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     }
     const number = numberOf(part)
     if (this.holding.has(part) || this.#arriving.has(number)) {
-      this.wasted.leaves += Number(part.kind === 'leaf')
-      this.wasted.bytes += bytes.byteLength
+      if (awaited) {
+        this.wasted.leaves += Number(part.kind === 'leaf')
+        this.wasted.bytes += bytes.byteLength
+      }
       this.#unask(part, source)
       this.#fill(source)
       return
@@ -329,11 +331,12 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     source.interest(source.useful > 0)
   }
 
-  /** Who is slow comes last: what it did not give is not asked of it again while others may have it. */
+  /** Who is slow comes last, and before that who left words unanswered: what they did not give others may have. */
   #fillAll(): void {
-    const slow = [...this.#sources].filter((source) => source.slow)
-    for (const source of this.#sources) if (!source.slow) this.#fill(source)
-    for (const source of slow) this.#fill(source)
+    const sources = [...this.#sources].sort(
+      (a, b) => Number(a.slow) - Number(b.slow) || a.unanswered - b.unanswered,
+    )
+    for (const source of sources) this.#fill(source)
   }
 
   /** Asks a source for as much as it should be asked for. */
@@ -411,7 +414,7 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     const wordMs = slowest.source.pipeline.latencyMs ?? 0
     if (slowest.leftMs <= 2 * (slowest.oursMs + wordMs)) return null
     if (source.asked.size + this.#inherits(source) < source.window(nowMs)) {
-      slowest.source.recall(slowest.part, source)
+      slowest.source.recall(slowest.part, source, nowMs)
     }
     return null
   }
@@ -441,7 +444,7 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
       if (part.kind !== 'leaf' || !source.leaves.has(part.index)) continue
       const [other] = sources
       const ask = other?.asked.get(numberOf(part))
-      if (other === undefined || ask === undefined || ask.recalled) continue
+      if (other === undefined || ask === undefined || ask.recalledAtMs !== null) continue
       const leftMs = leftFor(other, ask, nowMs)
       if (leftMs <= 2 * oursMs || leftMs <= (slowest?.leftMs ?? 0)) continue
       slowest = { part, source: other, leftMs, oursMs }
@@ -477,27 +480,31 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
 
   #reopen(part: Part): void {
     if (part.kind !== 'leaf' || this.holding.has(part) || this.#arriving.has(part.index)) return
+    // It is opened with the list that tells of it.
+    if (!this.holding.knows(part)) return
     this.#picker?.put(part.index)
   }
 
   /**
-   * Who owes everything for too long is asked for one part at a time, and to give up what it owes besides the first; who does
-   * not answer that either is not waited for.
+   * Who owes everything for too long is asked for one part at a time, and to give up what it owes: the first part last,
+   * since a chunk that shares a slow line takes long. Who does not even answer that is not waited for.
    */
   #look(): void {
     const { clock } = this.#components
     const nowMs = clock.now()
     for (const source of this.#sources) {
       const owesMs = nowMs - source.heardAtMs
-      if (source.asked.size === 0 || owesMs < PATIENCE_MS) continue
-      source.slow = true
-      const all = [...source.asked.values()]
-      for (const { part } of owesMs < LAST_PATIENCE_MS ? all.slice(1) : all) {
-        if (owesMs < 2 * PATIENCE_MS) source.recall(part, null)
-        else {
-          source.drop(part)
-          this.#unask(part, source)
-        }
+      const asks = [...source.asked.values()]
+      if (asks.length > 0 && owesMs >= PATIENCE_MS) {
+        source.slow = true
+        const most = owesMs < 2 * PATIENCE_MS ? asks.slice(1) : asks
+        for (const { part } of most) source.recall(part, null, nowMs)
+      }
+      for (const { part, recalledAtMs } of asks) {
+        if (recalledAtMs === null || nowMs - recalledAtMs < PATIENCE_MS) continue
+        source.unanswered += 1
+        source.drop(part)
+        this.#unask(part, source)
       }
     }
     this.#fillAll()

@@ -38,8 +38,10 @@ const RATE_MS = 2_000
 export class Pipeline {
   readonly #max: number
   readonly #speed = new SpeedMeter()
-  /** Bytes of the longest part yet. */
+  /** Bytes of the longest part that is measured. */
   #longest = 0
+  /** When one of them came last. */
+  #lastAtMs = 0
   #arrivals: { atMs: number; bytes: number }[] = []
   #latencies: { atMs: number; ms: number }[] = []
   #parts = 0
@@ -54,9 +56,11 @@ export class Pipeline {
   arrived(askedAtMs: number, nowMs: number, bytes: number): void {
     this.#speed.count(bytes, nowMs)
     // How soon a manifest comes says nothing of how soon a chunk does.
-    if (bytes < this.#longest / ALIKE) return
-    if (bytes > this.#longest * ALIKE) this.#begin()
+    const short = bytes * ALIKE < this.#longest
+    if (short && nowMs - this.#lastAtMs < RATE_MS) return
+    if (short || bytes > this.#longest * ALIKE) this.#begin()
     this.#longest = Math.max(this.#longest, bytes)
+    this.#lastAtMs = nowMs
     this.#parts += 1
     this.#bytes += bytes
     this.#arrivals.push({ atMs: nowMs, bytes })
@@ -112,6 +116,7 @@ export class Pipeline {
   }
 
   #begin(): void {
+    this.#longest = 0
     this.#parts = 0
     this.#bytes = 0
     this.#arrivals = []

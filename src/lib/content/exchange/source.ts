@@ -11,8 +11,8 @@ export const MAX_AHEAD = 64
 export interface Ask {
   part: Part
   atMs: number
-  /** It was asked to give this up to somebody else, and has not said yet whether it does. */
-  recalled: boolean
+  /** When it was asked to give this up, and has not said yet whether it does; null: it was not. */
+  recalledAtMs: number | null
   /** Who is to be asked for it then; null: anybody. */
   heir: Source | null
 }
@@ -43,6 +43,8 @@ export class Source {
   choked = true
   /** When it last gave something, or was asked while it owed nothing. */
   heardAtMs = 0
+  /** How often it did not even say whether it gives a part up. */
+  unanswered = 0
   /** It was asked and gave nothing for long: it is asked for one part at a time until it gives again. */
   slow = false
   /** Taken from it and right. */
@@ -129,7 +131,7 @@ export class Source {
   ask(parts: readonly Part[], nowMs: number): void {
     if (this.#asked.size === 0) this.heardAtMs = nowMs
     for (const part of parts) {
-      this.#asked.set(numberOf(part), { part, atMs: nowMs, recalled: false, heir: null })
+      this.#asked.set(numberOf(part), { part, atMs: nowMs, recalledAtMs: null, heir: null })
     }
     this.#send({ type: 'ask', topic: this.topic, parts: parts.map(pairOf) })
   }
@@ -142,21 +144,27 @@ export class Source {
   }
 
   /** Asks for this back: it gives it all the same if that is on its way, or rejects it; then its heir is asked. */
-  recall(part: Part, heir: Source | null): void {
+  recall(part: Part, heir: Source | null, nowMs: number): void {
     const ask = this.#asked.get(numberOf(part))
-    if (ask === undefined || ask.recalled) return
-    ask.recalled = true
+    if (ask === undefined || ask.recalledAtMs !== null) return
+    ask.recalledAtMs = nowMs
     ask.heir = heir
-    this.#send({ type: 'drop', topic: this.topic, parts: [pairOf(part)] })
+    this.#callOff(part)
   }
 
   /** It need not give this any more. */
   drop(part: Part): void {
     const number = numberOf(part)
-    if (!this.#asked.has(number)) return
-    this.recall(part, null)
+    const ask = this.#asked.get(number)
+    if (ask === undefined) return
+    if (ask.recalledAtMs === null) this.#callOff(part)
     this.#asked.delete(number)
     this.#dropped.set(number, (this.#dropped.get(number) ?? 0) + 1)
+  }
+
+  /** Whether it was asked for this and has not answered, though it may be dropped by now. */
+  awaits(part: Part): boolean {
+    return this.#asked.has(numberOf(part)) || this.#dropped.has(numberOf(part))
   }
 
   /** It gave this, or says that it does not. Gives the ask that this answers, unless that was dropped. */
@@ -180,6 +188,10 @@ export class Source {
     this.#asked.clear()
     this.#dropped.clear()
     return parts
+  }
+
+  #callOff(part: Part): void {
+    this.#send({ type: 'drop', topic: this.topic, parts: [pairOf(part)] })
   }
 
   #hasAll(): number[] {

@@ -1,16 +1,20 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { contentIdOf } from '#lib/content/content-id.ts'
+import { Conversation, MAX_UNSENT_BYTES } from '#lib/content/exchange/conversation.ts'
 import {
   BLOCKS_PROTOCOL,
   decodeFrame,
   encodeMessage,
   encodePart,
   MAX_BLOCKS_FRAME_BYTES,
+  MAX_ASKED,
   MAX_TOPICS,
   type BlocksFrame,
 } from '#lib/content/exchange/protocol.ts'
+import { Rate } from '#lib/content/exchange/rate.ts'
 import type { Channel } from '#lib/p2p/api.ts'
 import { peerIdOf } from '#lib/protocol/ids.ts'
+import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { Swarm, type SwarmDevice } from '../../../fixtures/swarm.ts'
 
 let swarm: Swarm
@@ -139,4 +143,44 @@ test('what is called off while it is read from the disk is not given', async () 
   goOn.resolve(undefined)
   await channel.send(encodeMessage({ type: 'ask', topic: 0, parts: [['leaf', 1]] }))
   expect(await next(channel, 'part')).toMatchObject({ kind: 'leaf', index: 1 })
+})
+
+test('who has us answer and takes no answer is cut off', async () => {
+  const device = await swarm.join()
+  const content = await device.make(3)
+  const end = new AbortController()
+  const parts = Array.from({ length: MAX_ASKED }, (): ['leaf', number] => ['leaf', 1e6])
+  const ask = encodeMessage({ type: 'ask', topic: 0, parts })
+  let asked = 0
+  const channel: Channel = {
+    ...{ peer: peerIdOf(new Uint8Array(32)), path: 'direct', connections: 1, closed: end.signal },
+    async *frames() {
+      yield await Promise.resolve(encodeMessage({ type: 'open', topic: 0, content }))
+      while (!end.signal.aborted) {
+        asked += 1
+        yield ask
+      }
+    },
+    send: () => new Promise(() => undefined),
+    spread: () => new Promise(() => undefined),
+    widen: () => undefined,
+    close: () => {
+      end.abort()
+    },
+  }
+  const clock = new ManualClock()
+  const nothing = (): void => undefined
+  const conversation = new Conversation(
+    { channel, clock, rates: { up: new Rate(clock), down: new Rate(clock) } },
+    {
+      // Nobody unchokes them: all that they ask for is rejected.
+      admit: () => ({ holding: device.holding! }),
+      suggest: () => [],
+      ...{ readerCame: nothing, readerTurned: nothing, readerWent: nothing },
+      ...{ choked: nothing, gave: nothing },
+    },
+  )
+  await conversation.run()
+  // A word that rejects is as long as the one that asks.
+  expect(asked).toBeLessThanOrEqual(MAX_UNSENT_BYTES / ask.byteLength + 1)
 })

@@ -36,6 +36,13 @@ async function begun(leaves: number) {
   return { download, clock, seed: seed.holding! }
 }
 
+/** Gives what it is asked for now, and whatever it is asked for then. */
+async function giveAll(download: Download, source: Source, from: Holding): Promise<void> {
+  for (let [part] = partsOf(source); part !== undefined; [part] = partsOf(source)) {
+    await download.arrived(source, part, (await from.read(part))!)
+  }
+}
+
 async function giveTo(
   holding: Holding,
   from: Holding,
@@ -100,10 +107,7 @@ test('whoever owes everything for too long is asked for one part, others for wha
   await download.arrived(slow.source, coming, (await seed.read(coming))!)
   expect(slow.source.slow).toBe(false)
   slow.source.slow = true
-  while (quick.source.asked.size > 0) {
-    const [part] = partsOf(quick.source)
-    await download.arrived(quick.source, part!, (await seed.read(part!))!)
-  }
+  await giveAll(download, quick.source, seed)
   download.rejected(slow.source, [given])
   expect(partsOf(quick.source)).toContainEqual(given)
   expect(partsOf(slow.source)).toContainEqual(first)
@@ -113,13 +117,18 @@ test('whoever owes everything for too long is asked for one part, others for wha
 })
 
 test('who does not even answer is not waited for', async () => {
-  const { download, clock } = await begun(4)
+  const { download, clock, seed } = await begun(4)
   const dead = sourceOf(download, 1)
   const other = sourceOf(download, 2)
   clock.advance(PATIENCE_MS + 3_000)
   expect(other.source.asked.size).toBe(0)
+  const [first, ...rest] = partsOf(dead.source)
+  expect(dropped(dead.said)).toEqual(rest)
   clock.advance(PATIENCE_MS)
-  expect(new Set(partsOf(other.source))).toEqual(new Set(dropped(dead.said)))
+  expect(new Set(partsOf(other.source))).toEqual(new Set(rest))
+  await giveAll(download, other.source, seed)
+  clock.advance(PATIENCE_MS)
+  expect(partsOf(other.source)).toEqual([first])
   download.stop()
 })
 
@@ -142,6 +151,43 @@ test('who gives a little of what it was asked for now and then holds up nothing'
     }
   }
   expect(download.holding.complete).toBe(true)
+  download.stop()
+})
+
+test('what somebody holds who gives now and then, and answers no word, is got from others', async () => {
+  const { download, clock, seed } = await begun(40)
+  const miser = sourceOf(download, 1)
+  // It is asked for many ahead, as whoever gives fast from afar is.
+  const [one] = partsOf(miser.source)
+  const { byteLength } = (await seed.read(one!))!
+  for (let times = 0; times < 20; times += 1) {
+    clock.advance(20)
+    miser.source.pipeline.arrived(clock.now() - 1_000, clock.now(), byteLength)
+  }
+  download.has(miser.source, null, NO_BITS)
+  expect(miser.source.asked.size).toBeGreaterThan(10)
+  const other = sourceOf(download, 2)
+  for (let seconds = 1; seconds <= 90; seconds += 1) {
+    clock.advance(1_000)
+    for (const part of partsOf(other.source)) {
+      await download.arrived(other.source, part, (await seed.read(part))!)
+    }
+    const [part] = partsOf(miser.source)
+    if (seconds % 9 > 0 || part === undefined) continue
+    await download.arrived(miser.source, part, (await seed.read(part))!)
+  }
+  expect(download.holding.complete).toBe(true)
+  download.stop()
+})
+
+test('what nobody asked for does not count as wasted', async () => {
+  const { download, seed } = await begun(200)
+  const { source } = sourceOf(download, 1)
+  const [part] = partsOf(source)
+  for (let times = 0; times < 5; times += 1) {
+    await download.arrived(source, part!, (await seed.read(part!))!)
+  }
+  expect(download.wasted.leaves).toBe(0)
   download.stop()
 })
 

@@ -103,3 +103,10 @@ test('parts that were held up and come together do not count as fast', () => {
   pipeline.arrived(0, 1_010, PART)
   expect(pipeline.window(1_010, 1)).toBeLessThanOrEqual(FIRST_WINDOW)
 })
+
+test('short files behind a long one are measured once no more long ones come', () => {
+  const pipeline = new Pipeline(64)
+  pipeline.arrived(0, 100, PART)
+  for (let nowMs = 200; nowMs < 6_000; nowMs += 10) pipeline.arrived(nowMs - 100, nowMs, 5_000)
+  expect(pipeline.window(6_000, 1)).toBeGreaterThan(2 * FIRST_WINDOW)
+})
