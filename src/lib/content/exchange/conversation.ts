@@ -160,7 +160,7 @@ export class Conversation {
         const bytes = await reader.holding.read(part)
         if (bytes !== null) await rates.up.pass(bytes.byteLength)
         // Called off meanwhile, it is rejected already.
-        if (!reader.take(part)) continue
+        if (!reader.claim(part)) continue
         if (bytes === null) {
           reader.lacks(part)
           continue

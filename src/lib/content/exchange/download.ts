@@ -45,14 +45,6 @@ export interface DownloadEvents {
   lied: CustomEvent<{ peer: PeerIdString; part: Part }>
 }
 
-/** What will take longest, and how long it would take with another. */
-interface Slowest {
-  part: Part
-  source: Source
-  leftMs: number
-  oursMs: number
-}
-
 export interface DownloadComponents {
   clock: Clock
   random: Random
@@ -62,7 +54,7 @@ export interface DownloadComponents {
 /**
  * Gets what is missing of one content from everybody who has some of it: first what tells what it is made of, then its
  * description, then whatever the fewest have. A part is asked of one source; towards the end, when every part is asked
- * for, of a second one that is much sooner done with it (endgame).
+ * for, one that is much sooner done with it is asked as well, or instead (endgame).
  */
 export class Download extends TypedEventEmitter<DownloadEvents> {
   readonly holding: Holding
@@ -192,8 +184,8 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
       if (ask === undefined) continue
       if (ask.heir !== null) heirs.add(ask.heir)
       // Without a reason it would be asked again and again.
-      if (ask.recalledAtMs === null && !(source.choked && part.kind === 'leaf'))
-        this.#lacks(source, part)
+      const meant = ask.recalledAtMs !== null || (source.choked && part.kind === 'leaf')
+      if (!meant) this.#lacks(source, part)
       this.#unask(part, source)
     }
     for (const heir of heirs) if (this.#sources.has(heir)) this.#fill(heir)
@@ -359,7 +351,7 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
   #next(source: Source, nowMs: number): Part | null {
     const part = this.#nextOfTree(source)
     if (part !== null || source.choked) return part
-    return this.#nextLeaf(source) ?? this.#second(source, nowMs)
+    return this.#nextLeaf(source) ?? this.#endgame(source, nowMs)
   }
 
   /** What tells what the rest must hash to comes first. */
@@ -405,14 +397,15 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
    * When it has nothing that is not asked for: what another source will take more than twice as long for. Both are asked
    * as long as few parts come twice for it; else the other one is asked to give it up, which costs the time of a word.
    */
-  #second(source: Source, nowMs: number): Part | null {
+  #endgame(source: Source, nowMs: number): Part | null {
     if (this.#picker === null || this.#picker.open > 0) return null
-    const slowest = this.#slowest(source, nowMs)
+    const oursMs = source.pipeline.expectedMs(source.asked.size + 1, nowMs)
+    const slowest = this.#slowest(source, oursMs, nowMs)
     if (slowest === null) return null
     if (this.#mayWaste()) return slowest.part
     // The word of it comes back behind what the other has on its way.
     const wordMs = slowest.source.pipeline.latencyMs ?? 0
-    if (slowest.leftMs <= 2 * (slowest.oursMs + wordMs)) return null
+    if (slowest.leftMs <= 2 * (oursMs + wordMs)) return null
     if (source.asked.size + this.#inherits(source) < source.window(nowMs)) {
       slowest.source.recall(slowest.part, source, nowMs)
     }
@@ -436,9 +429,9 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     return twice + 1 <= this.#mayWasteLeaves
   }
 
-  #slowest(source: Source, nowMs: number): Slowest | null {
-    let slowest: Slowest | null = null
-    const oursMs = source.pipeline.expectedMs(source.asked.size + 1, nowMs)
+  /** What others will take longest for, of what this source would have in half the time. */
+  #slowest(source: Source, oursMs: number, nowMs: number) {
+    let slowest: { part: Part; source: Source; leftMs: number } | null = null
     for (const { part, sources } of this.#asked.values()) {
       if (sources.size >= MAX_ASKERS || sources.has(source)) continue
       if (part.kind !== 'leaf' || !source.leaves.has(part.index)) continue
@@ -447,7 +440,7 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
       if (other === undefined || ask === undefined || ask.recalledAtMs !== null) continue
       const leftMs = leftFor(other, ask, nowMs)
       if (leftMs <= 2 * oursMs || leftMs <= (slowest?.leftMs ?? 0)) continue
-      slowest = { part, source: other, leftMs, oursMs }
+      slowest = { part, source: other, leftMs }
     }
     return slowest
   }

@@ -9,7 +9,7 @@ export const MIN_WINDOW_EACH = 2
 /** At first, before anything was measured: 1 MiB. */
 export const FIRST_WINDOW = 4
 
-/** Times the bandwidth-delay product: as BBR has it while nothing is probed (draft-ietf-ccwg-bbr, 2.4). */
+/** Times the bandwidth-delay product: as BBR has it by default (`DefaultCwndGain` of draft-ietf-ccwg-bbr). */
 const GAIN = 2
 
 /**
@@ -32,7 +32,7 @@ const RATE_MS = 2_000
  * queue cannot be asked of somebody who has nothing to do.
  *
  * That is twice the bandwidth-delay product, delivery rate times least latency, as in BBR
- * (draft-ietf-ccwg-bbr, 4.6.2). More, so that it grows as long as more is delivered for it; when the path is full, the
+ * (draft-ietf-ccwg-bbr, 4.6.2). More than once, so that it grows as long as more is delivered for it; when the path is full, the
  * latency of what waits in the source's queue does not count, because the least one does.
  */
 export class Pipeline {
@@ -111,7 +111,7 @@ export class Pipeline {
     if (first === undefined || last === undefined || last.atMs <= first.atMs) return null
     let bytes = -first.bytes
     for (const each of this.#arrivals) if (each.atMs >= first.atMs) bytes += each.bytes
-    // What was held up comes in a bunch, faster than anybody gives it (draft-ietf-ccwg-bbr, 4.1.1.4).
+    // What was held up comes in a bunch, faster than anybody gives it: BBR takes no rate over less than the least latency.
     return bytes / Math.max(last.atMs - first.atMs, this.#latencies[0]?.ms ?? 0)
   }
 

@@ -97,7 +97,7 @@ export class Reader {
   }
 
   drop(parts: readonly Part[]): void {
-    this.#reject(parts.filter((part) => this.#queue.delete(numberOf(part)) || this.take(part)))
+    this.#reject(parts.filter((part) => this.#queue.delete(numberOf(part)) || this.claim(part)))
   }
 
   /** The part to give next, taken out. */
@@ -109,8 +109,8 @@ export class Reader {
     return first[1]
   }
 
-  /** What was taken out last and has been read is answered now: false if it was called off meanwhile. */
-  take(part: Part): boolean {
+  /** Makes what was taken out last the caller's to answer: false if it has been answered, because it was called off. */
+  claim(part: Part): boolean {
     if (this.#giving === null || numberOf(this.#giving) !== numberOf(part)) return false
     this.#giving = null
     return true
