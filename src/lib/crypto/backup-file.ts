@@ -236,7 +236,10 @@ class ItemReader {
       if (length === 0) this.#ended = true
       else this.#length = length
     }
-    if (rest.some((byte) => byte !== 0)) throw new DamagedBackupError('something after the end')
+    // Not by `some`, which calls back for each of up to 65,536 bytes.
+    for (let at = 0; at < rest.byteLength; at += 1) {
+      if (rest[at] !== 0) throw new DamagedBackupError('something after the end')
+    }
   }
 }
 

@@ -346,7 +346,7 @@ function sourceOf(bytes: Uint8Array): BackupSource {
     size: bytes.byteLength,
     slice: (from, to) =>
       ({
-        arrayBuffer: () => Promise.resolve(Uint8Array.from(bytes.subarray(from, to)).buffer),
+        arrayBuffer: () => Promise.resolve(bytes.slice(from, to).buffer),
       }) as Blob,
   }
 }
