@@ -52,8 +52,8 @@ export class TabSession {
     this.#rpc = new RpcServer({
       api: init.api,
       methods: NODE_METHODS,
-      post: (message) => {
-        this.#post({ lane: 'rpc', message })
+      post: (message, given) => {
+        this.#post({ lane: 'rpc', message }, given)
       },
       log: components.log,
     })

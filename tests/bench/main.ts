@@ -22,7 +22,7 @@ import { start, type Start } from './start.ts'
 import {
   hashRow,
   longPathRows,
-  memoryRow,
+  memoryRows,
   oneSourceRows,
   resumeWasteRow,
   threeSourcesRows,
@@ -149,7 +149,10 @@ const benches: { rows: string[]; run: (wants: (row: string) => boolean) => Promi
     run: () => threeSourcesRows(transfers),
   },
   { rows: ['transfer.resume-waste'], run: async () => [await resumeWasteRow(transfers)] },
-  { rows: ['transfer.memory-peak'], run: async () => [await memoryRow(transfers)] },
+  {
+    rows: ['transfer.memory-peak', 'transfer.memory-peak.with-garbage'],
+    run: () => memoryRows(transfers),
+  },
   { rows: ['hash.throughput'], run: async () => [await hashRow(transfers)] },
   {
     rows: ['message.stored'],

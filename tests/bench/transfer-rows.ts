@@ -29,8 +29,9 @@ const SOURCE_RATE = 512 * 1024
 /** A transfer is cut off here. */
 const RELOAD_AT = 0.4
 
-/** How often memory is looked at while something is got, ms. */
+/** How often memory is looked at while something is got, ms; and when its garbage is collected each time. */
 const LOOK_MS = 500
+const COLLECT_MS = 2_000
 
 /** How often each is measured, and with how much. */
 export interface TransferScale {
@@ -142,8 +143,11 @@ export async function resumeWasteRow({ rounds, bytes }: TransferScale): Promise<
   return row('transfer.resume-waste', 'bytes', wasted)
 }
 
-/** Bytes of the receiver's worker beyond what it has at rest, at most, while it gets a long file. */
-export async function memoryRow({ memoryBytes: bytes }: TransferScale): Promise<Row> {
+/**
+ * Bytes of the receiver's worker beyond what it has at rest, at most, while it gets a long file: what is alive, and what a
+ * browser lets be with the garbage it has not collected.
+ */
+export async function memoryRows({ memoryBytes: bytes }: TransferScale): Promise<Row[]> {
   await using stack = new AsyncDisposableStack()
   const relay = stack.use(await Relay.start())
   const nodes = stack.use(await Nodes.meet(relay, 2))
@@ -151,22 +155,32 @@ export async function memoryRow({ memoryBytes: bytes }: TransferScale): Promise<
   const browser = nodes.pages[0]!.context().browser()!
   const [worker] = await Inspector.ofSharedWorkers(browser, new URL(nodes.pages[0]!.url()).origin)
   if (worker === undefined) throw new Error('no SharedWorker runs')
-  await worker.heapBytes()
-  const atRest = await worker.memoryBytes()
-  let peak = 0
-  let looked = Promise.resolve()
-  const look = setInterval(() => {
-    looked = looked.then(async () => {
-      peak = Math.max(peak, (await worker.memoryBytes()) - atRest)
-    })
-  }, LOOK_MS)
-  try {
-    await transfer.get()
-  } finally {
-    clearInterval(look)
-    await looked
+  const alive = async (): Promise<number> => {
+    await worker.heapBytes()
+    return worker.memoryBytes()
   }
-  return row('transfer.memory-peak', 'bytes', [peak])
+  const peakOf = async (bytesNow: () => Promise<number>, everyMs: number): Promise<number> => {
+    const atRest = await alive()
+    let peak = 0
+    let looked = Promise.resolve()
+    const look = setInterval(() => {
+      looked = looked.then(async () => {
+        peak = Math.max(peak, (await bytesNow()) - atRest)
+      })
+    }, everyMs)
+    try {
+      await transfer.get()
+    } finally {
+      clearInterval(look)
+      await looked
+    }
+    return peak
+  }
+  const name = 'transfer.memory-peak'
+  return [
+    row(name, 'bytes', [await peakOf(alive, COLLECT_MS)]),
+    row(`${name}.with-garbage`, 'bytes', [await peakOf(() => worker.memoryBytes(), LOOK_MS)]),
+  ]
 }
 
 /** Chunks hashed in a worker. */

@@ -47,6 +47,16 @@ export function complyWithPartStore(name: string, open: () => Promise<OpenedPart
       expect(await store.get(newShelf(), leaf(0))).toBeNull()
     })
 
+    test('what was put is the caller’s again, and what is got the caller’s own', async () => {
+      const given = bytes(1)
+      await put(shelf, leaf(0), given)
+      given.fill(2)
+      const got = await store.get(shelf, leaf(0))
+      expect(got).toEqual(bytes(1))
+      got!.fill(3)
+      expect(await store.get(shelf, leaf(0))).toEqual(bytes(1))
+    })
+
     test('tells what is on a shelf, in order', async () => {
       for (const index of [10, 2, 0]) await put(shelf, leaf(index), bytes(index))
       await put(shelf, { kind: 'list', index: 1 }, bytes(3))

@@ -27,7 +27,7 @@ export function newContentKey(random: Random): ContentKey {
   return random.bytes(CONTENT_KEY_BYTES)
 }
 
-/** For a public content: a leaf is its chunk. */
+/** For a public content: a leaf is its chunk, the same bytes. */
 export const openChunks: ChunkCipher = {
   seal: (_leaf, chunk) => Promise.resolve(chunk),
   open: (_leaf, chunk) => Promise.resolve(chunk),

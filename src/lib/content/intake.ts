@@ -14,6 +14,7 @@ import {
   type Manifest,
 } from './manifest.ts'
 import { MANIFEST_PART } from './parts.ts'
+import { release } from './release.ts'
 import type { PartStore, Shelf } from './store/part-store.ts'
 
 /** Chunks read, sealed, hashed and written at once: each of these waits for another part of the machine. */
@@ -53,12 +54,15 @@ export async function* takeIn(
   const hashes = new HashList()
   let bytes = 0
 
+  /** The chunk is used up. */
   async function keep(leaf: number, chunk: Uint8Array<ArrayBuffer>): Promise<void> {
     const sealedChunk = await cipher.seal(leaf, chunk)
     const hash = await sha256(sealedChunk)
     bytes += sealedChunk.byteLength
     hashes.set(leaf, hash)
     await store.put(shelf, { kind: 'leaf', index: leaf }, hash, sealedChunk)
+    release(chunk)
+    release(sealedChunk)
   }
 
   async function* keepAll(first: number, blob: Blob): AsyncGenerator<number> {
@@ -67,9 +71,10 @@ export async function* takeIn(
       signal?.throwIfAborted()
       const start = chunk * CHUNK_BYTES
       const kept = read(blob, start).then(async (plain) => {
+        const { byteLength } = plain
         await keep(first + chunk, plain)
         under.delete(kept)
-        return plain.byteLength
+        return byteLength
       })
       under.add(kept)
       if (under.size >= CHUNKS_AT_ONCE) yield await Promise.race(under)

@@ -5,6 +5,7 @@ import type { ChunkCipher } from './chunk-cipher.ts'
 import { NotHereError } from './errors.ts'
 import type { Holding } from './holding.ts'
 import { aboutRange, layOut, requireFit, type LeafRange } from './layout.ts'
+import { release } from './release.ts'
 
 /** Leaves read ahead of who takes them. */
 const READ_AHEAD = 2
@@ -61,7 +62,9 @@ async function* readRange(
   const chunk = async (index: number): Promise<Uint8Array<ArrayBuffer>> => {
     const bytes = await holding.read({ kind: 'leaf', index })
     if (bytes === null) throw new NotHereError(`leaf ${index} is not here`)
-    return cipher.open(index, bytes)
+    const chunk = await cipher.open(index, bytes)
+    if (chunk !== bytes) release(bytes)
+    return chunk
   }
   for (let index = first; index < first + count; index += 1) {
     const next = chunk(index)

@@ -15,7 +15,8 @@ export interface RpcServerInit<Api> {
   /** Each component, once it can be asked. */
   api: Promised<Api>
   methods: MethodTable<Api>
-  post: (message: ToTab) => void
+  /** @param given what of the message is the tab's alone from then on, where the port can give it away */
+  post: (message: ToTab, given?: Transferable[]) => void
   log: Logger
 }
 
@@ -23,7 +24,7 @@ export interface RpcServerInit<Api> {
 export class RpcServer<Api extends object> {
   readonly #api: Promised<Api>
   readonly #methods: AnyMethodTable
-  readonly #post: (message: ToTab) => void
+  readonly #post: (message: ToTab, given?: Transferable[]) => void
   readonly #log: Logger
   readonly #open = new Map<number, Work>()
 
@@ -87,7 +88,7 @@ export class RpcServer<Api extends object> {
       return
     }
     const flow = new Flow(kind === 'watch' ? 'latest' : 'every', (value) => {
-      this.#post({ type: 'item', id, value })
+      this.#post({ type: 'item', id, value }, kind === 'stream' ? buffersOf(value) : [])
     })
     work.flow = flow
     flow.grant(request.credit)
@@ -111,6 +112,12 @@ export class RpcServer<Api extends object> {
     work?.controller.abort(new DOMException('no longer wanted', 'AbortError'))
     work?.flow?.stop()
   }
+}
+
+/** The bytes of a stream go to the tab, which spares a copy and what would be garbage here. */
+function buffersOf(item: unknown): ArrayBuffer[] {
+  const whole = item instanceof Uint8Array && item.byteLength === item.buffer.byteLength
+  return whole && item.buffer instanceof ArrayBuffer ? [item.buffer] : []
 }
 
 interface Work {

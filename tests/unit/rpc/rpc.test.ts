@@ -70,6 +70,7 @@ class Numbers {
   count = 0
   aborted = 0
   sent = 0
+  chunk: Uint8Array<ArrayBuffer> | null = null
   readonly puts: number[] = []
   /** What puts wait for. */
   gate = Promise.resolve()
@@ -126,7 +127,9 @@ class Numbers {
   async *chunks(count: number): AsyncIterable<Uint8Array> {
     for (let index = 0; index < count; index += 1) {
       this.sent += 1
-      yield await Promise.resolve(Uint8Array.of(index))
+      const chunk = Uint8Array.of(index)
+      this.chunk = chunk
+      yield await Promise.resolve(chunk)
     }
   }
 }
@@ -140,8 +143,8 @@ function connected(numbers = new Numbers()) {
     const server = new RpcServer<Api>({
       api: { numbers: Promise.resolve(host) },
       methods: METHODS,
-      post: (message) => {
-        const copy: unknown = structuredClone(message)
+      post: (message, transfer = []) => {
+        const copy: unknown = structuredClone(message, { transfer })
         queueMicrotask(() => {
           client.receive(copy)
         })
@@ -267,6 +270,12 @@ test('a stream gives every item in order', async () => {
   const items: number[] = []
   for await (const [item] of api.chunks(100)) items.push(item!)
   expect(items).toEqual(Array.from({ length: 100 }, (_, index) => index))
+})
+
+test('the bytes of a stream go to who reads it', async () => {
+  const { api, numbers } = connected()
+  for await (const [item] of api.chunks(1)) expect(item).toBe(0)
+  expect(numbers.chunk?.buffer.detached).toBe(true)
 })
 
 test('a stream waits for its reader once the credit is used up', async () => {

@@ -5,6 +5,7 @@ import type { Clock } from '../../protocol/seams.ts'
 import type { ContentId } from '../content-id.ts'
 import type { Holding } from '../holding.ts'
 import type { Part, PartKind } from '../parts.ts'
+import { release } from '../release.ts'
 import type { Download } from './download.ts'
 import {
   decodeFrame,
@@ -165,9 +166,12 @@ export class Conversation {
           reader.lacks(part)
           continue
         }
-        await channel.spread(encodePart(reader.topic, part, bytes))
-        reader.speed.count(bytes.byteLength, this.#components.clock.now())
-        this.#init.gave(reader, part, bytes.byteLength)
+        const { byteLength } = bytes
+        const frame = encodePart(reader.topic, part, bytes)
+        release(bytes)
+        await channel.spread(frame)
+        reader.speed.count(byteLength, this.#components.clock.now())
+        this.#init.gave(reader, part, byteLength)
       }
     } catch (error) {
       // A channel that ends has told so; anything else must not go unheard.
@@ -302,6 +306,8 @@ export class Conversation {
     this.#arrivedBytes += bytes.byteLength
     if (this.#arrivedBytes >= WIDE_BYTES) this.#components.channel.widen()
     await known.download.arrived(known.source, { kind, index }, bytes)
+    // Of a list or a manifest more is kept than what was put.
+    if (kind === 'leaf') release(bytes)
   }
 
   /** Of a topic that was closed there may still be something under way. */

@@ -5,6 +5,7 @@ import type { RowCipher } from '../../db/row-cipher.ts'
 import { PARTS_DATABASE_NAME } from '../../db/schema.ts'
 import { orStorageFull } from '../../db/storage-full.ts'
 import { numberOf, type Part } from '../parts.ts'
+import { release } from '../release.ts'
 import type { PartCipher } from './part-cipher.ts'
 import type { PartStore, Shelf } from './part-store.ts'
 
@@ -68,6 +69,7 @@ export class DexiePartStore implements PartStore {
         await this.#blocks.put({ block, sealed })
       }),
     )
+    release(sealed)
   }
 
   async get(shelf: Shelf, part: Part): Promise<Uint8Array<ArrayBuffer> | null> {
@@ -81,6 +83,8 @@ export class DexiePartStore implements PartStore {
     } catch (error) {
       if (error instanceof UnreadableRowError) return null
       throw error
+    } finally {
+      release(row.sealed)
     }
   }
 

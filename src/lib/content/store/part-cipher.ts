@@ -7,6 +7,7 @@
  */
 import { UnreadableRowError } from '../../crypto/errors.ts'
 import type { Random } from '../../protocol/seams.ts'
+import { release } from '../release.ts'
 
 const NONCE_BYTES = 12
 const PARTS_INFO = new TextEncoder().encode('starling content parts')
@@ -41,10 +42,12 @@ export async function partCipher(
   return {
     async seal(bytes, additionalData) {
       const iv = random.bytes(NONCE_BYTES)
-      const sealed = await subtle.encrypt({ name: 'AES-GCM', iv, additionalData }, key, bytes)
+      const algorithm = { name: 'AES-GCM', iv, additionalData }
+      const sealed = new Uint8Array(await subtle.encrypt(algorithm, key, bytes))
       const whole = new Uint8Array(NONCE_BYTES + sealed.byteLength)
       whole.set(iv)
-      whole.set(new Uint8Array(sealed), NONCE_BYTES)
+      whole.set(sealed, NONCE_BYTES)
+      release(sealed)
       return whole
     },
     async open(sealed, additionalData) {

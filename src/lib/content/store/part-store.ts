@@ -14,10 +14,11 @@ export type Shelf = string & { readonly [brand]: 'Shelf' }
 export interface PartStore {
   /**
    * @param hash SHA-256 of the bytes: what has the same one is the same
+   * @param bytes the caller's again once it is put
    * @throws StorageFullError: nothing of it is kept then
    */
   put(shelf: Shelf, part: Part, hash: Uint8Array, bytes: Uint8Array<ArrayBuffer>): Promise<void>
-  /** Null when it is not here. */
+  /** Null when it is not here. The bytes are the caller's own. */
   get(shelf: Shelf, part: Part): Promise<Uint8Array<ArrayBuffer> | null>
   /** Numbers (`numberOf`) of the parts on this shelf, ascending. */
   held(shelf: Shelf): Promise<number[]>

@@ -1,6 +1,7 @@
 import type { ChunkCipher } from '../chunk-cipher.ts'
 import type { Sha256 } from '../content-id.ts'
 import type { Part } from '../parts.ts'
+import { release } from '../release.ts'
 import type { PartStore, Shelf } from './part-store.ts'
 
 export interface SealingComponents {
@@ -32,12 +33,16 @@ export class SealingPartStore implements PartStore {
     if (part.kind !== 'leaf') return store.put(shelf, part, hash, bytes)
     const chunk = await cipher.open(part.index, bytes)
     await store.put(shelf, part, await sha256(chunk), chunk)
+    if (chunk !== bytes) release(chunk)
   }
 
   async get(shelf: Shelf, part: Part): Promise<Uint8Array<ArrayBuffer> | null> {
     const { store, cipher } = this.#components
     const bytes = await store.get(shelf, part)
-    return bytes === null || part.kind !== 'leaf' ? bytes : cipher.seal(part.index, bytes)
+    if (bytes === null || part.kind !== 'leaf') return bytes
+    const leaf = await cipher.seal(part.index, bytes)
+    if (leaf !== bytes) release(bytes)
+    return leaf
   }
 
   held(shelf: Shelf): Promise<number[]> {

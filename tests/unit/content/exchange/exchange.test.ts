@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Part } from '#lib/content/parts.ts'
 import type { PeerIdString } from '#lib/protocol/ids.ts'
+import { settled } from '../../../fixtures/fake-network.ts'
 import { completed, gotten, refused, Swarm, type SwarmDevice } from '../../../fixtures/swarm.ts'
 
 let swarm: Swarm
@@ -27,6 +28,23 @@ test('a content is got from who has it', async () => {
   expect(reader.holding!.manifest).toEqual(seed.holding!.manifest)
   expect(await reader.store.held(reader.shelf)).toEqual(await seed.store.held(seed.shelf))
   expect(download.wasted.bytes).toBe(0)
+})
+
+test('leaves take no memory once they are kept, or are on their way', async () => {
+  const [seed, reader] = (await join(2)) as [SwarmDevice, SwarmDevice]
+  const content = await seed.make(40)
+  const put = vi.spyOn(reader.store, 'put')
+  const get = vi.spyOn(seed.store, 'get')
+  await completed(await reader.get(content, [seed]))
+  await settled()
+  const passed = [
+    ...put.mock.calls.flatMap(([, { kind }, , bytes]) => (kind === 'leaf' ? [bytes] : [])),
+    ...(await Promise.all(
+      get.mock.results.map(({ value }) => value as Promise<Uint8Array<ArrayBuffer> | null>),
+    )),
+  ]
+  expect(passed.length).toBeGreaterThanOrEqual(80)
+  expect(passed.filter((bytes) => bytes?.buffer.detached === false)).toEqual([])
 })
 
 test('more leaves than a manifest holds come with their lists', async () => {

@@ -235,7 +235,10 @@ test('who is here is given time to get it before a relay is asked', async () => 
 
 test('no relay hears of what went over at once, nor of notes to myself', async () => {
   const asked = keepCopies(anna)
-  await text(ben, at(anna.peer, await send(anna, ben, outgoing('hello'))))
+  const id = await send(anna, ben, outgoing('hello'))
+  await text(ben, at(anna.peer, id))
+  // Ben has it before Anna knows that he does.
+  await until(anna.chat.watchAttachment(at(ben.peer, id)), ({ onward }) => onward === null)
   await send(anna, anna, outgoing('a note'))
   await pass(PATIENCE_MS)
   expect(asked).toEqual([])
