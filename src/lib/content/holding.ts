@@ -114,6 +114,11 @@ export class Holding {
     return bytes
   }
 
+  /** SHA-256 of these bytes. */
+  hash(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#components.sha256(bytes)
+  }
+
   /** SHA-256 over the hashes of the first `count` leaves; null while not all lists are here. */
   async leavesHash(count: number): Promise<Uint8Array | null> {
     const manifest = this.#manifest

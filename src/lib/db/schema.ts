@@ -429,7 +429,11 @@ export interface SourceRow {
   bytes: number
   bytesPerSecond: number
   failures: number
-  ban: { content: string; part: { kind: 'manifest' | 'list' | 'leaf'; index: number } } | null
+  ban: {
+    content: string
+    part: { kind: 'manifest' | 'list' | 'leaf'; index: number }
+    gave?: Uint8Array<ArrayBuffer>
+  } | null
   heardAtMs: number
 }
 

@@ -15,12 +15,18 @@ import type { Access, Pipes } from './pipes.ts'
 export const quickSha256: Sha256 = (bytes) =>
   Promise.resolve(Uint8Array.from(createHash('sha256').update(bytes).digest()))
 
+/**
+ * Who has all of it and spoils it for others: gives leaves that are none, answers nothing that is asked, or denies what it
+ * said it has.
+ */
+export type Foe = 'liar' | 'mute' | 'denier'
+
 export interface MemberInit {
   peer: PeerIdString
   access: Access
   seed: number
-  /** Gives leaves that are none. */
-  lies: boolean
+  /** Null: honest. */
+  foe: Foe | null
   store: PartStore
   shelf: Shelf
 }
@@ -50,9 +56,9 @@ export class Member {
 
   /** Comes, or comes back, and gets what it lacks from these. */
   async come(content: ContentId, from: readonly PeerIdString[]): Promise<void> {
-    const { peer, access, seed, store, shelf, lies } = this.init
+    const { peer, access, seed, store, shelf, foe } = this.init
     this.holding = await Holding.open(content, shelf, { store, sha256: quickSha256 })
-    if (lies) this.holding.read = lying(this.holding)
+    if (foe !== null) this.holding.read = READS[foe](this.holding)
     const exchange = new Exchange(
       {
         channels: this.#pipes.join(peer, access),
@@ -93,14 +99,26 @@ export class Member {
   }
 }
 
-/** Turns a bit around in every other leaf. */
-function lying(holding: Holding): Holding['read'] {
+/** What foes give of every other leaf; all else as it is. */
+const READS: Record<Foe, (holding: Holding) => Holding['read']> = {
+  liar: (holding) =>
+    spoiling(holding, (bytes) => {
+      bytes[0]! ^= 1
+      return bytes
+    }),
+  mute: (holding) => spoiling(holding, () => new Promise(() => undefined)),
+  denier: (holding) => spoiling(holding, () => null),
+}
+
+type Bytes = Uint8Array<ArrayBuffer>
+
+function spoiling(
+  holding: Holding,
+  spoil: (leaf: Bytes) => Bytes | null | Promise<never>,
+): Holding['read'] {
   const read = holding.read.bind(holding)
   return async (part: Part) => {
     const bytes = await read(part)
-    if (bytes === null || part.kind !== 'leaf' || part.index % 2 === 0) return bytes
-    const wrong = bytes.slice()
-    wrong[0]! ^= 1
-    return wrong
+    return bytes === null || part.kind !== 'leaf' || part.index % 2 === 0 ? bytes : spoil(bytes)
   }
 }

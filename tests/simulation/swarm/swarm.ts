@@ -10,7 +10,7 @@ import { MemoryPartStore, newShelf } from '../../fixtures/memory-part-store.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
 import { Trace } from '../trace.ts'
 import { VirtualTime } from '../virtual-time.ts'
-import { Member, quickSha256 } from './member.ts'
+import { Member, quickSha256, type Foe } from './member.ts'
 import { Pipes } from './pipes.ts'
 
 const SECOND_MS = 1_000
@@ -26,7 +26,7 @@ const MAX_WASTE = 0.03
 export interface SwarmPlan {
   seeds: number
   leechers: number
-  liars: number
+  foes: readonly Foe[]
   leaves: number
   /** Bytes a second and ms, by member. */
   access: (member: number) => { up: number; down: number; latencyMs: number }
@@ -52,6 +52,8 @@ export interface SwarmOutcome {
   members: number
 }
 
+const FOES: readonly Foe[] = ['liar', 'mute', 'denier']
+
 /** What this seed decides: swarms of all sizes, each fault in some of them. */
 export function swarmPlanOf(seed: number): SwarmPlan {
   const random = seededRandom(seed)
@@ -62,10 +64,12 @@ export function swarmPlanOf(seed: number): SwarmPlan {
   const members = large ? between(100, 200) : between(2, chance(0.2) ? 60 : 15)
   const seeds = chance(0.7) ? 1 : Math.min(3, members - 1)
   const uneven = chance(0.5)
+  const alike = seed % 2 === 0
+  const foes = chance(0.3) ? between(1, Math.max(1, Math.floor(members / 4))) : 0
   return {
     seeds,
     leechers: members - seeds,
-    liars: chance(0.3) ? between(1, Math.max(1, Math.floor(members / 4))) : 0,
+    foes: Array.from({ length: foes }, (_, at) => FOES[(seed + (alike ? 0 : at)) % FOES.length]!),
     leaves: large ? between(30, 60) : between(2, 300),
     access: (member) => {
       const own = seededRandom(seed * 1_000 + member)
@@ -88,7 +92,7 @@ export function fluidPlan(leechers: number, leaves: number): SwarmPlan {
   return {
     seeds: 1,
     leechers,
-    liars: 0,
+    foes: [],
     leaves,
     access: () => ({ up: 1_000_000, down: 4_000_000, latencyMs: 20 }),
     loss: 0,
@@ -140,13 +144,13 @@ export class SwarmWorld {
   }
 
   async run(): Promise<SwarmOutcome> {
-    const { seeds, leechers, liars, within } = this.#plan
+    const { seeds, leechers, foes, within } = this.#plan
     const rejected = (reason: unknown): void => {
       this.#violations.push(`unhandled: ${String(reason)}`)
     }
     process.on('unhandledRejection', rejected)
     const beganMs = this.#time.nowMs
-    const content = await this.#gather(seeds + leechers + liars)
+    const content = await this.#gather(seeds + leechers + foes.length)
     for (const member of this.#members) await this.#come(member, content)
     const limitMs = beganMs + 48 * HOUR_MS
     while (!this.#done() && this.#time.nowMs < limitMs) {
@@ -154,7 +158,11 @@ export class SwarmWorld {
       await this.#churn(content)
     }
     const tookMs = Math.max(
-      ...this.#honest().map(({ completeAtMs }) => (completeAtMs ?? limitMs) - beganMs),
+      0,
+      // Who went and did not come back never has it.
+      ...this.#honest().flatMap(({ completeAtMs: atMs }) =>
+        atMs === null ? [] : [atMs - beganMs],
+      ),
     )
     await this.#judge(content, limitMs)
     for (const member of this.#members) await member.go()
@@ -179,14 +187,14 @@ export class SwarmWorld {
     for (let at = 0; at < count; at += 1) {
       const key = new Uint8Array(32)
       new DataView(key.buffer).setUint32(0, at + 1)
-      const lies = at >= this.#plan.seeds + this.#plan.leechers
+      const foe = this.#plan.foes[at - this.#plan.seeds - this.#plan.leechers] ?? null
       this.#members.push(
         new Member(
           {
             peer: peerIdOf(key),
             access: this.#plan.access(at),
             seed: this.#seed * 1_000 + at,
-            lies,
+            foe,
             store: new MemoryPartStore(),
             shelf: newShelf(),
           },
@@ -195,8 +203,9 @@ export class SwarmWorld {
         ),
       )
     }
-    // Liars have all of it, and give something else.
-    const holders = this.#members.filter(({ init }, at) => at < this.#plan.seeds || init.lies)
+    const holders = this.#members.filter(
+      ({ init }, at) => at < this.#plan.seeds || init.foe !== null,
+    )
     let content: ContentId | null = null
     for (const { init } of holders) content = await this.#make(init.store, init.shelf)
     return content!
@@ -256,7 +265,7 @@ export class SwarmWorld {
   }
 
   #honest(): Member[] {
-    return this.#members.filter(({ init }) => !init.lies)
+    return this.#members.filter(({ init }) => init.foe === null)
   }
 
   /** Who went and did not come back need not have it. */
@@ -267,7 +276,7 @@ export class SwarmWorld {
   async #judge(content: ContentId, limitMs: number): Promise<void> {
     const source = this.#members[0]!.holding!
     for (const [at, member] of this.#members.entries()) {
-      if (member.init.lies || !member.online) continue
+      if (member.init.foe !== null || !member.online) continue
       if (member.completeAtMs === null) {
         const { holding } = member
         this.#violations.push(
@@ -278,7 +287,7 @@ export class SwarmWorld {
       if (!(await this.#sameAs(source, member, content))) this.#violations.push(`${at} has another`)
       for (const banned of member.banned) {
         const liar = this.#members.find(({ init }) => init.peer === banned)
-        if (liar?.init.lies !== true) this.#violations.push(`${at} banned an honest one`)
+        if (liar?.init.foe !== 'liar') this.#violations.push(`${at} banned an honest one`)
       }
     }
     if (this.#waste() > MAX_WASTE) {

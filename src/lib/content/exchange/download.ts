@@ -41,8 +41,8 @@ export interface DownloadEvents {
   refused: CustomEvent<{ peer: PeerIdString; reason: Refusal }>
   /** It is a source no more. */
   parted: CustomEvent<Source>
-  /** This source gave something wrong. */
-  lied: CustomEvent<{ peer: PeerIdString; part: Part }>
+  /** This source gave something wrong, with this SHA-256. */
+  lied: CustomEvent<{ peer: PeerIdString; part: Part; gave: Uint8Array<ArrayBuffer> }>
 }
 
 export interface DownloadComponents {
@@ -235,7 +235,7 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     try {
       const taken = await this.holding.take(part, bytes)
       this.#arriving.delete(number)
-      if (taken === 'wrong') this.#lied(source, part)
+      if (taken === 'wrong') await this.#lied(source, part, bytes)
       else if (taken === 'damaged') this.#fail('damaged')
       else if (taken === 'taken') {
         source.bytes += bytes.byteLength
@@ -269,7 +269,7 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     } else this.#fillAll()
   }
 
-  #lied(source: Source, part: Part): void {
+  async #lied(source: Source, part: Part, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     this.#unask(part, source)
     if (!this.#sources.has(source)) {
       // Found out before, by another part of it.
@@ -278,7 +278,8 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
     }
     this.#components.log.warn(`${source.peer} gave a wrong ${part.kind}`)
     this.remove(source)
-    this.safeDispatchEvent('lied', { detail: { peer: source.peer, part } })
+    const gave = await this.holding.hash(bytes)
+    this.safeDispatchEvent('lied', { detail: { peer: source.peer, part, gave } })
   }
 
   #fail(problem: DownloadProblem): void {

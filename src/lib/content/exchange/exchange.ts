@@ -125,8 +125,8 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
       const bytesPerSecond = pipeline.bytesPerSecond(this.#components.clock.now())
       if (bytes > 0) this.reputation.gave(peer, bytes, bytesPerSecond)
     })
-    download.addEventListener('lied', ({ detail: { peer, part } }) => {
-      this.#ban(peer, { content: holding.content, part })
+    download.addEventListener('lied', ({ detail: { peer, part, gave } }) => {
+      this.#ban(peer, { content: holding.content, part, gave })
     })
     download.addEventListener('complete', () => {
       this.#closeEverywhere(download)

@@ -6,10 +6,12 @@ import type { Part } from '../parts.ts'
 /** Sources that are remembered; beyond, the one heard of longest ago goes, who lied after all others. */
 export const MAX_REMEMBERED = 1_000
 
-/** Why a peer is asked for nothing any more: what it gave does not hash to what it should. */
+/** Why a peer is asked for nothing any more: what it gave does not hash to what the content says. */
 export interface Ban {
   content: ContentId
   part: Part
+  /** SHA-256 of what it gave; earlier versions did not note it. */
+  gave?: Uint8Array<ArrayBuffer>
 }
 
 /** What is remembered of a source. It stays on this device: what others say of others proves nothing. */

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { sha256 } from '#lib/content/content-id.ts'
+import type { Ban } from '#lib/content/exchange/reputation.ts'
 import type { Part } from '#lib/content/parts.ts'
 import type { PeerIdString } from '#lib/protocol/ids.ts'
 import { settled } from '../../../fixtures/fake-network.ts'
@@ -116,10 +118,14 @@ test('who gives something wrong is banned, and what it gave comes from others', 
     if (part.kind === 'leaf' && bytes !== null) bytes[0]! ^= 1
     return bytes
   }
-  const bans: PeerIdString[] = []
-  reader.exchange.addEventListener('banned', ({ detail }) => bans.push(detail.peer))
+  const bans: ({ peer: PeerIdString } & Ban)[] = []
+  reader.exchange.addEventListener('banned', ({ detail }) => bans.push(detail))
   await completed(await reader.get(content, [liar, seed]))
-  expect(bans).toEqual([liar.host.peer])
+  expect(bans).toHaveLength(1)
+  const [{ peer, part, gave }] = bans as [(typeof bans)[number]]
+  expect(peer).toBe(liar.host.peer)
+  const wrong = (await liar.holding!.read(part))!
+  expect(gave).toEqual(await sha256(wrong))
   expect(reader.exchange.isBanned(liar.host.peer)).toBe(true)
 })
 

@@ -10,6 +10,7 @@ import { memoryDatabase } from '../../../fixtures/memory-database.ts'
 const BAN = {
   content: contentIdOf(new Uint8Array(32)),
   part: { kind: 'leaf', index: 7 },
+  gave: new Uint8Array(32).fill(7),
 } as const
 
 const peer = (number: number): PeerIdString =>
