@@ -76,6 +76,8 @@ test('what no relay of theirs takes is said to wait here, and goes once one answ
   await expect(anna.state('kept here')).toHaveAttribute('data-state', 'queued')
 
   await far.up()
+  // Else it is tried again when its turn comes, which is the later the longer it took until here.
+  await anna.page.evaluate(() => dispatchEvent(new Event('online')))
   await expectStored(anna, 'kept here')
   await expect(anna.page.getByText('Relays keep what you write')).toBeVisible()
 })
