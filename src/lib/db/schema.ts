@@ -401,7 +401,7 @@ export interface TransferRow {
   /** As the person chose who shares it. */
   expiresAtMs: number | null
   downloadLimit: number | null
-  /** Who was given some of it, as many as `downloadLimit` allows. */
+  /** Who was let in to get it, as many as `downloadLimit` allows; nobody without one. */
   takers: PeerIdString[]
   /** Given to others, over all time. */
   givenBytes: number

@@ -29,8 +29,8 @@ export class Giving {
   constructor(components: GivingComponents) {
     this.#components = components
     const { exchange, roster } = components
-    exchange.addEventListener('gave', ({ detail: { content, peer, bytes } }) => {
-      this.#gave(content, peer, bytes)
+    exchange.addEventListener('gave', ({ detail: { content, bytes } }) => {
+      this.#gave(content, bytes)
     })
     exchange.addEventListener('readers', () => {
       this.#meetReaders()
@@ -46,7 +46,7 @@ export class Giving {
     this.#components.company.release(READING)
   }
 
-  /** Whether this peer is given this content. */
+  /** Whether this peer is given this content. Who is let in counts at once: not too many get in together. */
   async admit(content: ContentId, peer: PeerIdString): Promise<Admission> {
     const nowMs = this.#components.clock.now()
     let refusal: Admission = { refusal: 'unknown' }
@@ -59,7 +59,12 @@ export class Giving {
       else if (problem === 'revoked') refusal = { refusal: 'revoked' }
       else if (downloadLimit !== null && takers.length >= downloadLimit && !takers.includes(peer)) {
         refusal = { refusal: 'limit-reached' }
-      } else return { holding: transfer.holding }
+      } else {
+        if (downloadLimit !== null && !takers.includes(peer)) {
+          void this.#components.roster.note(transfer, { takers: [...takers, peer] })
+        }
+        return { holding: transfer.holding }
+      }
     }
     return refusal
   }
@@ -85,18 +90,14 @@ export class Giving {
     company.release(READING, new Set(this.#met.keys()))
   }
 
-  #gave(content: ContentId, peer: PeerIdString, bytes: number): void {
+  #gave(content: ContentId, bytes: number): void {
     const { roster, clock } = this.#components
     const transfer = roster.all.find((each) => each.content === content)
     if (transfer === undefined) return
     transfer.traffic.count('up', bytes, clock.now())
-    const { givenBytes, downloadLimit, takers } = transfer.row
     roster.count(transfer, {
-      givenBytes: givenBytes + bytes,
+      givenBytes: transfer.row.givenBytes + bytes,
       usedAtMs: clock.now(),
     })
-    if (downloadLimit !== null && !takers.includes(peer)) {
-      void roster.note(transfer, { takers: [...takers, peer] })
-    }
   }
 }

@@ -372,6 +372,27 @@ test('it is given to as many people as it is for', async () => {
   })
 })
 
+test('who comes when as many as it is for have come is one too many, though they have nothing yet', async () => {
+  const [anna, boris] = await two()
+  const vera = await Device.start()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')], { downloadLimit: 1 }))
+  const disk = Promise.withResolvers<undefined>()
+  const get = anna.parts.get.bind(anna.parts)
+  anna.parts.get = async (...where) => {
+    await disk.promise
+    return get(...where)
+  }
+  const first = await boris.service.get(link, null)
+  await meanwhile(until(anna.service.watchTransfers(), ([shared]) => shared?.readers === 1))
+  network.connect(anna.host, vera.host)
+  const second = await vera.service.get(link, null)
+  expect(await meanwhile(vera.reached(second, 'failed'))).toMatchObject({
+    problem: 'limit-reached',
+  })
+  disk.resolve(undefined)
+  await meanwhile(boris.reached(first, 'complete'))
+})
+
 test('paused, nothing comes; resumed, all does', async () => {
   const [anna, boris] = await two()
   const link = await meanwhile(anna.share([file('a.txt', 'one')]))
