@@ -11,6 +11,9 @@ import { expect, Person, test } from './fixtures.ts'
 
 const MB = 1_000_000
 
+/** Makes a peer one that gives others wrong parts. */
+const LIES = { NODE_OPTIONS: '--import ./tests/support/lying-parts.ts' }
+
 /** A file on the disk, and what it has to be at the other end. */
 async function file(name: string, bytes: number): Promise<{ path: string; sha256: string }> {
   const path = test.info().outputPath(name)
@@ -60,6 +63,16 @@ async function expectSaved(person: Person, name: string, hash: string): Promise<
   await person.page.getByRole('button', { name: 'Save', exact: true }).click()
   await expect(person.page.getByText('Saved.')).toBeVisible({ timeout: 60_000 })
   expect(await person.page.evaluate(savedInOwnFile, name)).toBe(hash)
+}
+
+/** Of each part of the transfer they look at, from the first to the last: whether all of it is here. */
+function partsHere({ page }: Person): Promise<boolean[]> {
+  return page
+    .getByRole('img', { name: 'parts are here' })
+    .locator('span')
+    .evaluateAll((parts) =>
+      parts.map((part) => (part as HTMLElement).style.getPropertyValue('--share') === '100%'),
+    )
 }
 
 /** Resolves once this much of it is here, as the bar says. */
@@ -174,13 +187,72 @@ test('three who have it give parts of it each', async ({ ownRelay: relay, person
   await keepsAll(cleo, link)
   const boris = await person('Boris', { relay })
   // Slow enough that the others are found before the first has given all of it.
-  await boris.goTo('Settings')
-  const speed = boris.page.getByRole('group', { name: 'Getting, at most' })
-  await speed.getByText('4 MB/s').click()
+  await boris.limitSpeed('Getting', '4 MB/s')
   await boris.openLink(link)
-  const people = boris.page.getByRole('region', { name: 'People' }).getByRole('listitem')
-  await expect(people.filter({ hasText: /has 100%.*↓/ })).toHaveCount(3, { timeout: 60_000 })
+  await expect(boris.transferPeople.filter({ hasText: /has 100%.*↓/ })).toHaveCount(3, {
+    timeout: 60_000,
+  })
   await expect(boris.transferState('All here')).toBeVisible({ timeout: 120_000 })
+  await expectSaved(boris, 'songs.bin', chosen.sha256)
+})
+
+test('two who have different parts finish by each other when who shared it is gone', async ({
+  ownRelay: relay,
+  person,
+}) => {
+  test.setTimeout(240_000)
+  const anna = await person('Anna', { relay })
+  const boris = await person('Boris', { relay })
+  const vera = await person('Vera', { relay })
+  // Each part comes from Anna to one of the two long before it comes from there to the other.
+  await anna.limitSpeed('Giving', '1 MB/s')
+  await boris.limitSpeed('Giving', '250 kB/s')
+  await vera.limitSpeed('Giving', '250 kB/s')
+  const chosen = await file('songs.bin', 10 * MB)
+  const link = await anna.shareFiles([chosen.path])
+  await Promise.all([boris.openLink(link), vera.openLink(link)])
+  let boriss: boolean[] = []
+  let veras: boolean[] = []
+  await expect
+    .poll(
+      async () => {
+        ;[boriss, veras] = await Promise.all([partsHere(boris), partsHere(vera)])
+        return boriss.length > 1 && boriss.every((here, part) => here || veras[part] === true)
+      },
+      { timeout: 60_000, intervals: [100] },
+    )
+    .toBe(true)
+  await anna.context.close()
+  expect(boriss).toContain(false)
+  expect(veras).toContain(false)
+  for (const each of [boris, vera]) {
+    await expect(each.transferState('All here')).toBeVisible({ timeout: 120_000 })
+    await expectSaved(each, 'songs.bin', chosen.sha256)
+  }
+})
+
+test('a liar beside an honest source is found out and named, and the file is right', async ({
+  ownRelay: relay,
+  person,
+}) => {
+  test.slow()
+  const chosen = await file('songs.bin', 10 * MB)
+  await using shelf = await PeerProcess.start(relay, 'Shelf')
+  await using liar = await PeerProcess.start(relay, 'Liar', { env: LIES })
+  await liar.ask({ type: 'get', link: await share(shelf, chosen.path) })
+  // It names both.
+  const { link } = await liar.event('transfer', ({ state }) => state === 'complete')
+  const boris = await person('Boris', { relay })
+  // Slow enough that both are there, and are seen, before one has given all of it.
+  await boris.limitSpeed('Getting', '1 MB/s')
+  await boris.openLink(link!)
+  const [honest, lying] = [shelf, liar].map(({ id }) =>
+    boris.transferPeople.filter({ has: boris.page.getByTitle(id) }),
+  )
+  await expect(lying!).toContainText('Sent something wrong, so it is asked no more')
+  await expect(honest!).toContainText(/has 100%.*↓/)
+  await expect(boris.transferState('Getting…')).toBeVisible()
+  await expect(boris.transferState('All here')).toBeVisible({ timeout: 60_000 })
   await expectSaved(boris, 'songs.bin', chosen.sha256)
 })
 
@@ -191,8 +263,7 @@ test('who gives something wrong is asked no more, and the file is right', async 
   test.slow()
   const chosen = await file('songs.bin', 30 * MB)
   await using shelf = await PeerProcess.start(relay, 'Shelf')
-  const env = { NODE_OPTIONS: '--import ./tests/support/lying-parts.ts' }
-  await using liar = await PeerProcess.start(relay, 'Liar', { env })
+  await using liar = await PeerProcess.start(relay, 'Liar', { env: LIES })
   await liar.ask({ type: 'get', link: await share(shelf, chosen.path) })
   const { link } = await liar.event('transfer', ({ state }) => state === 'complete')
   // For a while there is nobody else to ask.
@@ -202,8 +273,7 @@ test('who gives something wrong is asked no more, and the file is right', async 
   await expect(boris.page.getByText('of 30 MB here and checked')).toBeVisible({ timeout: 60_000 })
   // The liar is there, and has all of it.
   await expect(boris.transferState('Waiting for who has it')).toBeVisible()
-  const people = boris.page.getByRole('region', { name: 'People' }).getByRole('listitem')
-  await expect(people.filter({ hasText: 'Sent something wrong' })).toHaveCount(1)
+  await expect(boris.transferPeople.filter({ hasText: 'Sent something wrong' })).toHaveCount(1)
   await shelf.up()
   await expect(boris.transferState('All here')).toBeVisible({ timeout: 60_000 })
   await expectSaved(boris, 'songs.bin', chosen.sha256)

@@ -144,3 +144,31 @@ test('a link that was taken back says so', async ({ person }) => {
   await boris.openLink(link)
   await expect(boris.transferState('Link taken back')).toBeVisible()
 })
+
+test('a link for one person is used up for everybody else, also after reloads', async ({
+  person,
+}) => {
+  test.slow()
+  const anna = await person('Anna')
+  const boris = await person('Boris')
+  const vera = await person('Vera')
+  const chosen = await file('songs.bin', 10_000_000)
+  const link = await anna.shareFiles([chosen.path], { people: '1' })
+  // He has some of it, so that it is he whom it is for, and needs Anna for the rest.
+  await boris.limitSpeed('Getting', '1 MB/s')
+  await boris.openLink(link)
+  await expect(boris.page.getByText('of 10 MB here and checked')).toBeVisible()
+  await boris.page.getByRole('button', { name: 'Pause' }).click()
+  await expect(boris.transferState('Paused')).toBeVisible()
+
+  await anna.page.reload()
+  await vera.openLink(link)
+  await expect(vera.transferState('Link used up')).toBeVisible()
+  await expect(vera.page.getByText('As many people as it was for have got it.')).toBeVisible()
+
+  await boris.context.addInitScript(downloadsOnly)
+  await boris.page.reload()
+  await boris.page.getByRole('button', { name: 'Go on' }).click()
+  await expect(boris.transferState('All here')).toBeVisible({ timeout: 60_000 })
+  expect(sha256(await readFile(await boris.saveDownload('Save')))).toBe(chosen.sha256)
+})

@@ -51,12 +51,13 @@ export class Person {
   /** Shares these files, and gives the link to them. */
   async shareFiles(
     files: Parameters<Locator['setInputFiles']>[0],
-    { description = '', password = '', copy = false } = {},
+    { description = '', password = '', people = '', copy = false } = {},
   ): Promise<string> {
     await this.goTo('Files')
     await this.page.locator('input[type=file]').first().setInputFiles(files)
     await this.page.getByLabel('Description').fill(description)
     await this.page.getByLabel('Password', { exact: true }).fill(password)
+    await this.page.getByLabel('For how many people').fill(people)
     if (copy) {
       const choice = this.page.getByRole('group', { name: 'Keep a copy at a relay' })
       await choice.getByText('7 days').click()
@@ -64,6 +65,19 @@ export class Person {
     await this.page.getByRole('button', { name: 'Make a link' }).click()
     const link = await this.page.getByText('#/get/').textContent({ timeout: 60_000 })
     return (link ?? '').trim()
+  }
+
+  /** Nothing comes or goes faster from now on. @param speed as it is offered, such as `1 MB/s` */
+  async limitSpeed(way: 'Getting' | 'Giving', speed: string): Promise<void> {
+    await this.goTo('Settings')
+    const speeds = this.page.getByRole('group', { name: `${way}, at most` })
+    await speeds.getByText(speed).click()
+    await speeds.getByRole('radio', { name: speed, checked: true }).waitFor()
+  }
+
+  /** Who has some of what they look at, or is being given some. */
+  get transferPeople(): Locator {
+    return this.page.getByRole('region', { name: 'People' }).getByRole('listitem')
   }
 
   /** How the transfer they look at stands. */
