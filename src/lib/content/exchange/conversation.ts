@@ -159,14 +159,13 @@ export class Conversation {
         if (channel.closed.aborted) return
         const part = reader.next()!
         const bytes = await reader.holding.read(part)
-        if (bytes !== null) await rates.up.pass(bytes.byteLength)
-        // Called off meanwhile, it is rejected already.
-        if (!reader.claim(part)) continue
+        // What is called off meanwhile is rejected already.
         if (bytes === null) {
-          reader.lacks(part)
+          if (reader.claim(part)) reader.lacks(part)
           continue
         }
         const { byteLength } = bytes
+        if (!(await rates.up.pass(byteLength, () => reader.claim(part)))) continue
         const frame = encodePart(reader.topic, part, bytes)
         release(bytes)
         await channel.spread(frame)

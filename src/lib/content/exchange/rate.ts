@@ -15,7 +15,7 @@ export interface Rates {
  */
 export class Rate {
   readonly #clock: Clock
-  readonly #waiting: { bytes: number; pass: () => void }[] = []
+  readonly #waiting: { bytes: number; goes: () => boolean; pass: (gone: boolean) => void }[] = []
   #bytesPerSecond: number | null = null
   /** When what passed so far is paid off. */
   #dueMs = 0
@@ -33,18 +33,17 @@ export class Rate {
     this.#letThrough()
   }
 
-  /** Resolves when these may go. */
-  async pass(bytes: number): Promise<void> {
-    if (this.#bytesPerSecond === null) return
-    const passed = Promise.withResolvers<undefined>()
-    this.#waiting.push({
-      bytes,
-      pass: () => {
-        passed.resolve(undefined)
-      },
-    })
+  /**
+   * Resolves when these may go.
+   * @param goes whether they still go, asked when it is their turn
+   * @returns what `goes` said: what does not go costs nothing
+   */
+  async pass(bytes: number, goes = () => true): Promise<boolean> {
+    if (this.#bytesPerSecond === null) return goes()
+    const passed = Promise.withResolvers<boolean>()
+    this.#waiting.push({ bytes, goes, pass: passed.resolve })
     this.#letThrough()
-    await passed.promise
+    return passed.promise
   }
 
   /** Lets everything through that waits. */
@@ -65,10 +64,14 @@ export class Rate {
           })
           return
         }
-        const paidMs = Math.max(this.#dueMs, nowMs - BURST_S * 1_000)
-        this.#dueMs = paidMs + (this.#waiting[0]!.bytes * 1_000) / rate
       }
-      this.#waiting.shift()!.pass()
+      const { bytes, goes, pass } = this.#waiting.shift()!
+      const gone = goes()
+      if (rate !== null && gone) {
+        const paidMs = Math.max(this.#dueMs, nowMs - BURST_S * 1_000)
+        this.#dueMs = paidMs + (bytes * 1_000) / rate
+      }
+      pass(gone)
     }
   }
 }

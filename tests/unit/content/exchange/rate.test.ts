@@ -56,6 +56,21 @@ test('a part larger than a second is worth passes, and those behind it wait for 
   expect(passed[1]).toBeLessThanOrEqual(5_000)
 })
 
+test('what does not go any more when it is its turn costs nothing', async () => {
+  rate.limit(1_000)
+  await send(1, 1_000)
+  let wanted = true
+  const called: boolean[] = []
+  for (let part = 0; part < 20; part += 1) {
+    void rate.pass(1_000, () => wanted).then((gone) => called.push(gone))
+  }
+  wanted = false
+  await send(1, 1_000)
+  await wait(1_500)
+  expect(called).toEqual(Array.from({ length: 20 }, () => false))
+  expect(passed).toHaveLength(2)
+})
+
 test('rest is not saved up', async () => {
   rate.limit(1_000)
   await wait(60_000)
