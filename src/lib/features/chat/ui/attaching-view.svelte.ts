@@ -75,13 +75,18 @@ export class AttachingView {
     return this.send('', reply)
   }
 
-  /** The words go with the first. True once all are on their way; else those that are not stay chosen. */
+  /**
+   * Sends what is chosen by now: what comes to it meanwhile waits for a press of its own. The words go with the first.
+   * True once all are on their way; else those that are not stay chosen.
+   */
   async send(caption: string, reply: MessageId | null): Promise<boolean> {
     if (this.preparing !== null) return false
     this.error = null
     this.tooMany = false
     let first = true
-    for (let next = this.chosen[0]; next !== undefined; next = this.chosen[0]) {
+    for (const next of this.chosen) {
+      // Taken out meanwhile.
+      if (!this.chosen.includes(next)) continue
       this.preparing = next.name
       try {
         const file = await this.#ready(next, first ? caption : '')
@@ -99,7 +104,7 @@ export class AttachingView {
         this.preparing = null
       }
     }
-    this.clear()
+    if (this.chosen.length === 0) this.clear()
     return true
   }
 
