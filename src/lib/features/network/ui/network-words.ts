@@ -1,4 +1,4 @@
-import { formatBytes, formatDuration } from '../../../i18n/format.ts'
+import { formatBytes, formatDuration, formatShare } from '../../../i18n/format.ts'
 import { m } from '../../../i18n/generated/messages.js'
 import type { RelaySaid, RelayState, RelayTest, Transport } from '../api.ts'
 
@@ -21,7 +21,7 @@ export function relayStateText(state: RelayState): string {
 /** What a relay says of itself, in parts: how full it is, how long it runs, what else it does. */
 export function relaySaidTexts({ upMs, loadPercent, copies }: RelaySaid): string[] {
   return [
-    m.network_relay_load({ percent: loadPercent }),
+    m.network_relay_load({ share: formatShare(loadPercent / 100) }),
     m.network_relay_up({ time: formatDuration(upMs) }),
     copies === null
       ? m.network_relay_no_copies()
