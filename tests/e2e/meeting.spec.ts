@@ -31,6 +31,18 @@ test('a picture of the QR code is read', async ({ person }) => {
   await boris.openChat('Anna')
 })
 
+test('what is read may lead to files', async ({ person }) => {
+  const anna = await person('Anna')
+  const boris = await person('Boris')
+  const file = { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('south') }
+  const link = await anna.shareFiles(file)
+
+  await boris.openScan()
+  await boris.pasteCode(link)
+  await expect(boris.transferState('All here')).toBeVisible()
+  await expect(boris.page.getByRole('heading', { name: 'notes.txt' })).toBeVisible()
+})
+
 test('one who has scanned me is accepted by scanning them', async ({ person }) => {
   const anna = await person('Anna')
   const boris = await person('Boris')
