@@ -300,7 +300,9 @@ export class ChatService implements ChatApi, Startable {
       file,
       async (attachment) => {
         const lasts = await store.disappearing(conversation)
-        return this.#send(conversation, payload(attachment, lasts), intent)
+        const sent = await this.#send(conversation, payload(attachment, lasts), intent)
+        this.#typing.tell(conversation, false)
+        return sent
       },
       options,
     )

@@ -390,6 +390,14 @@ describe('typing', () => {
     await writing(ben, [])
   })
 
+  test('ends with a file', async () => {
+    await anna.chat.setTyping(ben.peer, true)
+    await writing(ben, [anna])
+    const file = { file: new Blob(['south']), name: 'notes.txt', look: { kind: 'file' } as const }
+    await anna.chat.sendFile(ben.peer, { ...file, caption: 'look' }, 'the notes')
+    await writing(ben, [])
+  })
+
   test('is kept nowhere and told to nobody who is not here', async () => {
     network.disconnect(anna.host, ben.host)
     await anna.chat.setTyping(ben.peer, true)
