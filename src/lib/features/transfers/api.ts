@@ -92,6 +92,8 @@ export interface Transfer {
   expiresAtMs: number | null
   hasPassword: boolean
   downloadLimit: number | null
+  /** How many people have been let in, counted where their number is limited. */
+  takers: number
   /** What I get comes in this order, lowest first. */
   rank: number
   /** It stays here, whatever room is needed. Of what I share and of what is nowhere else that is always so. */

@@ -49,6 +49,7 @@ export function summaryOf(
     expiresAtMs: row.expiresAtMs,
     hasPassword: row.lock !== null,
     downloadLimit: row.downloadLimit,
+    takers: row.takers.length,
     rank: row.rank,
     stays: !transfer.spare,
     saved: row.savedAtMs !== null,

@@ -1,5 +1,5 @@
 import { m } from '../../../i18n/generated/messages.js'
-import type { TransferDetails } from '../api.ts'
+import type { TransferCopy, TransferDetails } from '../api.ts'
 
 export const COPY_CHOICES = ['no', 'week', 'month'] as const
 
@@ -10,6 +10,11 @@ const DAY_MS = 24 * 3_600_000
 export const COPY_FOR_MS = { no: null, week: 7 * DAY_MS, month: 30 * DAY_MS } as const
 
 type Copied = Pick<TransferDetails, 'copy' | 'downloadLimit'>
+
+/** Whether no relay keeps the copy that is wanted. */
+export function isRefused({ state }: Pick<TransferCopy, 'state'>): boolean {
+  return state !== 'asking' && state !== 'sending' && state !== 'kept'
+}
 
 /** How the copy of a share at a relay stands, in a few words. */
 export function copyText({ copy }: Copied): string {

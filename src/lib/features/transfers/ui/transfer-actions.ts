@@ -1,5 +1,6 @@
 import { m } from '../../../i18n/generated/messages.js'
-import type { Transfer, TransferId } from '../api.ts'
+import type { Transfer, TransferId, TransferProblem } from '../api.ts'
+import { isUsedUp } from './transfer-words.ts'
 
 /** What the person can do with a transfer now, beside removing it. */
 export interface TransferActions {
@@ -13,14 +14,14 @@ export interface TransferActions {
   /** Choose whether it stays here. */
   keep: boolean
   revoke: boolean
+  /** Give its link to others. */
+  passOn: boolean
 }
 
-export function transferActions({
-  role,
-  state,
-  problem,
-  saved,
-}: Pick<Transfer, 'role' | 'state' | 'problem' | 'saved'>): TransferActions {
+export function transferActions(
+  transfer: Pick<Transfer, 'role' | 'state' | 'problem' | 'saved' | 'downloadLimit' | 'takers'>,
+): TransferActions {
+  const { role, state, problem, saved } = transfer
   const getting = role === 'getting'
   const coming = isComing({ role, state })
   return {
@@ -28,11 +29,16 @@ export function transferActions({
     resume: state === 'paused' || state === 'freed',
     move: coming,
     keep: getting && state === 'complete' && saved,
-    // What was taken back, is over or is wrong stays so, however often it is asked for.
-    retry: getting && state === 'failed' && (problem === null || problem === 'storage-full'),
+    retry: getting && state === 'failed' && !isFinal(problem),
     save: state === 'complete',
     revoke: state === 'shared',
+    passOn: !isFinal(problem) && !isUsedUp(transfer),
   }
+}
+
+/** What was taken back, is over or is wrong stays so, however often it is asked for. */
+function isFinal(problem: TransferProblem | null): boolean {
+  return problem !== null && problem !== 'storage-full'
 }
 
 function isComing({ role, state }: Pick<Transfer, 'role' | 'state'>): boolean {

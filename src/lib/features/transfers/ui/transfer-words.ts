@@ -28,7 +28,7 @@ export function stateText({ state, problem }: Pick<Transfer, 'state' | 'problem'
 
 /** What that means for the person, or what they can do now; null where nothing is to be said. */
 export function nextStep(
-  transfer: Pick<Transfer, 'state' | 'problem' | 'role' | 'stays'>,
+  transfer: Pick<Transfer, 'state' | 'problem' | 'role' | 'stays' | 'downloadLimit' | 'takers'>,
 ): string | null {
   const { state, problem, role } = transfer
   const sharing = role === 'sharing'
@@ -36,7 +36,7 @@ export function nextStep(
     case 'reading':
       return m.transfers_next_reading()
     case 'shared':
-      return m.transfers_next_shared()
+      return isUsedUp(transfer) ? m.transfers_next_limit_sharing() : m.transfers_next_shared()
     case 'looking':
       return m.transfers_next_looking()
     case 'getting':
@@ -111,6 +111,19 @@ export function shareHere({ bytes, verifiedBytes }: Pick<Transfer, 'bytes' | 've
 /** Whether a bar tells how far it is. */
 export function isUnderWay({ state }: Pick<Transfer, 'state'>): boolean {
   return ['reading', 'looking', 'getting', 'waiting', 'queued', 'paused'].includes(state)
+}
+
+/** Whether as many people as it is for have begun to get it. */
+export function isUsedUp({
+  downloadLimit,
+  takers,
+}: Pick<Transfer, 'downloadLimit' | 'takers'>): boolean {
+  return downloadLimit !== null && takers >= downloadLimit
+}
+
+/** Whether somebody who has it is wanted now. */
+export function isSought({ role, state }: Pick<Transfer, 'role' | 'state'>): boolean {
+  return role === 'getting' && ['looking', 'getting', 'waiting'].includes(state)
 }
 
 /** How good the way to somebody is, judged by how long an answer takes; null until that was measured. */

@@ -6,6 +6,7 @@ import { shareChoices, shareProblem } from '#lib/features/transfers/ui/share-cho
 import { removalText, transferActions } from '#lib/features/transfers/ui/transfer-actions.ts'
 import {
   connectionQuality,
+  isSought,
   isUnderWay,
   nextStep,
   paceText,
@@ -72,6 +73,17 @@ describe('how it stands', () => {
   })
 })
 
+test('says of a link that as many have used as may that it is used up', () => {
+  const shared = { role: 'sharing', state: 'shared', downloadLimit: 2 } as const
+  expect(nextStep(transfer({ ...shared, takers: 1 }))).toMatch(/^Others can get it/u)
+  expect(nextStep(transfer({ ...shared, takers: 2 }))).toMatch(/^As many people as you chose/u)
+})
+
+test('who has it is sought only while it is wanted now', () => {
+  const sought = [...STATES, 'queued' as const].filter((state) => isSought(transfer({ state })))
+  expect(sought).toEqual(['looking', 'getting', 'waiting'])
+})
+
 describe('how far it is', () => {
   test('is a share of the whole, and not known before its size', () => {
     expect(shareHere(transfer())).toBe(0.25)
@@ -106,6 +118,19 @@ describe('what can be done', () => {
       (problem) => transferActions(transfer({ state: 'failed', problem })).retry,
     )
     expect(again).toEqual([null, 'storage-full'])
+  })
+
+  test('is to give its link to others only while it leads somewhere', () => {
+    const leading = (role: 'sharing' | 'getting') =>
+      [null, ...PROBLEMS].filter(
+        (problem) => transferActions(transfer({ role, state: 'failed', problem })).passOn,
+      )
+    expect(leading('sharing')).toEqual([null, 'storage-full'])
+    expect(leading('getting')).toEqual([null, 'storage-full'])
+    const used = transfer({ role: 'sharing', state: 'shared', downloadLimit: 2, takers: 2 })
+    expect(transferActions(used).passOn).toBe(false)
+    // All of it is here, but nobody gives it any more.
+    expect(transferActions(transfer({ state: 'complete', problem: 'expired' })).passOn).toBe(false)
   })
 
   test('is to save what is all here, and to take back a link that works', () => {
