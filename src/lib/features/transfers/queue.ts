@@ -10,7 +10,10 @@ export interface QueueComponents {
   getting: Getting
 }
 
-/** What is got now, and what waits for its turn. What nobody can be found for holds up nothing behind it. */
+/**
+ * What is got now, and what waits for its turn. What nobody can be found for holds up nothing behind it. Before it waits,
+ * something says what it is: a person puts in order what they can tell apart.
+ */
 export class Queue {
   readonly #components: QueueComponents
   #deafen: (() => void) | null = null
@@ -61,10 +64,11 @@ export class Queue {
     this.#settling = true
     let coming = 0
     for (const transfer of this.#waiting) {
-      transfer.queued = coming >= MAX_AT_ONCE
+      const hasTurn = coming < MAX_AT_ONCE
+      transfer.queued = !hasTurn && transfer.opened !== null
       if (transfer.queued) this.#components.getting.halt(transfer)
       else this.#components.getting.begin(transfer)
-      if ((transfer.download?.sources.size ?? 0) > 0) coming += 1
+      if (hasTurn && (transfer.download?.sources.size ?? 0) > 0) coming += 1
     }
     this.#settling = false
   }

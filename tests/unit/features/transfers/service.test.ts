@@ -509,14 +509,21 @@ describe('where room is needed', () => {
 describe('of many at once', () => {
   test('three come, the next when one is done, in the order the person chose', async () => {
     const [anna, boris] = await two()
-    // So slow that what has begun does not end.
-    await anna.choose({ upBytesPerSecond: 1 })
+    // So slow that what has begun does not end soon.
+    await anna.choose({ upBytesPerSecond: 20_000 })
+    const long = 'long'.repeat(500_000)
     const ids: string[] = []
     for (const name of ['a', 'b', 'c', 'd', 'e']) {
-      ids.push(await boris.service.get(await meanwhile(anna.share([file(name, name)])), null))
+      ids.push(await boris.service.get(await meanwhile(anna.share([file(name, long)])), null))
     }
-    await meanwhile(boris.reached(ids[3]!, 'queued'))
-    await meanwhile(boris.reached(ids[4]!, 'queued'))
+    // What waits has said what it is.
+    for (const [at, name] of [
+      [3, 'd'],
+      [4, 'e'],
+    ] as const) {
+      const waiting = await meanwhile(boris.reached(ids[at]!, 'queued'))
+      expect(waiting).toMatchObject({ name, files: 1, bytes: long.length })
+    }
     await boris.service.move(ids[4]!, 'sooner')
     await boris.service.remove(ids[0]!)
     await meanwhile(boris.reached(ids[4]!, 'looking', 'getting'))
