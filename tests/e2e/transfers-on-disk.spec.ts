@@ -7,6 +7,7 @@ import { chromium, type BrowserContext } from 'playwright'
 import { findChromium } from '../../scripts/browser.ts'
 import { downloadsOnly, savesIntoOwnFiles, savedInOwnFile } from '../support/page-scripts.ts'
 import { PeerProcess } from '../support/peer.ts'
+import type { Relay } from '../support/relay.ts'
 import { expect, Person, test } from './fixtures.ts'
 
 const MB = 1_000_000
@@ -73,6 +74,19 @@ function partsHere({ page }: Person): Promise<boolean[]> {
     .evaluateAll((parts) =>
       parts.map((part) => (part as HTMLElement).style.getPropertyValue('--share') === '100%'),
     )
+}
+
+/**
+ * Sets how many bytes the browser has room for. Chromium goes by the room it found first for half a minute: it is to be
+ * small before anything is written.
+ */
+async function roomOf(
+  profile: BrowserContext,
+  relay: Relay,
+): Promise<(bytes: number) => Promise<unknown>> {
+  const browser = await profile.newCDPSession(profile.pages()[0]!)
+  return (quotaSize) =>
+    browser.send('Storage.overrideQuotaForOrigin', { origin: relay.origin, quotaSize })
 }
 
 /** Resolves once this much of it is here, as the bar says. */
@@ -287,10 +301,7 @@ test('a device without room says so, keeps what it has, and goes on once there i
   await using shelf = await PeerProcess.start(relay, 'Shelf')
   const link = await share(shelf, chosen.path)
   await using boriss = await profile('Boris')
-  // Chromium goes by the room it found first for half a minute: it is small before anything is written.
-  const browser = await boriss.newCDPSession(boriss.pages()[0]!)
-  const room = (quotaSize: number): Promise<unknown> =>
-    browser.send('Storage.overrideQuotaForOrigin', { origin: relay.origin, quotaSize })
+  const room = await roomOf(boriss, relay)
   await room(20 * MB)
   const boris = await Person.arrive(boriss, relay.origin)
   await boris.start('Boris')
@@ -301,6 +312,26 @@ test('a device without room says so, keeps what it has, and goes on once there i
   await boris.page.getByRole('button', { name: 'Try again' }).click()
   await expect(boris.transferState('All here')).toBeVisible({ timeout: 120_000 })
   await expectSaved(boris, 'songs.bin', chosen.sha256)
+})
+
+test('a device without room for what is to be shared says so, and shares once there is room', async ({
+  ownRelay: relay,
+}) => {
+  test.setTimeout(180_000)
+  const chosen = await file('songs.bin', 40 * MB)
+  await using annas = await profile('Anna')
+  const room = await roomOf(annas, relay)
+  await room(20 * MB)
+  const anna = await Person.arrive(annas, relay.origin)
+  await anna.start('Anna')
+  await anna.goTo('Files')
+  await anna.page.locator('input[type=file]').first().setInputFiles(chosen.path)
+  await anna.page.getByRole('button', { name: 'Make a link' }).click()
+  await expect(anna.transferState('No room left')).toBeVisible({ timeout: 60_000 })
+  await expect(anna.page.getByText('Make room on this device')).toBeVisible()
+  await room(1_000 * MB)
+  await anna.shareFiles([chosen.path])
+  await expect(anna.transferState('Shared')).toBeVisible()
 })
 
 test('an expired link says so', async ({ ownRelay: relay, person }) => {
