@@ -68,6 +68,19 @@ test('a file comes from a relay when who sent it sleeps', async ({ person }) => 
   await expect.poll(() => copiesAt(relay)).toBe(0)
 })
 
+test('a file that no relay keeps is said to wait for both', async ({ person }) => {
+  const [anna, boris] = await friends(person)
+  await boris.leave()
+  await anna.openChat('Boris')
+  const buffer = randomBytes(60_000)
+  await anna.attach({ name: 'map.bin', mimeType: 'application/octet-stream', buffer })
+  await anna.pressSend()
+  await expect(anna.message('map.bin')).toContainText('goes once you are both online')
+
+  await boris.comeBack()
+  await expect(anna.message('map.bin')).not.toContainText(/both online|has not got it yet/)
+})
+
 test('a picture keeps its place, and says nothing of where it was taken', async ({ person }) => {
   const [anna, boris] = await friends(person)
   await boris.context.addInitScript(downloadsOnly)
@@ -77,6 +90,8 @@ test('a picture keeps its place, and says nothing of where it was taken', async 
   const buffer = await picture(anna.page, { width: 1200, height: 800 })
   expect(takenWhere(buffer)).toBe(true)
   await anna.attach({ name: 'beach.jpg', mimeType: 'image/jpeg', buffer })
+  const waiting = anna.page.getByRole('list', { name: 'About to be sent' })
+  await expect(waiting.getByRole('img', { name: 'Photo' })).toHaveJSProperty('naturalWidth', 1200)
   await anna.pressSend()
   const shown = boris.page.getByRole('button', { name: 'Open the photo' })
   await expect(shown.getByRole('img')).toHaveJSProperty('naturalWidth', 1200)

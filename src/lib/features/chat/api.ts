@@ -88,9 +88,9 @@ export interface AttachmentProgress {
 
 /**
  * How a file of mine comes to who has not got it yet: `direct` while both are here, or from a relay that gets (`copying`) or
- * keeps (`kept`) a copy.
+ * keeps (`kept`) a copy; `asking` while none of my relays has said yet whether it keeps one.
  */
-export type Onward = { state: 'direct' } | { state: 'copying' | 'kept'; untilMs: number }
+export type Onward = { state: 'direct' | 'asking' } | { state: 'copying' | 'kept'; untilMs: number }
 
 /** What stands for an attachment in a line: a list, a quote. */
 export interface AttachmentLine {

@@ -190,8 +190,17 @@ function bareLook(look: Look): Look {
 function onwardOf({ conversation, mine }: MessageRow, transfer: Transfer | null): Onward | null {
   if (!mine || transfer?.awaitedBy.includes(conversation) !== true) return null
   const { copy } = transfer
-  if (copy?.state !== 'sending' && copy?.state !== 'kept') return { state: 'direct' }
-  return { state: copy.state === 'kept' ? 'kept' : 'copying', untilMs: copy.untilMs }
+  switch (copy?.state) {
+    case 'asking':
+      return { state: 'asking' }
+    case 'sending':
+      return { state: 'copying', untilMs: copy.untilMs }
+    case 'kept':
+      return { state: 'kept', untilMs: copy.untilMs }
+    // No copy is wanted, or no relay keeps it.
+    default:
+      return { state: 'direct' }
+  }
 }
 
 function progressOf(transfer: Transfer | null): Omit<AttachmentProgress, 'onward'> {

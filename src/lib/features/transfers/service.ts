@@ -28,7 +28,7 @@ import type {
   TransferId,
   TransfersApi,
 } from './api.ts'
-import { Awaited } from './awaited.ts'
+import { Awaited, COPIED_FOR_MS } from './awaited.ts'
 import { Company } from './company.ts'
 import { ContentEnclosures } from './enclosures.ts'
 import { NotCompleteError, PasswordNeededError, WrongPasswordError } from './errors.ts'
@@ -378,10 +378,12 @@ export class TransfersService implements TransfersApi, Startable {
     if (content !== null && row.copyUntilMs !== null) void this.#copies.release(content)
   }
 
-  #copyOf({ content, row: { copyUntilMs } }: LiveTransfer): TransferCopy | null {
-    if (content === null || copyUntilMs === null) return null
+  #copyOf({ content, row: { awaited, copyUntilMs } }: LiveTransfer): TransferCopy | null {
+    // Of what is awaited a copy is wanted before a relay has taken it.
+    const untilMs = copyUntilMs ?? (awaited && awaited.sinceMs + COPIED_FOR_MS)
+    if (content === null || untilMs === null) return null
     const status = this.#copies.status(content)
-    return status && { state: status.state, relay: status.relay, untilMs: copyUntilMs }
+    return status && { state: status.state, relay: status.relay, untilMs }
   }
 
   #contactsHere(): PeerIdString[] {

@@ -209,7 +209,7 @@ test('a relay keeps what somebody who is away was sent, until they have it', asy
   network.disconnect(anna.host, ben.host)
   const id = await send(anna, ben, outgoing('hello'))
   const place = at(ben.peer, id)
-  expect(await onward(anna, place)).toEqual({ state: 'direct' })
+  expect(await onward(anna, place)).toEqual({ state: 'asking' })
   const sentAtMs = clock.now()
   await pass(SETTLE_MS)
   expect(asked).toEqual(['keep'])

@@ -41,15 +41,23 @@ export function progressWords(
   }
 }
 
-/** How a file of mine comes to who has not got it yet; null once they have. @param name theirs; null for my own notes */
+/**
+ * How a file of mine comes to who has not got it yet; null once they have.
+ *
+ * @param name theirs; null for my own notes
+ * @param away they are not connected: what no relay keeps then waits here, though a relay may keep the message
+ */
 export function onwardWords(
   progress: Pick<AttachmentProgress, 'onward'> | null,
   name: string | null,
+  away: boolean,
 ): string | null {
   const onward = progress?.onward ?? null
   if (onward === null || name === null) return null
   switch (onward.state) {
     case 'direct':
+      return away ? m.chats_file_onward_away() : m.chats_file_onward({ name })
+    case 'asking':
       return m.chats_file_onward({ name })
     case 'copying':
       return m.chats_file_copying()
