@@ -88,7 +88,7 @@ export interface Transfer {
   addedAtMs: number
   /** When all was here; null before. */
   completeAtMs: number | null
-  /** What the person chose, where they share it. */
+  /** Honest devices give it to nobody from then on; null: no end, or none known yet. */
   expiresAtMs: number | null
   hasPassword: boolean
   downloadLimit: number | null

@@ -23,7 +23,7 @@ export function summaryOf(
   transfer: LiveTransfer,
   { nowMs, exchange, copyOf }: ViewComponents,
 ): Transfer {
-  const { row, content, download, verifiedBytes } = transfer
+  const { row, content, opened, download, verifiedBytes } = transfer
   const sources = [...(download?.sources ?? [])]
   const down = sources.reduce((sum, { pipeline }) => sum + pipeline.bytesPerSecond(nowMs), 0)
   const copy = copyOf(transfer)
@@ -46,7 +46,7 @@ export function summaryOf(
     readers: readers.length,
     addedAtMs: row.addedAtMs,
     completeAtMs: row.completeAtMs,
-    expiresAtMs: row.expiresAtMs,
+    expiresAtMs: row.expiresAtMs ?? opened?.about.expiresAtMs ?? null,
     hasPassword: row.lock !== null,
     downloadLimit: row.downloadLimit,
     takers: row.takers.length,

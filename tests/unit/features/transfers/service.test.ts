@@ -359,6 +359,17 @@ test('what has expired is given to nobody', async () => {
   expect(await meanwhile(boris.reached(id, 'failed'))).toMatchObject({ problem: 'expired' })
 })
 
+test('until when a link works is known to who got it, too', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')], { expiresAfterMs: HOUR_MS }))
+  const [shared] = await meanwhile(until(anna.service.watchTransfers()))
+  expect(shared!.expiresAtMs).not.toBeNull()
+  const id = await boris.service.get(link, null)
+  expect(await meanwhile(boris.reached(id, 'complete'))).toMatchObject({
+    expiresAtMs: shared!.expiresAtMs,
+  })
+})
+
 test('it is given to as many people as it is for', async () => {
   const [anna, boris] = await two()
   const link = await meanwhile(anna.share([file('a.txt', 'one')], { downloadLimit: 1 }))
