@@ -3,7 +3,7 @@ export const MY_CODE = 'code'
 export const SCAN = 'scan'
 
 /** Parts of the settings that are led to. */
-export type SettingsPart = 'recovery' | 'storage' | 'install'
+export type SettingsPart = 'recovery' | 'storage' | 'install' | 'room'
 
 /** Where the screens are. screens.ts says which component stands where. */
 export const paths = {

@@ -59,9 +59,21 @@ export function shareChoices(typed: TypedChoices): ShareChoices | ChoiceProblem 
   }
 }
 
-/** Why files could not be shared, in a sentence. */
-export function shareProblem(error: unknown): string {
-  switch (error instanceof Error ? error.name : '') {
+/** Why files could not be shared. */
+export interface ShareProblem {
+  /** In a sentence. */
+  text: string
+  /** Room is what they lack. */
+  noRoom: boolean
+}
+
+export function shareProblem(error: unknown): ShareProblem {
+  const name = error instanceof Error ? error.name : ''
+  return { text: problemText(name), noRoom: name === 'StorageFullError' }
+}
+
+function problemText(name: string): string {
+  switch (name) {
     case 'NothingToShareError':
       return m.transfers_share_nothing()
     case 'LimitExceededError':

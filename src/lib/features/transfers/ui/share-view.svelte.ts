@@ -1,6 +1,6 @@
 import type { ChosenFile, ShareChoices, TransferId, TransfersApi } from '../api.ts'
 import { chosenFrom, filesIn } from './chosen-files.ts'
-import { shareProblem } from './share-choices.ts'
+import { shareProblem, type ShareProblem } from './share-choices.ts'
 
 /** Files on their way to a link: chosen, looked at, and shared when the person says so. */
 export class ShareView {
@@ -9,8 +9,8 @@ export class ShareView {
   /** Folders are looked through. */
   collecting = $state.raw(false)
   sharing = $state.raw(false)
-  /** What went wrong last, in a sentence. */
-  problem = $state.raw<string | null>(null)
+  /** What went wrong last. */
+  problem = $state.raw<ShareProblem | null>(null)
 
   readonly #api: Pick<TransfersApi, 'share'>
   /** Counts what was chosen, so that a slow folder does not replace what was chosen after it. */

@@ -1,5 +1,6 @@
 import { m } from '../../../i18n/generated/messages.js'
-import type { Transfer, TransferId, TransferProblem } from '../api.ts'
+import type { Transfer, TransferProblem } from '../api.ts'
+import { isComing } from './transfer-order.ts'
 import { isUsedUp } from './transfer-words.ts'
 
 /** What the person can do with a transfer now, beside removing it. */
@@ -8,6 +9,8 @@ export interface TransferActions {
   resume: boolean
   /** Once more what failed. */
   retry: boolean
+  /** Let go of what takes the room it needs. */
+  makeRoom: boolean
   save: boolean
   /** Change places with another that is to come. */
   move: boolean
@@ -30,6 +33,7 @@ export function transferActions(
     move: coming,
     keep: getting && state === 'complete' && saved,
     retry: getting && state === 'failed' && !isFinal(problem),
+    makeRoom: state === 'failed' && problem === 'storage-full',
     save: state === 'complete',
     revoke: state === 'shared',
     passOn: !isFinal(problem) && !isUsedUp(transfer),
@@ -39,20 +43,6 @@ export function transferActions(
 /** What was taken back, is over or is wrong stays so, however often it is asked for. */
 function isFinal(problem: TransferProblem | null): boolean {
   return problem !== null && problem !== 'storage-full'
-}
-
-function isComing({ role, state }: Pick<Transfer, 'role' | 'state'>): boolean {
-  return role === 'getting' && ['looking', 'getting', 'waiting', 'queued'].includes(state)
-}
-
-/** Whether something else is to come before this transfer, or after it. */
-export function neighboursOf(
-  id: TransferId,
-  all: readonly Pick<Transfer, 'id' | 'role' | 'state' | 'rank'>[],
-): { sooner: boolean; later: boolean } {
-  const coming = all.filter(isComing).toSorted((a, b) => a.rank - b.rank)
-  const at = coming.findIndex((each) => each.id === id)
-  return { sooner: at > 0, later: at >= 0 && at < coming.length - 1 }
 }
 
 /** What removing it loses, to be agreed to first; null when nothing is lost. */

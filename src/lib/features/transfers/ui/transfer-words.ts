@@ -1,6 +1,7 @@
 import { formatBytes, formatDuration } from '../../../i18n/format.ts'
 import { m } from '../../../i18n/generated/messages.js'
 import type { Transfer, TransferPeer } from '../api.ts'
+import type { Place } from './transfer-order.ts'
 
 /** What it is called, also before that is known. */
 export function transferName({ name }: Pick<Transfer, 'name'>): string {
@@ -93,11 +94,17 @@ export function speedText(bytesPerSecond: number): string {
   return m.transfers_speed({ size: formatBytes(bytesPerSecond) })
 }
 
-/** The second line of its row. */
-export function rowText(transfer: Transfer): string {
+/** `In line: 2 of 5` */
+export function placeText({ at, of }: Place): string {
+  return m.transfers_place({ at, of })
+}
+
+/** The second line of its row. @param place in the line of what is to come */
+export function rowText(transfer: Transfer, place: Place | null = null): string {
   if (transfer.state === 'shared' && transfer.readers > 0) {
     return m.transfers_readers({ count: transfer.readers })
   }
+  if (transfer.state === 'queued' && place !== null) return placeText(place)
   const moves = transfer.state === 'reading' || transfer.state === 'getting'
   return (moves ? paceText(transfer) : null) ?? stateText(transfer)
 }

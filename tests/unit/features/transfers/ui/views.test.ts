@@ -86,7 +86,7 @@ describe('files to be shared', () => {
     await view.take([new File(['a'], 'a.txt')])
     expect(await view.share(choices)).toBeNull()
     expect(view.chosen).toHaveLength(1)
-    expect(view.problem).toMatch(/no file/)
+    expect(view.problem?.text).toMatch(/no file/)
     expect(view.sharing).toBe(false)
   })
 

@@ -61,6 +61,13 @@ describe('how it stands', () => {
     expect(rowText(transfer({ ...moving, state: 'waiting' }))).toBe('Waiting for who has it')
   })
 
+  test('tells in its row what place it has while others come first', () => {
+    const queued = transfer({ state: 'queued' })
+    expect(rowText(queued, { at: 4, of: 5 })).toBe('In line: 4 of 5')
+    expect(rowText(queued)).toBe('Comes after others')
+    expect(rowText(transfer(), { at: 1, of: 5 })).toBe('Getting…')
+  })
+
   test('tells in its row how many people are getting it', () => {
     const shared = { role: 'sharing', state: 'shared' } as const
     expect(rowText(transfer(shared))).toBe('Shared')
@@ -118,6 +125,15 @@ describe('what can be done', () => {
       (problem) => transferActions(transfer({ state: 'failed', problem })).retry,
     )
     expect(again).toEqual([null, 'storage-full'])
+  })
+
+  test('is to make room where that is what was missing', () => {
+    for (const role of ['sharing', 'getting'] as const) {
+      const leading = [null, ...PROBLEMS].filter(
+        (problem) => transferActions(transfer({ role, state: 'failed', problem })).makeRoom,
+      )
+      expect(leading).toEqual(['storage-full'])
+    }
   })
 
   test('is to give its link to others only while it leads somewhere', () => {
@@ -212,8 +228,13 @@ describe('the choices for a link', () => {
       new InvalidDataError(''),
       new StorageFullError(''),
       new Error('anything else'),
-    ].map((error) => shareProblem(nodeErrors.decode(encodeError(error))))
-    sentences.push(shareProblem(new DOMException('', 'NotReadableError')))
+    ].map((error) => shareProblem(nodeErrors.decode(encodeError(error))).text)
+    sentences.push(shareProblem(new DOMException('', 'NotReadableError')).text)
     expect(new Set(sentences).size).toBe(sentences.length)
+  })
+
+  test('lead to where room is made only when room is what they lack', () => {
+    expect(shareProblem(new StorageFullError('')).noRoom).toBe(true)
+    expect(shareProblem(new NothingToShareError('')).noRoom).toBe(false)
   })
 })
