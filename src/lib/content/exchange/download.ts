@@ -225,7 +225,9 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
         this.wasted.leaves += Number(part.kind === 'leaf')
         this.wasted.bytes += bytes.byteLength
       }
-      this.#unask(part, source)
+      // Still asked for, and here: as below.
+      if (this.holding.has(part) && this.#asked.has(number)) this.#keep(part)
+      else this.#unask(part, source)
       this.#fill(source)
       return
     }
@@ -237,10 +239,12 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
       this.#arriving.delete(number)
       if (taken === 'wrong') await this.#lied(source, part, bytes)
       else if (taken === 'damaged') this.#fail('damaged')
-      else if (taken === 'taken') {
-        source.bytes += bytes.byteLength
+      else if (taken === 'unasked') this.#unask(part, source)
+      else {
+        // Known: an earlier download of the same, stopped since, has kept it meanwhile.
+        if (taken === 'taken') source.bytes += bytes.byteLength
         this.#keep(part)
-      } else this.#unask(part, source)
+      }
     } catch (error) {
       this.#arriving.delete(number)
       this.#unask(part, source)
