@@ -170,6 +170,7 @@ export class Conversation {
         release(bytes)
         await channel.spread(frame)
         reader.speed.count(byteLength, this.#components.clock.now())
+        reader.givenLeaves += Number(part.kind === 'leaf')
         this.#init.gave(reader, part, byteLength)
       }
     } catch (error) {

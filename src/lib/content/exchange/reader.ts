@@ -30,6 +30,8 @@ export class Reader {
   sinceMs = 0
   /** What is given to them. */
   readonly speed = new SpeedMeter()
+  /** Leaves they were given in this conversation. */
+  givenLeaves = 0
   readonly #send: (message: BlocksMessage) => void
   readonly #queue = new Map<number, Part>()
   /** Taken out of the queue last, and neither on its way nor called off since. */

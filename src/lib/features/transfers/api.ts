@@ -131,8 +131,10 @@ export interface TransferPeer {
   name: string | null
   /** `kept-copy`: it is a relay that keeps one. */
   path: 'direct' | 'relayed' | 'kept-copy'
-  /** Of what it has, 0 to 1; 0 of who is asked no more. */
-  share: number
+  /** Of what it has, 0 to 1; null of who did not say, such as who only gets it. */
+  share: number | null
+  /** Of all of it, 0 to 1, what was given to it since it came. */
+  given: number
   bytesPerSecond: { down: number; up: number }
   /** There and back; null until it was measured. */
   latencyMs: number | null

@@ -87,17 +87,21 @@ function peersOf(transfer: LiveTransfer, view: ViewComponents): TransferPeer[] {
       peer,
       ...whoIs(peer, path, names, links),
       share: leaves === 0 ? 0 : has.count / leaves,
+      given: 0,
       bytesPerSecond: { down: pipeline.bytesPerSecond(nowMs), up: 0 },
       latencyMs: latencyOf(peer, path, links),
       banned: exchange.isBanned(peer),
     })
   }
-  for (const { peer, path, speed } of content === null ? [] : exchange.readers(content)) {
+  for (const { peer, path, speed, givenLeaves } of content === null
+    ? []
+    : exchange.readers(content)) {
     const known = peers.get(peer)
     peers.set(peer, {
       peer,
       ...whoIs(peer, path, names, links),
-      share: known?.share ?? 0,
+      share: known?.share ?? null,
+      given: leaves === 0 ? 0 : Math.min(1, givenLeaves / leaves),
       bytesPerSecond: { down: known?.bytesPerSecond.down ?? 0, up: speed.bytesPerSecond(nowMs) },
       latencyMs: latencyOf(peer, path, links),
       banned: exchange.isBanned(peer),
@@ -108,7 +112,8 @@ function peersOf(transfer: LiveTransfer, view: ViewComponents): TransferPeer[] {
     peers.set(peer, {
       peer,
       ...whoIs(peer, path, names, links),
-      share: 0,
+      share: null,
+      given: 0,
       bytesPerSecond: { down: 0, up: 0 },
       latencyMs: null,
       banned: true,

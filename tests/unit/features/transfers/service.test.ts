@@ -555,6 +555,25 @@ describe('of many at once', () => {
   })
 })
 
+test('who shares sees how much of it each was given', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one'), file('b.txt', 'two')]))
+  const [shared] = await meanwhile(until(anna.service.watchTransfers()))
+  // The second file is never given.
+  const get = anna.parts.get.bind(anna.parts)
+  anna.parts.get = (shelf, part) =>
+    part.kind === 'leaf' && part.index === 1 ? new Promise(() => undefined) : get(shelf, part)
+  await boris.service.get(link, null)
+  const details = await meanwhile(
+    until(anna.service.watchTransfer(shared!.id), (each) =>
+      each!.peers.some(({ given }) => given > 0),
+    ),
+  )
+  const [reader] = details!.peers
+  expect(reader).toMatchObject({ peer: boris.identity.peer, share: null })
+  expect(reader!.given).toBeLessThan(1)
+})
+
 test('what is taken out leaves nothing behind, and is not given any more', async () => {
   const [anna, boris] = await two()
   const link = await meanwhile(anna.share([file('a.txt', 'one')]))
