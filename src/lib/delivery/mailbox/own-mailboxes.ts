@@ -202,48 +202,63 @@ export class OwnMailboxes {
     })
   }
 
-  /** Looks for relays until there are as many as wanted. @returns whether each that is of use answered */
+  /**
+   * Looks for relays until there are as many as wanted: each of another operator first, of one there is already rather than
+   * none. @returns whether each that is of use answered
+   */
   async #settle(signal: AbortSignal): Promise<boolean> {
-    const { clock, logger, store, transport } = this.#components
     let answered = true
+    const again: string[] = []
     for (const address of this.#components.relays()) {
-      const active = this.#active()
-      if (active.length >= PLACE_RELAYS) return true
-      const known = this.#visitors.get(address)
-      if (known !== undefined && !this.#mayReturn(known.relay)) continue
-      const operators = active.map((each) => operatorOf(parseRelayAddress(each.relay.address).host))
-      const others = this.#components.relays().length > PLACE_RELAYS
-      const operator = operatorOf(parseRelayAddress(address).host)
-      if (others && operators.includes(operator)) continue
-      const origins = originsOf(parseRelayAddress(address))
-      if (origins.length === 0) continue
-      try {
-        const mailboxes = new RelayMailboxes({ transport, clock }, { origins, key: null })
-        const info = await mailboxes.info(signal)
-        const storeId = toBase64url(info.store)
-        if (active.some(({ relay }) => relay.store === storeId)) continue
-        const relay: MailboxRelay = {
-          address,
-          key: info.relay,
-          store: storeId,
-          sinceMs: clock.now(),
-          retiredAtMs: null,
-          caught: false,
-          announced: null,
-          published: null,
-          canary: null,
-        }
-        await store.put(relay)
-        this.#plan(this.#remember(relay), 0)
-        logger.info(`mailboxes at ${address}`)
-        this.#init.onMoved()
-      } catch (error) {
-        signal.throwIfAborted()
-        logger.debug(`no mailboxes at ${address}: ${String(error)}`)
-        answered = false
-      }
+      if (this.#active().length >= PLACE_RELAYS) return true
+      if (this.#operators().includes(operatorAt(address))) again.push(address)
+      else if (!(await this.#settleAt(address, signal))) answered = false
+    }
+    for (const address of again) {
+      if (this.#active().length >= PLACE_RELAYS) return true
+      if (!(await this.#settleAt(address, signal))) answered = false
     }
     return answered
+  }
+
+  /** Takes a mailbox at this relay, if it is of use. @returns whether it answered, if it is */
+  async #settleAt(address: string, signal: AbortSignal): Promise<boolean> {
+    const { clock, logger, store, transport } = this.#components
+    const known = this.#visitors.get(address)
+    if (known !== undefined && !this.#mayReturn(known.relay)) return true
+    const origins = originsOf(parseRelayAddress(address))
+    if (origins.length === 0) return true
+    try {
+      const mailboxes = new RelayMailboxes({ transport, clock }, { origins, key: null })
+      const info = await mailboxes.info(signal)
+      const storeId = toBase64url(info.store)
+      if (this.#active().some(({ relay }) => relay.store === storeId)) return true
+      const relay: MailboxRelay = {
+        address,
+        key: info.relay,
+        store: storeId,
+        sinceMs: clock.now(),
+        retiredAtMs: null,
+        caught: false,
+        announced: null,
+        published: null,
+        canary: null,
+      }
+      await store.put(relay)
+      this.#plan(this.#remember(relay), 0)
+      logger.info(`mailboxes at ${address}`)
+      this.#init.onMoved()
+      return true
+    } catch (error) {
+      signal.throwIfAborted()
+      logger.debug(`no mailboxes at ${address}: ${String(error)}`)
+      return false
+    }
+  }
+
+  /** Who runs the relays with mailboxes. */
+  #operators(): string[] {
+    return this.#active().map(({ relay }) => operatorAt(relay.address))
   }
 
   #active(): Visitor[] {
@@ -437,4 +452,8 @@ export class OwnMailboxes {
 
 function tellWaiting(waiting: readonly (() => void)[]): void {
   for (const tell of waiting) tell()
+}
+
+function operatorAt(address: string): string {
+  return operatorOf(parseRelayAddress(address).host)
 }

@@ -233,6 +233,17 @@ test('a relay that does not answer when it is looked for is asked again', async 
   await cleo.stop()
 })
 
+test('mailboxes are with other operators where there are, and with the same rather than nowhere', async () => {
+  const hosts = ['a.one.example', 'b.one.example', 'c.one.example', 'd.one.example', 'two.other']
+  const offered = await Promise.all(
+    hosts.map((host, at) => MemoryRelay.of(10 + at, clock, null, host)),
+  )
+  const cleo = await person(network, clock, 'Cleo', offered)
+  await comes(async () => (await keepersOf(cleo)).length >= 3)
+  expect((await keepersOf(cleo)).sort()).toEqual(['a.one.example', 'b.one.example', 'two.other'])
+  await cleo.stop()
+})
+
 test('with one relay of three gone it is stored at two, and at the third when that is back', async () => {
   await befriend(network, anna, ben)
   await published()
