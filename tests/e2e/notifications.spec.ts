@@ -37,6 +37,25 @@ test('with the text, when that is wanted; a click leads to the chat', async ({ p
   await expect.poll(() => shown(anna)).toEqual([])
 })
 
+test('nothing of it stays once a passphrase locks what is here, not of a tab that was closed either', async ({
+  person,
+}) => {
+  const [anna, boris] = await friends(person)
+  await anna.setPassphrase('four words of no meaning')
+  await allow(anna, 'Name and text')
+  await anna.goTo('Chats')
+  await look(anna, false)
+  await boris.openChat('Anna')
+  await boris.write('see you at six')
+  await expect.poll(() => shown(anna)).toEqual([{ title: 'Boris', body: 'see you at six' }])
+
+  await anna.leave()
+  anna.page = await anna.context.newPage()
+  await anna.page.goto(anna.origin)
+  await expect(anna.lockScreen).toBeVisible()
+  await expect.poll(() => shown(anna)).toEqual([])
+})
+
 test('nothing is shown of a muted chat, and a request is', async ({ person }) => {
   const [anna, boris] = await friends(person)
   const carol = await person('Carol')

@@ -23,7 +23,7 @@ const CONTENT_ID_CHARS = 59
 /** Hashes bytes with SHA-256. The platform's (`sha256`), but where time is virtual. */
 export type Sha256 = (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array<ArrayBuffer>>
 
-/** Web Crypto's: 310 MB/s for chunks of 256 KiB in a worker. */
+/** Web Crypto's: `npm run bench -- --only hash.throughput` says how fast. */
 export const sha256: Sha256 = async (bytes) =>
   new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
 

@@ -14,7 +14,7 @@ export interface NoticesInit {
   onOpen: (href: string) => void
 }
 
-/** Shows notifications for as long as the component lives; none stays behind it, such as on a locked screen. */
+/** Shows notifications for as long as the component lives, and takes them away then. */
 export function followNotices({ api, wanted, hrefOf, onOpen }: NoticesInit): void {
   let focused = $state(isFocused())
   const allowed = $derived(wanted() && notificationPermission() === 'granted')
@@ -50,7 +50,7 @@ export function followNotices({ api, wanted, hrefOf, onOpen }: NoticesInit): voi
   $effect(() => {
     if (!allowed) return
     return () => {
-      withShelf((shelf) => showNotices(shelf, { fresh: [], open: [] }, hrefOf)).catch(tellNobody)
+      void clearNotices()
     }
   })
 
@@ -70,6 +70,13 @@ export function followNotices({ api, wanted, hrefOf, onOpen }: NoticesInit): voi
       stopped.abort()
     }
   })
+}
+
+/** Takes away whatever names somebody. A tab that was closed left what it showed: a locked screen calls this, too. */
+export async function clearNotices(): Promise<void> {
+  if (notificationPermission() === 'missing') return
+  const nothing = { fresh: [], open: [] }
+  await withShelf((shelf) => showNotices(shelf, nothing, () => '')).catch(tellNobody)
 }
 
 /** Where notifications are shown; nowhere while the service worker is not registered. */
