@@ -181,6 +181,7 @@ export async function createRelay(
     await peers.start()
     const quota = new QuotaDatastore({
       datastore: peers,
+      self: peerId,
       clock,
       refusals: refused,
       asker: () => asker.current(),

@@ -24,6 +24,8 @@ const SELF = ''
 
 export interface QuotaDatastoreComponents {
   datastore: Datastore
+  /** The relay's own id. */
+  self: string
   clock: Clock
   refusals: Refusals
   /** The peer that puts; `null`: the relay itself, which is refused nothing. */
@@ -77,14 +79,20 @@ export class QuotaDatastore extends WrappedDatastore {
     return this.#entries.size
   }
 
-  /** Counts what earlier runs left, and begins to sweep. */
+  /**
+   * Counts what earlier runs left, and begins to sweep. That the relay itself provides something is forgotten: whom it spoke for
+   * it does not know any more, and kad-dht would renew it for ever. Who still has it says so again.
+   */
   async start(): Promise<void> {
+    const own: Key[] = []
     for (const prefix of [RECORDS, PROVIDERS]) {
       for await (const { key, value } of this.inner.query({ prefix })) {
         const name = key.toString()
-        this.#remember(name, this.#entry(name, value, SELF))
+        if (name.startsWith(PROVIDERS) && key.name() === this.#components.self) own.push(key)
+        else this.#remember(name, this.#entry(name, value, SELF))
       }
     }
+    for (const key of own) await super.delete(key)
     this.#sweepLater()
   }
 

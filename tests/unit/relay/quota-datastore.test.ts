@@ -67,6 +67,7 @@ async function quotas({
   const store = new QuotaDatastore(
     {
       datastore,
+      self: 'self',
       clock,
       refusals,
       asker: () => asker,
@@ -101,6 +102,17 @@ describe('the quota of the DHT', () => {
     const { put, fill } = await quotas()
     await fill('ada', MAX_DHT_RECORDS_PER_PEER)
     await put('ada', '/dht/record/ada-0')
+  })
+
+  test('has forgotten after a restart that the relay itself provides something', async () => {
+    const { store, put, datastore } = await quotas()
+    await put(null, '/dht/provider/one/self')
+    await put('ada', '/dht/provider/one/ada')
+    await store.stop()
+    const again = await quotas({ datastore })
+    expect(again.store.size).toBe(1)
+    expect(await datastore.has(new Key('/dht/provider/one/self'))).toBe(false)
+    expect(await datastore.has(new Key('/dht/provider/one/ada'))).toBe(true)
   })
 
   test('keeps the share of a known relay', async () => {
