@@ -11,6 +11,7 @@ import type { PartStore } from '../../content/store/part-store.ts'
 import type { NodeIdentity } from '../../crypto/api.ts'
 import type { Stretch } from '../../crypto/stretch.ts'
 import type { Channels, Network, Peers } from '../../p2p/api.ts'
+import { MAX_KEEP_MS } from '../../protocol/copies.ts'
 import { InvalidDataError } from '../../protocol/errors.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock, Logger, Random, Startable } from '../../protocol/seams.ts'
@@ -294,7 +295,9 @@ export class TransfersService implements TransfersApi, Startable {
     const transfer = await this.#roster.find(id)
     const { role, downloadLimit } = transfer.row
     if (role !== 'sharing') return
-    if (forMs !== null && (!Number.isSafeInteger(forMs) || forMs < 1 || downloadLimit !== null)) {
+    const isTime =
+      forMs === null || (Number.isSafeInteger(forMs) && forMs > 0 && forMs <= MAX_KEEP_MS)
+    if (!isTime || (forMs !== null && downloadLimit !== null)) {
       throw new InvalidDataError('no copy can be kept like that')
     }
     await transfer.find()

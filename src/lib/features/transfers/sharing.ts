@@ -8,6 +8,7 @@ import { cleanPath } from '../../content/paths.ts'
 import type { PartStore } from '../../content/store/part-store.ts'
 import type { NodeIdentity } from '../../crypto/api.ts'
 import type { Stretch } from '../../crypto/stretch.ts'
+import { MAX_KEEP_MS } from '../../protocol/copies.ts'
 import { InvalidDataError, LimitExceededError, StorageFullError } from '../../protocol/errors.ts'
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
 import type { ChosenFile, ShareChoices, TransferProblem } from './api.ts'
@@ -168,6 +169,9 @@ function checkChoices({
   }
   if (!isCount(expiresAfterMs) || !isCount(downloadLimit) || !isCount(copyForMs)) {
     throw new InvalidDataError('no choice')
+  }
+  if (copyForMs !== null && copyForMs > MAX_KEEP_MS) {
+    throw new LimitExceededError('a relay keeps a copy for 30 days at most')
   }
   if (copyForMs !== null && downloadLimit !== null) {
     throw new InvalidDataError('a relay cannot count people')

@@ -17,6 +17,8 @@ import { STEP_MS } from '#lib/features/transfers/traffic.ts'
 import { DexieSourceStore, DexieTransferStore } from '#lib/features/transfers/store.ts'
 import { createSecrets, openIdentity } from '#lib/crypto/identity.ts'
 import type { NodeIdentity } from '#lib/crypto/api.ts'
+import { MAX_KEEP_MS } from '#lib/protocol/copies.ts'
+import { InvalidDataError, LimitExceededError } from '#lib/protocol/errors.ts'
 import { systemRandom } from '#lib/protocol/seams.ts'
 import { FakeNetwork, silentLogger, type FakeHost } from '../../../fixtures/fake-network.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
@@ -553,6 +555,17 @@ describe('of many at once', () => {
     const id = await boris.service.get(await meanwhile(anna.share([file('d', 'd')])), null)
     await meanwhile(boris.reached(id, 'complete'))
   })
+})
+
+test('no copy is wanted for longer than relays keep one, or beside a number of people', async () => {
+  const anna = await Device.start()
+  const share = (choices: Partial<ShareChoices>): Promise<string> =>
+    anna.service.share([file('a', 'a')], { ...freely, ...choices })
+  await expect(share({ copyForMs: MAX_KEEP_MS + 1 })).rejects.toThrow(LimitExceededError)
+  await expect(share({ copyForMs: 1, downloadLimit: 1 })).rejects.toThrow(InvalidDataError)
+  const id = await share({})
+  await expect(anna.service.keepCopy(id, MAX_KEEP_MS + 1)).rejects.toThrow(InvalidDataError)
+  await anna.service.keepCopy(id, MAX_KEEP_MS)
 })
 
 test('who shares sees how much of it each was given', async () => {
