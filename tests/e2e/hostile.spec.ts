@@ -2,7 +2,7 @@ import type { Locator, Page } from 'playwright'
 import { EXECUTED, HOSTILE_TEXTS } from '../fixtures/hostile-texts.ts'
 import { cardSaying, HostilePeer } from '../support/hostile-peer.ts'
 import { findMixedTexts, watchForCode } from '../support/page-scripts.ts'
-import { expect, test, type Person } from './fixtures.ts'
+import { expect, friends, test, type Person } from './fixtures.ts'
 
 /** Names that a person's own Starling would never give them: within what a card has room for. */
 const NAMES = [
@@ -45,6 +45,32 @@ function listen(page: Page): string[] {
 
 // It scrolls through all of it, on a machine that may be busy.
 test.setTimeout(120_000)
+
+test('hostile names of files are only text', async ({ person }) => {
+  const [anna, mallory] = await friends(person)
+  await anna.page.addInitScript(watchForCode)
+  await anna.reload()
+  const said = listen(anna.page)
+  const files = [
+    `<img src=x onerror=globalThis.${EXECUTED}=1>.txt`,
+    `"><script>globalThis.${EXECUTED}=1<!--.txt`,
+    `javascript:globalThis.${EXECUTED}=1.txt`,
+    'photo\u202egnp.txt',
+    `\${globalThis.${EXECUTED}=1}{{7*7}}.txt`,
+  ].map((name) => ({ name, mimeType: 'text/plain', buffer: Buffer.from(name) }))
+
+  await mallory.openChat('Anna')
+  await mallory.attach(files)
+  await mallory.pressSend()
+  await anna.openChat('Boris')
+  await expect(anna.message('.txt')).toHaveCount(files.length)
+  await expectNothingRan(anna, said)
+
+  await anna.openLink(await mallory.shareFiles(files))
+  await expect(anna.transferState('All here')).toBeVisible()
+  await expect(anna.page.getByRole('button', { name: /^Save .*txt/ })).toHaveCount(files.length)
+  await expectNothingRan(anna, said)
+})
 
 test('hostile names, messages, answers and reactions are only text', async ({
   person,

@@ -42,6 +42,11 @@ test('who types is seen typing, a message is brought along, and its times are to
   await boris.composer.fill('')
   await expect(anna.page.getByText('typing…')).toHaveCount(0)
 
+  await anna.context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  await anna.chooseForMessage('Elm Street', 'Copy text')
+  const copied = () => anna.page.evaluate(() => navigator.clipboard.readText())
+  await expect.poll(copied).toBe('the address is Elm Street 5')
+
   await anna.chooseForMessage('Elm Street', 'Forward…')
   await anna.page.getByRole('checkbox', { name: 'Notes to self' }).check()
   await anna.page.getByRole('dialog').getByRole('button', { name: 'Send' }).click()

@@ -41,8 +41,8 @@ test('nothing of it stays once a passphrase locks what is here, not of a tab tha
   person,
 }) => {
   const [anna, boris] = await friends(person)
-  await anna.setPassphrase('four words of no meaning')
   await allow(anna, 'Name and text')
+  await anna.setPassphrase('four words of no meaning')
   await anna.goTo('Chats')
   await look(anna, false)
   await boris.openChat('Anna')
