@@ -131,16 +131,40 @@ test('a voice message says how long it is before it is here, also in lists', asy
   })
 })
 
-test('what is larger than a person wants unasked waits until they ask', async () => {
-  await ben.choose({ autoGet: { when: 'never', upToBytes: 1_000_000 } })
-  await settled()
-  const id = await send(anna, ben, outgoing('hello'))
-  const place = at(anna.peer, id)
+/** Whether what Ben was sent comes without him asking. */
+async function comesUnasked(content: string): Promise<boolean> {
+  const place = at(anna.peer, await send(anna, ben, outgoing(content)))
   await messageAt(ben, place)
+  await pass(1_000)
+  return (await until(ben.chat.watchAttachment(place))).state !== 'away'
+}
+
+test('what is larger than a person wants unasked waits until they ask', async () => {
+  await ben.choose({ autoGet: { when: 'always', upToBytes: 5 } })
+  await settled()
+  expect(await comesUnasked('hello')).toBe(true)
+  const place = at(anna.peer, await send(anna, ben, outgoing('hello!')))
+  await messageAt(ben, place)
+  await pass(1_000)
   expect(await until(ben.chat.watchAttachment(place))).toMatchObject({ state: 'away' })
   await ben.chat.getAttachment(place)
-  expect(await text(ben, place)).toBe('hello')
+  expect(await text(ben, place)).toBe('hello!')
 })
+
+test.each([
+  ['always', 'that costs', 'comes'],
+  ['unmetered', 'that costs nothing', 'comes'],
+  ['unmetered', 'that costs', 'waits'],
+  ['never', 'that costs nothing', 'waits'],
+] as const)(
+  'for who wants files unasked: %s, on a network %s, one %s',
+  async (when, where, what) => {
+    ben.host.unmetered = where === 'that costs nothing'
+    await ben.choose({ autoGet: { when, upToBytes: 1_000_000 } })
+    await settled()
+    expect(await comesUnasked('hello')).toBe(what === 'comes')
+  },
+)
 
 test('what is forwarded is got from who forwarded it', async () => {
   const vera = await person(network, clock, 'Vera')
