@@ -1,26 +1,34 @@
 import type { Connection, PeerId } from '@libp2p/interface'
+import { streamPair } from '@libp2p/utils'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { expect, test } from 'vitest'
 import type { RelayRow } from '../../../src/lib/db/schema.ts'
 import type { Node } from '../../../src/lib/p2p/node.ts'
 import { hostOf } from '../../../src/lib/p2p/addresses.ts'
+import { encodeLengthPrefixed } from '../../../src/lib/p2p/length-prefixed.ts'
 import { Pinger } from '../../../src/lib/p2p/ping.ts'
 import {
   MAX_LEARNED_FAILURES,
   MAX_LEARNED_RELAYS,
   MAX_RETRY_ALONE_MS,
+  MAX_RETRY_MS,
   RelayBook,
   TARGET_RESERVATIONS,
 } from '../../../src/lib/p2p/relay-book/relay-book.ts'
+import { DexieRelayStore, type RelayStore } from '../../../src/lib/p2p/relay-book/store.ts'
 import { peerIdOf } from '../../../src/lib/protocol/ids.ts'
 import { StorageFullError } from '../../../src/lib/protocol/errors.ts'
+import { RELAY_STATUS, type RelayStatusAnswer } from '../../../src/lib/protocol/relay-status.ts'
 import { systemRandom } from '../../../src/lib/protocol/seams.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
+import { memoryDatabase } from '../../fixtures/memory-database.ts'
 import { LARGER, silent, SMALLER } from './fake-network.ts'
 
 /** Relays at any address, each of which is there and gives a place, until it is gone. */
 class AnsweringRelays {
   connections: Connection[] = []
+  /** What each says of itself when asked, and then they answer pings too; by default they are silent. */
+  says: RelayStatusAnswer | null = null
   readonly #known: string[] = []
   #onRemoved = (): void => undefined
 
@@ -35,10 +43,21 @@ class AnsweringRelays {
       streams: [],
       remotePeer: { toString: () => peer },
       remoteAddr,
-      newStream: () => Promise.resolve({ close: () => Promise.resolve() }),
+      newStream: (protocol: string) => this.#open(protocol),
     } as unknown as Connection
     this.connections.push(connection)
     return Promise.resolve(connection)
+  }
+
+  async #open(protocol: string): Promise<unknown> {
+    const { says } = this
+    if (says === null) return { close: () => Promise.resolve() }
+    const [near, far] = await streamPair({ protocol })
+    far.addEventListener('message', ({ data }) => {
+      const isStatus = protocol === RELAY_STATUS.protocol
+      far.send(isStatus ? encodeLengthPrefixed(RELAY_STATUS.response.encode(says)) : data)
+    })
+    return near
   }
 
   addRelay(): Promise<void> {
@@ -70,6 +89,8 @@ async function aBook(init: {
   dialled?: (host: string) => Promise<void>
   /** Kept since an earlier start. */
   kept?: RelayRow[]
+  /** Where they are kept; in memory by default. */
+  store?: RelayStore
 }) {
   const clock = new ManualClock()
   const rows = new Map((init.kept ?? []).map((row) => [row.address, row]))
@@ -77,7 +98,7 @@ async function aBook(init: {
   const disk = { full: init.full ?? false }
   const book = new RelayBook(
     {
-      store: {
+      store: init.store ?? {
         all: () => Promise.resolve([...rows.values()]),
         put: (row) => {
           if (disk.full) return Promise.reject(new StorageFullError('full'))
@@ -317,5 +338,92 @@ test('others are tried on when a hopeless relay cannot be struck off the book', 
   clock.advance(MAX_RETRY_ALONE_MS)
   await settled()
   expect(dials()).toBe(before + 1)
+  book.detach()
+})
+
+/** Relays that answer, one more than as many as needed, of which the last waits. */
+async function aFullBook(init: Omit<Parameters<typeof aBook>[0], 'origin'>) {
+  const full = await aBook({ origin: null, ...init })
+  for (let n = 0; n <= TARGET_RESERVATIONS; n += 1) {
+    await full.book.add(`relay-${n}.example`)
+    await settled()
+  }
+  return full
+}
+
+const LAST = `relay-${TARGET_RESERVATIONS}.example`
+
+test('a relay that is preferred gives a place beside those that do, and is named first', async () => {
+  const { book } = await aFullBook({ answers: new AnsweringRelays() })
+  expect(book.reservedHosts()).not.toContain(LAST)
+
+  await book.prefer(LAST, true)
+  await settled()
+
+  expect(book.reservedHosts()).toHaveLength(TARGET_RESERVATIONS + 1)
+  expect(book.reservedHosts()[0]).toBe(LAST)
+  book.detach()
+})
+
+test('a relay that is preferred is so after a restart, and tried before others', async () => {
+  const store = new DexieRelayStore(memoryDatabase())
+  const { book } = await aFullBook({ answers: new AnsweringRelays(), store })
+  await book.prefer(LAST, true)
+  await settled()
+  book.detach()
+
+  const tried: string[] = []
+  const again = await aBook({
+    origin: null,
+    answers: new AnsweringRelays(),
+    dialled: (host) => Promise.resolve(void tried.push(host)),
+    store,
+  })
+  await settled()
+  expect(tried).toHaveLength(TARGET_RESERVATIONS)
+  expect(tried[0]).toBe(LAST)
+  expect(again.book.statuses().filter(({ preferred }) => preferred)).toMatchObject([
+    { address: LAST, state: 'reserved' },
+  ])
+
+  await again.book.prefer(LAST, false)
+  again.book.detach()
+  expect((await store.all()).filter(({ preferred }) => preferred)).toEqual([])
+})
+
+test.each([
+  ['does not answer', 'mine.example', TARGET_RESERVATIONS],
+  ['is of an operator who gives a place', 'other.relay-0.example', TARGET_RESERVATIONS + 1],
+])(
+  'for a preferred relay that %s, no more of the others give a place',
+  async (_what, mine, all) => {
+    const { book, clock } = await aFullBook({
+      answers: new AnsweringRelays(),
+      dialled: (host) =>
+        host === 'mine.example' ? Promise.reject(new Error('no way')) : Promise.resolve(),
+    })
+    await book.add(mine)
+    await book.prefer(mine, true)
+    await settled()
+    expect(book.reservedHosts()).toHaveLength(all)
+    clock.advance(MAX_RETRY_MS)
+    await settled()
+    expect(book.reservedHosts()).toHaveLength(all)
+    book.detach()
+  },
+)
+
+test('what a relay says of its load, its uptime and its room is told, as it is now', async () => {
+  const answers = new AnsweringRelays()
+  const copies = { freeBytes: 5_000_000, maxBytesEach: 1_000_000 }
+  answers.says = { upMs: 60_000, loadPercent: 20, copies }
+  const { book } = await aBook({ origin: 'https://relay.example', answers })
+  const said = () => book.statuses()[0]?.said
+  await expect.poll(said).toEqual(answers.says)
+  expect(book.statuses()).toMatchObject([{ latencyMs: 0 }])
+
+  answers.says = { upMs: 90_000, loadPercent: 80, copies: null }
+  await book.measure()
+  expect(said()).toEqual(answers.says)
   book.detach()
 })

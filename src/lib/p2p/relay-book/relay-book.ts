@@ -277,13 +277,12 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       ({ row, busy, state }) =>
         !busy && state !== 'reserved' && (row.peer === null || !taken.has(row.peer)),
     )
+    const places = TARGET_RESERVATIONS - taken.size - all.filter(({ busy }) => busy).length
     // A preferred one does not wait for a place.
-    const preferred = waiting.filter(({ row }) => row.preferred === true).length
-    const missing =
-      Math.max(preferred, TARGET_RESERVATIONS - taken.size) - all.filter(({ busy }) => busy).length
-    if (missing > 0) {
-      const due = waiting.filter(({ nextAttemptAtMs }) => nextAttemptAtMs <= clock.now())
-      const candidates = due.map((entry) => ({
+    const wanted = places > 0 ? waiting : waiting.filter(({ row }) => row.preferred === true)
+    const candidates = wanted
+      .filter(({ nextAttemptAtMs }) => nextAttemptAtMs <= clock.now())
+      .map((entry) => ({
         entry,
         host: entry.address.host,
         source: entry.row.source,
@@ -292,13 +291,14 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
         load: entry.said === null ? null : entry.said.loadPercent / 100,
         failures: entry.backoff.attempts,
       }))
-      const operators = reserved.map(({ address }) => operatorOf(address.host))
-      for (const { entry } of rank(candidates, operators).slice(0, missing)) {
-        void this.#reserve(node, entry)
-      }
-    }
-    const next = Math.min(...waiting.filter(({ busy }) => !busy).map((e) => e.nextAttemptAtMs))
-    if (missing > 0 && Number.isFinite(next)) {
+    const operators = reserved.map(({ address }) => operatorOf(address.host))
+    const ranked = rank(candidates, operators)
+    const preferred = ranked.filter((each) => each.preferred)
+    const left = Math.max(0, places - preferred.length)
+    const others = ranked.filter((each) => !each.preferred).slice(0, left)
+    for (const { entry } of [...preferred, ...others]) void this.#reserve(node, entry)
+    const next = Math.min(...wanted.filter(({ busy }) => !busy).map((e) => e.nextAttemptAtMs))
+    if (Number.isFinite(next)) {
       this.#cancelTimer = clock.after(Math.max(0, next - clock.now()), () => {
         this.#maintain()
       })
