@@ -20,6 +20,7 @@ const [ME, RELAY, ANNA, STRANGER] = [1, 2, 3, 4].map((byte) =>
 
 const PACE_MS = 100
 const METER_MS = 2_000
+const MEASURE_MS = 30_000
 
 class FakeNetwork extends TypedEventEmitter<NetworkEvents> implements Network {
   readonly peer = ME
@@ -202,6 +203,27 @@ test('tells which relays keep what comes for me, and which were caught losing it
   expect((await second)?.map(({ mailbox }) => mailbox)).toEqual(['keeps', 'caught', null, null])
 })
 
+test('tells how relays stand, asks them anew while somebody looks, and then no more', async () => {
+  const { clock, node, service, ended, read, options } = subject()
+  node.known = [relay('relay.example')]
+  const next = read(service.watchRelays(options))
+  expect(await next()).toMatchObject([{ preferred: false, said: null }])
+  const second = next()
+  clock.advance(PACE_MS)
+  const said = { upMs: 60_000, loadPercent: 20, copies: null }
+  node.known = [{ ...relay('relay.example'), preferred: true, said }]
+  node.tell()
+  clock.advance(PACE_MS)
+  expect(await second).toMatchObject([{ preferred: true, said }])
+  expect(node.asked).toEqual(['measure'])
+  clock.advance(MEASURE_MS)
+  expect(node.asked).toEqual(['measure', 'measure'])
+  const end = next()
+  ended.abort()
+  expect(await end).toBeUndefined()
+  expect(clock.pending).toBe(0)
+})
+
 test('tells the log from a level on', async () => {
   const { log, service, read, options } = subject()
   log.loggers('keeper').debug('whispered')
@@ -213,12 +235,14 @@ test('tells the log from a level on', async () => {
 test('what a person asks of the network reaches it', async () => {
   const { node, service } = subject()
   await service.addRelay('relay.example')
+  await service.preferRelay('relay.example', true)
   await service.removeRelay('relay.example')
   expect(await service.testRelay('relay.example')).toMatchObject({ ok: true, latencyMs: 48 })
   await service.rest()
   await service.wake('online')
   expect(node.asked).toEqual([
     'add relay.example',
+    'prefer relay.example true',
     'remove relay.example',
     'check relay.example',
     'rest',
