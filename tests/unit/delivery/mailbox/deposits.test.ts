@@ -4,6 +4,8 @@ import { BUNDLE_LIFE_MS } from '#lib/crypto/prekeys.ts'
 import type { Outgoing } from '#lib/delivery/chain.ts'
 import { Deposits, GRACE_MS, type DepositsInit } from '#lib/delivery/mailbox/deposits.ts'
 import { chainIdOf } from '#lib/protocol/ids.ts'
+import { storesOf } from '#lib/delivery/receipts.ts'
+import type { Receipt } from '#lib/db/schema.ts'
 import type { MailboxCall } from '#lib/delivery/mailbox/transport.ts'
 import { settled, silentLogger } from '../../../fixtures/fake-network.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
@@ -34,9 +36,13 @@ function message(sealed: Uint8Array | null): Outgoing {
 }
 
 /** One message waits for somebody asleep. */
-function depositsOf(waiting: Outgoing, delivery: Partial<DepositsInit['delivery']>) {
+function depositsOf(
+  waiting: Outgoing,
+  delivery: Partial<DepositsInit['delivery']>,
+  at: readonly MemoryRelay[] = relays,
+) {
   const asked: MailboxCall[] = []
-  const transport = new MemoryTransport(relays, 'here')
+  const transport = new MemoryTransport(at, 'here')
   const deposits = new Deposits(
     {
       transport: {
@@ -105,5 +111,42 @@ test('of what is put, two relays are to make it stored when they have told of a 
   await deposits.start()
   clock.advance(2 * GRACE_MS)
   await expect.poll(() => wanted).toEqual([2])
+  await deposits.stop()
+})
+
+test('two relays of one store are one of the two stores that are to make it stored', async () => {
+  const three = await Promise.all([
+    MemoryRelay.of(1, clock),
+    MemoryRelay.of(2, clock, null, 'same.example', 1),
+    MemoryRelay.of(3, clock),
+  ])
+  const keys = await Promise.all([101, 102, 103].map((number) => signerOf(number)))
+  const places = three.map(({ address }, at) => ({ address, key: keys[at]!.publicKey }))
+  const receipts: Receipt[] = []
+  let wanted = 0
+  const opening = message(new Uint8Array(2_000).fill(OPENING))
+  const { deposits } = depositsOf(
+    opening,
+    {
+      placeOf: () => Promise.resolve({ relays: places, passes: [] }),
+      lacking: () => Promise.resolve([{ ...opening, receipts }]),
+      kept: (_outgoing, _sealed, receipt, stores) => {
+        receipts.push(receipt)
+        wanted = stores
+        return Promise.resolve()
+      },
+    },
+    three,
+  )
+  three[2]!.up = false
+  await deposits.start()
+  clock.advance(2 * GRACE_MS)
+  await expect.poll(() => receipts.length).toBe(2)
+  expect(wanted).toBe(2)
+  expect(storesOf(receipts)).toBe(1)
+
+  three[2]!.up = true
+  clock.advance(60_000)
+  await expect.poll(() => storesOf(receipts)).toBe(2)
   await deposits.stop()
 })

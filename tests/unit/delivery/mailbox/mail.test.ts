@@ -244,6 +244,18 @@ test('mailboxes are with other operators where there are, and with the same rath
   await cleo.stop()
 })
 
+test('of two relays with one store, one keeps mailboxes', async () => {
+  const [one, same, other] = await Promise.all([
+    MemoryRelay.of(4, clock),
+    MemoryRelay.of(5, clock, null, 'same.example', 4),
+    MemoryRelay.of(6, clock),
+  ])
+  const cleo = await person(network, clock, 'Cleo', [one, same, other])
+  await comes(async () => (await keepersOf(cleo)).includes(other.address))
+  expect((await keepersOf(cleo)).toSorted()).toEqual([one.address, other.address].toSorted())
+  await cleo.stop()
+})
+
 test('with one relay of three gone it is stored at two, and at the third when that is back', async () => {
   await befriend(network, anna, ben)
   await published()
