@@ -138,14 +138,14 @@ test('two relays of one store are one of the two stores that are to make it stor
     },
     three,
   )
-  three[2]!.up = false
+  three[2].up = false
   await deposits.start()
   clock.advance(2 * GRACE_MS)
   await expect.poll(() => receipts.length).toBe(2)
   expect(wanted).toBe(2)
   expect(storesOf(receipts)).toBe(1)
 
-  three[2]!.up = true
+  three[2].up = true
   clock.advance(60_000)
   await expect.poll(() => storesOf(receipts)).toBe(2)
   await deposits.stop()
