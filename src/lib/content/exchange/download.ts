@@ -225,7 +225,7 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
         this.wasted.leaves += Number(part.kind === 'leaf')
         this.wasted.bytes += bytes.byteLength
       }
-      // Still asked for, and here: as below.
+      // An earlier download of the same, stopped since, has kept it, and nobody told this one.
       if (this.holding.has(part) && this.#asked.has(number)) this.#keep(part)
       else this.#unask(part, source)
       this.#fill(source)
@@ -241,7 +241,7 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
       else if (taken === 'damaged') this.#fail('damaged')
       else if (taken === 'unasked') this.#unask(part, source)
       else {
-        // Known: an earlier download of the same, stopped since, has kept it meanwhile.
+        // Known: it was kept like that while this was looked at.
         if (taken === 'taken') source.bytes += bytes.byteLength
         this.#keep(part)
       }

@@ -117,7 +117,7 @@ test('of what is put, two relays are to make it stored when they have told of a 
 test('two relays of one store are one of the two stores that are to make it stored', async () => {
   const three = await Promise.all([
     MemoryRelay.of(1, clock),
-    MemoryRelay.of(2, clock, null, 'same.example', 1),
+    MemoryRelay.of(2, clock, { host: 'same.example', storeNumber: 1 }),
     MemoryRelay.of(3, clock),
   ])
   const keys = await Promise.all([101, 102, 103].map((number) => signerOf(number)))

@@ -236,7 +236,7 @@ test('a relay that does not answer when it is looked for is asked again', async 
 test('mailboxes are with other operators where there are, and with the same rather than nowhere', async () => {
   const hosts = ['a.one.example', 'b.one.example', 'c.one.example', 'd.one.example', 'two.other']
   const offered = await Promise.all(
-    hosts.map((host, at) => MemoryRelay.of(10 + at, clock, null, host)),
+    hosts.map((host, at) => MemoryRelay.of(10 + at, clock, { host })),
   )
   const cleo = await person(network, clock, 'Cleo', offered)
   await comes(async () => (await keepersOf(cleo)).length >= 3)
@@ -247,7 +247,7 @@ test('mailboxes are with other operators where there are, and with the same rath
 test('of two relays with one store, one keeps mailboxes', async () => {
   const [one, same, other] = await Promise.all([
     MemoryRelay.of(4, clock),
-    MemoryRelay.of(5, clock, null, 'same.example', 4),
+    MemoryRelay.of(5, clock, { host: 'same.example', storeNumber: 4 }),
     MemoryRelay.of(6, clock),
   ])
   const cleo = await person(network, clock, 'Cleo', [one, same, other])

@@ -27,8 +27,8 @@ beforeEach(async () => {
   pushes = [new FakePush(2), new FakePush(3)]
   relays = [
     await MemoryRelay.of(1, clock),
-    await MemoryRelay.of(2, clock, pushes[0]),
-    await MemoryRelay.of(3, clock, pushes[1]),
+    await MemoryRelay.of(2, clock, { push: pushes[0] }),
+    await MemoryRelay.of(3, clock, { push: pushes[1] }),
   ]
   anna = await person(network, clock, 'Anna', relays)
 })

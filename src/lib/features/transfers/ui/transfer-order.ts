@@ -21,11 +21,16 @@ export interface Place {
   of: number
 }
 
+/** The place of each that is in the line; none of one that is alone there. */
+export function placesOf(transfers: readonly Ordered[]): ReadonlyMap<TransferId, Place> {
+  const coming = comingOf(transfers)
+  if (coming.length === 1) return new Map()
+  return new Map(coming.map(({ id }, index) => [id, { at: index + 1, of: coming.length }]))
+}
+
 /** Its place in the line; null when it is not in it, or alone there. */
 export function placeOf(id: TransferId, transfers: readonly Ordered[]): Place | null {
-  const coming = comingOf(transfers)
-  const index = coming.findIndex((each) => each.id === id)
-  return index === -1 || coming.length === 1 ? null : { at: index + 1, of: coming.length }
+  return placesOf(transfers).get(id) ?? null
 }
 
 function comingOf<Each extends Ordered>(transfers: readonly Each[]): Each[] {
