@@ -12,7 +12,10 @@ import type { Transfers } from './transfers.ts'
 export interface CommandsComponents {
   chat: Pick<ChatApi, 'send' | 'edit' | 'deleteForBoth' | 'react' | 'markRead'>
   contacts: Pick<ContactsApi, 'add' | 'accept'>
-  transfers: Pick<TransfersApi, 'share' | 'get' | 'pause' | 'resume' | 'revoke' | 'remove'>
+  transfers: Pick<
+    TransfersApi,
+    'share' | 'get' | 'pause' | 'resume' | 'passOn' | 'revoke' | 'remove'
+  >
   conversations: Pick<Conversations, 'follow'>
   told: Pick<Transfers, 'tellAll' | 'save'>
   tell: (event: Event) => void
@@ -93,6 +96,9 @@ export class Commands {
       case 'revoke':
       case 'remove':
         await transfers[command.type](command.transfer)
+        return { transfer: command.transfer }
+      case 'pass-on':
+        await transfers.passOn(command.transfer, command.on)
         return { transfer: command.transfer }
       case 'quit':
         return {}

@@ -110,9 +110,12 @@ const commandSchema = v.variant('type', [
   }),
   /** Tells each transfer anew, with its link as it is now. */
   v.strictObject({ type: v.literal('transfers'), ref }),
+  /** Gets no more of it for now, or gives no more of it: whoever gets it waits. */
   v.strictObject({ type: v.literal('pause'), transfer, ref }),
   /** Goes on, also after a failure. */
   v.strictObject({ type: v.literal('resume'), transfer, ref }),
+  /** Whether others are given what it got. */
+  v.strictObject({ type: v.literal('pass-on'), transfer, on: v.boolean(), ref }),
   /** Gives it to nobody any more. */
   v.strictObject({ type: v.literal('revoke'), transfer, ref }),
   /** Takes it out. What was written into a folder stays. */

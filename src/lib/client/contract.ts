@@ -101,6 +101,7 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     free: 'idempotent',
     revoke: 'idempotent',
     keepCopy: 'idempotent',
+    passOn: 'idempotent',
     read: 'stream',
   },
   network: {
@@ -132,6 +133,7 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     setFiles: 'idempotent',
     setAutoGet: 'idempotent',
     setCopiesForAway: 'idempotent',
+    setPassOn: 'idempotent',
     storage: 'idempotent',
   },
   backup: {

@@ -365,6 +365,8 @@ export interface SettingsRow {
   autoGet?: { when: 'always' | 'unmetered' | 'never'; upToBytes: number }
   /** Absent until the person chose. */
   copiesForAway?: boolean
+  /** Absent until the person chose. */
+  passOn?: boolean
 }
 
 /** Something that is shared or got. See features/transfers. */
@@ -394,7 +396,10 @@ export interface TransferRow {
   bytes: number | null
   addedAtMs: number
   completeAtMs: number | null
+  /** Nothing of what I get comes, nothing of what I share is given. */
   paused: boolean
+  /** Whether others are given what I got; null: as the settings say. */
+  passOn: boolean | null
   /** Why it came to its end; null while it has not. */
   problem:
     'revoked' | 'expired' | 'limit-reached' | 'storage-full' | 'unreadable' | 'damaged' | null

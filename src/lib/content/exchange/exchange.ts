@@ -24,6 +24,8 @@ export interface ExchangeComponents {
 export interface ExchangeInit {
   /** Whether this peer is given this content. */
   admit(content: ContentId, peer: PeerIdString): Admission | Promise<Admission>
+  /** Whether nobody is given this content for now: who gets it waits. Once that changes, `settle`. Default: none is. */
+  halts?(content: ContentId): boolean
   /** What is known of sources. Default: one that is forgotten when the host ends. */
   reputation?: Reputation
 }
@@ -72,6 +74,7 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
     this.rates = { down: new Rate(components.clock), up: new Rate(components.clock) }
     this.#slots = new UploadSlots(components, {
       givenBy: (reader) => this.#givenBy(reader),
+      halts: ({ content }) => this.#init.halts?.(content) ?? false,
     })
   }
 
@@ -165,6 +168,11 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
     this.#getting.delete(content)
     getting.download.stop()
     this.#closeEverywhere(getting.download)
+  }
+
+  /** What is halted may have changed. */
+  settle(): void {
+    this.#slots.settle()
   }
 
   /** Nobody is given this content any more. */

@@ -18,6 +18,8 @@ export interface UploadSlotsComponents {
 export interface UploadSlotsInit {
   /** Bytes a second that this reader gives to us now: who gives is given to. */
   givenBy(reader: Reader): number
+  /** Whether nobody is given what this reader gets, for now. Once that changes, `settle`. */
+  halts(reader: Reader): boolean
 }
 
 /**
@@ -67,10 +69,13 @@ export class UploadSlots {
    */
   settle(): void {
     const nowMs = this.#clock.now()
+    for (const reader of this.#readers) {
+      if (!reader.choked && this.#init.halts(reader)) reader.choke(true, nowMs)
+    }
     const served = [...this.#readers].filter(({ choked }) => !choked)
     const idle = served.filter(({ interested }) => !interested)
     const waiting = this.#shuffled()
-      .filter((reader) => reader.choked && !this.#rests(reader, nowMs))
+      .filter((reader) => reader.choked && !this.#init.halts(reader) && !this.#rests(reader, nowMs))
       .sort((a, b) => Number(b.interested) - Number(a.interested) || turn(a) - turn(b))
     let free = UPLOAD_SLOTS - served.length
     for (const reader of waiting) {
@@ -89,7 +94,7 @@ export class UploadSlots {
 
   /** What is planned stays so: readers turn so often that it would never come to pass otherwise. */
   #plan(nowMs: number): void {
-    const wanting = [...this.#readers].filter(({ choked, interested }) => choked && interested)
+    const wanting = this.#wanting()
     if (wanting.length === 0) {
       this.#rotation?.()
       this.#rotation = null
@@ -109,15 +114,20 @@ export class UploadSlots {
   /** Half of the slots go to others: not those of whom we are given most by. */
   #rotate(): void {
     const nowMs = this.#clock.now()
-    const readers = [...this.#readers]
-    const waiting = readers.filter(({ choked, interested }) => choked && interested).length
-    const over = readers
+    const waiting = this.#wanting().length
+    const over = [...this.#readers]
       .filter(({ choked, sinceMs }) => !choked && nowMs - sinceMs >= SLOT_MS)
       .sort((a, b) => this.#init.givenBy(a) - this.#init.givenBy(b) || a.sinceMs - b.sinceMs)
     for (const reader of over.slice(0, Math.min(waiting, UPLOAD_SLOTS / 2))) {
       this.#choke(reader, nowMs)
     }
     this.settle()
+  }
+
+  #wanting(): Reader[] {
+    return [...this.#readers].filter(
+      (reader) => reader.choked && reader.interested && !this.#init.halts(reader),
+    )
   }
 
   #choke(reader: Reader, nowMs: number): void {

@@ -106,6 +106,7 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
       v.strictObject({ when: v.picklist(['always', 'unmetered', 'never']), upToBytes: count }),
     ),
     copiesForAway: v.exactOptional(flag),
+    passOn: v.exactOptional(flag),
   }),
   relays: v.strictObject({
     address: text,

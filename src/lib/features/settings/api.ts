@@ -37,6 +37,8 @@ export interface Settings {
   autoGet: AutoGet
   /** Whether a relay is asked to keep what people who are away were sent in chats: it learns who sends to whom. */
   copiesForAway: boolean
+  /** Whether others are given the files of links I got, where I did not choose for one of them. */
+  passOn: boolean
 }
 
 export interface SettingsApi {
@@ -49,6 +51,7 @@ export interface SettingsApi {
   setFiles(choices: Partial<FileChoices>, options?: AbortOptions): Promise<void>
   setAutoGet(choice: AutoGet, options?: AbortOptions): Promise<void>
   setCopiesForAway(on: boolean, options?: AbortOptions): Promise<void>
+  setPassOn(on: boolean, options?: AbortOptions): Promise<void>
   /** Bytes used and granted to this origin, as far as the browser tells. */
   storage(options?: AbortOptions): Promise<{ usedBytes: number | null; quotaBytes: number | null }>
 }

@@ -16,6 +16,7 @@ export const DEFAULT_SETTINGS: Settings = {
   },
   autoGet: { when: 'always', upToBytes: 10_000_000 },
   copiesForAway: true,
+  passOn: true,
 }
 
 /** Remembers settings. */
@@ -58,12 +59,13 @@ export class DexieSettingsStore implements SettingsStore {
   async #settings(): Promise<Settings> {
     const row = await this.#db.settings.get('me')
     if (row === undefined) return DEFAULT_SETTINGS
-    const { language, theme, readReceipts, notifications, files, autoGet, copiesForAway } = row
+    const { language, theme, readReceipts, notifications, files, autoGet } = row
     return {
       ...{ language, theme, readReceipts, notifications },
       files: { ...DEFAULT_SETTINGS.files, ...files },
       autoGet: autoGet ?? DEFAULT_SETTINGS.autoGet,
-      copiesForAway: copiesForAway ?? DEFAULT_SETTINGS.copiesForAway,
+      copiesForAway: row.copiesForAway ?? DEFAULT_SETTINGS.copiesForAway,
+      passOn: row.passOn ?? DEFAULT_SETTINGS.passOn,
     }
   }
 }

@@ -31,7 +31,8 @@ export interface ShareChoices {
 /**
  * Where a transfer stands.
  *
- * What I share is `reading` while it is taken in, then `shared` until it is `ended`. What I get is `looking` while
+ * What I share is `reading` while it is taken in, then `shared` until it is `ended`, and `paused` while nobody is given
+ * anything of it for now. What I get is `looking` while
  * nobody is known who has it, `getting`, `waiting` when all who had it are out of reach, `queued` while others come
  * first, `paused` by the person, and `complete` once every byte is here and verified; `freed` when it was, and went to make
  * room. `failed` says why in `problem`.
@@ -100,6 +101,8 @@ export interface Transfer {
   stays: boolean
   /** The person has it elsewhere too, so that they may choose whether it stays. */
   saved: boolean
+  /** Others are given what I got, as long as it is here. */
+  passedOn: boolean
   /** The copy at a relay that is wanted; null where none is. */
   copy: TransferCopy | null
   /** Who was sent it and has not got it yet, as far as is known. */
@@ -135,6 +138,8 @@ export interface TransferPeer {
   share: number | null
   /** Of all of it, 0 to 1, what was given to it since it came. */
   given: number
+  /** Until all of it has been given to them, at the present speed; null while it cannot be said. */
+  msLeft: number | null
   bytesPerSecond: { down: number; up: number }
   /** There and back; null until it was measured. */
   latencyMs: number | null
@@ -179,6 +184,7 @@ export interface TransfersApi {
    * @throws MalformedLinkError, PasswordNeededError, WrongPasswordError, StorageFullError
    */
   get(link: string, password: string | null, options?: AbortOptions): Promise<TransferId>
+  /** For now nothing of it comes or, of what I share, nothing is given: whoever gets it waits. */
   pause(id: TransferId, options?: AbortOptions): Promise<void>
   resume(id: TransferId, options?: AbortOptions): Promise<void>
   /** Takes it out, and what of it nobody else needs here. */
@@ -189,6 +195,8 @@ export interface TransfersApi {
   saved(id: TransferId, options?: AbortOptions): Promise<void>
   /** Whether it stays here though it was saved elsewhere. */
   keep(id: TransferId, stays: boolean, options?: AbortOptions): Promise<void>
+  /** Whether others are given what I got. */
+  passOn(id: TransferId, on: boolean, options?: AbortOptions): Promise<void>
   watchRoom(options?: AbortOptions): AsyncIterable<Room>
   /** Gives room back: what is here only to be given on goes. */
   free(options?: AbortOptions): Promise<void>

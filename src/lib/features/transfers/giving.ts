@@ -5,6 +5,7 @@ import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock } from '../../protocol/seams.ts'
 import type { Company } from './company.ts'
 import type { Roster } from './roster.ts'
+import type { LiveTransfer } from './transfer.ts'
 
 /** What readers are wanted for. */
 const READING = 'reading'
@@ -24,6 +25,8 @@ export class Giving {
   readonly #components: GivingComponents
   /** Who is wanted because they read, and when they were last seen to. */
   readonly #met = new Map<PeerIdString, number>()
+  /** Whether others are given what I got, where nothing else was chosen. */
+  #passesOn = true
   #cancelLook: (() => void) | null = null
 
   constructor(components: GivingComponents) {
@@ -46,12 +49,39 @@ export class Giving {
     this.#components.company.release(READING)
   }
 
+  /** Whether others are given it, now that it is here. What goes with something else is: only those know of it who were sent it. */
+  passedOn({ row }: LiveTransfer): boolean {
+    return row.role === 'sharing' || row.enclosed === true || (row.passOn ?? this.#passesOn)
+  }
+
+  /** Whether others are given what I got, where nothing else was chosen. */
+  passOn(on: boolean): void {
+    if (this.#passesOn === on) return
+    this.#passesOn = on
+    for (const transfer of this.#components.roster.all) this.settle(transfer)
+    this.#components.roster.changed()
+  }
+
+  /** What was chosen of it has changed: who gets it is given it no more, or waits, or is given it again. */
+  settle(transfer: LiveTransfer): void {
+    const { exchange } = this.#components
+    if (transfer.content === null) return
+    if (!this.passedOn(transfer)) exchange.refuse(transfer.content, 'unknown')
+    exchange.settle()
+  }
+
+  /** Whether nobody is given this content for now. */
+  halts(content: ContentId): boolean {
+    const of = this.#components.roster.all.filter((each) => each.content === content)
+    return of.length > 0 && of.every(({ row }) => row.role === 'sharing' && row.paused)
+  }
+
   /** Whether this peer is given this content. Who is let in counts at once: not too many get in together. */
   async admit(content: ContentId, peer: PeerIdString): Promise<Admission> {
     const nowMs = this.#components.clock.now()
     let refusal: Admission = { refusal: 'unknown' }
     for (const transfer of this.#components.roster.all) {
-      if (transfer.row.content !== content) continue
+      if (transfer.row.content !== content || !this.passedOn(transfer)) continue
       await transfer.find()
       if (transfer.holding === null) continue
       const { problem, downloadLimit, takers } = transfer.row

@@ -101,6 +101,7 @@ export class TransfersService implements TransfersApi, Startable {
     const roster = new Roster({ ...components, parts })
     const exchange: Exchange = new Exchange(components, {
       admit: (content, peer) => giving.admit(content, peer),
+      halts: (content) => giving.halts(content),
       reputation: new Reputation({ ...components, store: components.sources }),
     })
     const shelves: Shelves = new Shelves({ ...components, roster, exchange })
@@ -234,14 +235,15 @@ export class TransfersService implements TransfersApi, Startable {
 
   async pause(id: TransferId): Promise<void> {
     const transfer = await this.#roster.find(id)
-    if (transfer.row.completeAtMs !== null || transfer.row.role === 'sharing') return
+    if (transfer.row.role === 'sharing') return this.#halt(transfer, true)
+    if (transfer.row.completeAtMs !== null) return
     this.#getting.halt(transfer)
     await this.#roster.change(transfer, { paused: true })
   }
 
   async resume(id: TransferId): Promise<void> {
     const transfer = await this.#roster.find(id)
-    if (transfer.row.role === 'sharing') return
+    if (transfer.row.role === 'sharing') return this.#halt(transfer, false)
     await transfer.find()
     await this.#roster.change(transfer, { paused: false, freed: false, problem: null })
   }
@@ -260,6 +262,14 @@ export class TransfersService implements TransfersApi, Startable {
   async keep(id: TransferId, stays: boolean): Promise<void> {
     await this.#roster.change(await this.#roster.find(id), { kept: stays })
     await this.#shelves.settle()
+  }
+
+  async passOn(id: TransferId, on: boolean): Promise<void> {
+    const transfer = await this.#roster.find(id)
+    if (transfer.row.role !== 'getting') return
+    const kept = this.#roster.change(transfer, { passOn: on })
+    this.#giving.settle(transfer)
+    await kept
   }
 
   async *watchRoom(options?: AbortOptions): AsyncIterable<Room> {
@@ -332,13 +342,21 @@ export class TransfersService implements TransfersApi, Startable {
     }
   }
 
+  /** Gives nothing for now of what I share, or goes on. */
+  async #halt(transfer: LiveTransfer, paused: boolean): Promise<void> {
+    const kept = this.#roster.change(transfer, { paused })
+    this.#giving.settle(transfer)
+    await kept
+  }
+
   async #followSettings(signal: AbortSignal): Promise<void> {
     const { settings, log } = this.#components
     const { down, up } = this.#exchange.rates
     try {
-      for await (const { files, copiesForAway } of settings.watchSettings({ signal })) {
+      for await (const { files, copiesForAway, passOn } of settings.watchSettings({ signal })) {
         down.limit(files.downBytesPerSecond)
         up.limit(files.upBytesPerSecond)
+        this.#giving.passOn(passOn)
         await this.#shelves.limit(files.spareBytes)
         await this.#awaited.allow(copiesForAway)
       }
@@ -355,7 +373,8 @@ export class TransfersService implements TransfersApi, Startable {
         .filter(({ holding, row }) => row.completeAtMs !== null || holding?.manifest != null)
         .filter(({ row }) => row.problem === null)
         // Who gets what is enclosed knows from whom: nobody else is told that it is here.
-        .filter(({ row }) => row.enclosed !== true)
+        .filter(({ row }) => row.enclosed !== true && !(row.role === 'sharing' && row.paused))
+        .filter((transfer) => this.#giving.passedOn(transfer))
         .filter((transfer) => !transfer.hasExpired(nowMs))
         .toSorted((a, b) => b.row.addedAtMs - a.row.addedAtMs)
         .flatMap(({ content }) => content ?? [])
@@ -402,6 +421,7 @@ export class TransfersService implements TransfersApi, Startable {
       names,
       links: network.links(),
       exchange: this.#exchange,
+      passedOn: (transfer) => this.#giving.passedOn(transfer),
       copyOf: (transfer) => this.#copyOf(transfer),
     }
   }

@@ -38,6 +38,7 @@ export function newRow(
     addedAtMs: nowMs,
     completeAtMs: null,
     paused: false,
+    passOn: null,
     problem: null,
     expiresAtMs: null,
     downloadLimit: null,
@@ -163,7 +164,8 @@ export class LiveTransfer {
     if (role === 'sharing') {
       if (problem === 'revoked' || this.problem(nowMs) === 'expired') return 'ended'
       if (problem !== null) return problem === 'limit-reached' ? 'ended' : 'failed'
-      return completeAtMs === null ? 'reading' : 'shared'
+      if (completeAtMs === null) return 'reading'
+      return paused ? 'paused' : 'shared'
     }
     if (completeAtMs !== null) return 'complete'
     if (problem !== null) return 'failed'

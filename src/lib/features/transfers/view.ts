@@ -1,4 +1,5 @@
 /** Transfers as a tab is shown them. */
+import { CHUNK_BYTES } from '../../content/manifest.ts'
 import type { Exchange } from '../../content/exchange/exchange.ts'
 import type { LinkInfo } from '../../p2p/api.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
@@ -14,6 +15,7 @@ export interface ViewComponents {
   names: (peer: PeerIdString) => string | null
   links: readonly Pick<LinkInfo, 'peer' | 'relay' | 'path' | 'latencyMs'>[]
   exchange: Pick<Exchange, 'readers' | 'isBanned' | 'reputation'>
+  passedOn: (transfer: LiveTransfer) => boolean
   /** Null when no copy is to be kept. */
   copyOf: (transfer: LiveTransfer) => TransferCopy | null
 }
@@ -21,7 +23,7 @@ export interface ViewComponents {
 /** One row of the list. */
 export function summaryOf(
   transfer: LiveTransfer,
-  { nowMs, exchange, copyOf }: ViewComponents,
+  { nowMs, exchange, passedOn, copyOf }: ViewComponents,
 ): Transfer {
   const { row, content, opened, download, verifiedBytes } = transfer
   const sources = [...(download?.sources ?? [])]
@@ -53,6 +55,7 @@ export function summaryOf(
     rank: row.rank,
     stays: !transfer.spare,
     saved: row.savedAtMs !== null,
+    passedOn: passedOn(transfer),
     copy,
     awaitedBy: row.awaited?.by ?? [],
   }
@@ -88,6 +91,7 @@ function peersOf(transfer: LiveTransfer, view: ViewComponents): TransferPeer[] {
       ...whoIs(peer, path, names, links),
       share: leaves === 0 ? 0 : has.count / leaves,
       given: 0,
+      msLeft: null,
       bytesPerSecond: { down: pipeline.bytesPerSecond(nowMs), up: 0 },
       latencyMs: latencyOf(peer, path, links),
       banned: exchange.isBanned(peer),
@@ -97,12 +101,17 @@ function peersOf(transfer: LiveTransfer, view: ViewComponents): TransferPeer[] {
     ? []
     : exchange.readers(content)) {
     const known = peers.get(peer)
+    const given = leaves === 0 ? 0 : Math.min(1, givenLeaves / leaves)
+    const up = speed.bytesPerSecond(nowMs)
+    const left = (1 - given) * leaves * CHUNK_BYTES
     peers.set(peer, {
       peer,
       ...whoIs(peer, path, names, links),
       share: known?.share ?? null,
-      given: leaves === 0 ? 0 : Math.min(1, givenLeaves / leaves),
-      bytesPerSecond: { down: known?.bytesPerSecond.down ?? 0, up: speed.bytesPerSecond(nowMs) },
+      given,
+      // Who has some of it from others as well is through sooner than can be known here.
+      msLeft: known === undefined && left > 0 && up > 0 ? (left * 1_000) / up : null,
+      bytesPerSecond: { down: known?.bytesPerSecond.down ?? 0, up },
       latencyMs: latencyOf(peer, path, links),
       banned: exchange.isBanned(peer),
     })
@@ -114,6 +123,7 @@ function peersOf(transfer: LiveTransfer, view: ViewComponents): TransferPeer[] {
       ...whoIs(peer, path, names, links),
       share: null,
       given: 0,
+      msLeft: null,
       bytesPerSecond: { down: 0, up: 0 },
       latencyMs: null,
       banned: true,

@@ -7,11 +7,15 @@ import {
   SLOT_MS,
   UPLOAD_SLOTS,
   UploadSlots,
+  type UploadSlotsInit,
 } from '#lib/content/exchange/upload-slots.ts'
 import type { PeerIdString } from '#lib/protocol/ids.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { MemoryPartStore, newShelf } from '../../../fixtures/memory-part-store.ts'
 import { seededRandom } from '../../../fixtures/seeded-random.ts'
+
+/** Nobody gives us anything, and nothing is halted. */
+const freely: UploadSlotsInit = { givenBy: () => 0, halts: () => false }
 
 async function readers(count: number): Promise<Reader[]> {
   const components = { store: new MemoryPartStore(), sha256 }
@@ -31,7 +35,7 @@ async function readers(count: number): Promise<Reader[]> {
 
 test('as many as there are slots are given to at once', async () => {
   const clock = new ManualClock()
-  const slots = new UploadSlots({ clock, random: seededRandom(1) }, { givenBy: () => 0 })
+  const slots = new UploadSlots({ clock, random: seededRandom(1) }, freely)
   const all = await readers(UPLOAD_SLOTS + 1)
   for (const reader of all) slots.add(reader)
   expect(all.filter(({ choked }) => !choked)).toHaveLength(UPLOAD_SLOTS)
@@ -43,7 +47,7 @@ test('as many as there are slots are given to at once', async () => {
 
 test('who was choked stays so for a moment, also where there is room', async () => {
   const clock = new ManualClock()
-  const slots = new UploadSlots({ clock, random: seededRandom(1) }, { givenBy: () => 0 })
+  const slots = new UploadSlots({ clock, random: seededRandom(1) }, freely)
   const all = await readers(UPLOAD_SLOTS + 1)
   const [idle, last] = [all[0]!, all.at(-1)!]
   for (const reader of all) slots.add(reader)
@@ -61,7 +65,7 @@ test('who was choked stays so for a moment, also where there is room', async () 
 
 test('slots go to others in time, however often somebody comes to need something', async () => {
   const clock = new ManualClock()
-  const slots = new UploadSlots({ clock, random: seededRandom(1) }, { givenBy: () => 0 })
+  const slots = new UploadSlots({ clock, random: seededRandom(1) }, freely)
   const all = await readers(UPLOAD_SLOTS + 2)
   const [turning, last] = all.slice(-2)
   for (const reader of all) slots.add(reader)
@@ -75,7 +79,7 @@ test('slots go to others in time, however often somebody comes to need something
 
 test('everybody has a slot in turn', async () => {
   const clock = new ManualClock()
-  const slots = new UploadSlots({ clock, random: seededRandom(1) }, { givenBy: () => 0 })
+  const slots = new UploadSlots({ clock, random: seededRandom(1) }, freely)
   const all = await readers(30)
   for (const reader of all) slots.add(reader)
   const served = new Set<Reader>()
@@ -94,7 +98,7 @@ test('who gives to us most keeps a slot', async () => {
   const all = await readers(UPLOAD_SLOTS + 4)
   const slots = new UploadSlots(
     { clock, random: seededRandom(1) },
-    { givenBy: (reader) => (reader === all[0] ? 1 : 0) },
+    { ...freely, givenBy: (reader) => (reader === all[0] ? 1 : 0) },
   )
   for (const reader of all) slots.add(reader)
   for (let round = 0; round < 10; round += 1) {
@@ -106,7 +110,7 @@ test('who gives to us most keeps a slot', async () => {
 
 test('who needs nothing makes room at once for who does', async () => {
   const clock = new ManualClock()
-  const slots = new UploadSlots({ clock, random: seededRandom(1) }, { givenBy: () => 0 })
+  const slots = new UploadSlots({ clock, random: seededRandom(1) }, freely)
   const all = await readers(UPLOAD_SLOTS + 2)
   const [idle, ...others] = all as [Reader, ...Reader[]]
   idle.interested = false
@@ -126,10 +130,7 @@ test('who needs nothing makes room at once for who does', async () => {
 test('who is first in line with one is not first with all', async () => {
   const next = new Set<number>()
   for (let seed = 1; seed <= 8; seed += 1) {
-    const slots = new UploadSlots(
-      { clock: new ManualClock(), random: seededRandom(seed) },
-      { givenBy: () => 0 },
-    )
+    const slots = new UploadSlots({ clock: new ManualClock(), random: seededRandom(seed) }, freely)
     // They come to all at the same time in the same order.
     const all = await readers(40)
     for (const reader of all) slots.add(reader)
@@ -138,4 +139,28 @@ test('who is first in line with one is not first with all', async () => {
     slots.stop()
   }
   expect(next.size).toBeGreaterThan(4)
+})
+
+test('of what is halted nobody is given, and others have their slots', async () => {
+  const clock = new ManualClock()
+  const all = await readers(UPLOAD_SLOTS + 2)
+  const halted = new Set<Reader>()
+  const slots = new UploadSlots(
+    { clock, random: seededRandom(1) },
+    { ...freely, halts: (reader) => halted.has(reader) },
+  )
+  for (const reader of all) slots.add(reader)
+  const [first, second, ...others] = all as [Reader, Reader, ...Reader[]]
+  for (const reader of [first, second]) halted.add(reader)
+  slots.settle()
+  clock.advance(3 * SLOT_MS)
+  expect([first.choked, second.choked]).toEqual([true, true])
+  expect(others.every(({ choked }) => !choked)).toBe(true)
+  expect(clock.pending).toBe(0)
+  const [gone, ...left] = others as [Reader, ...Reader[]]
+  slots.remove(gone)
+  halted.clear()
+  slots.settle()
+  expect([first, second, ...left].filter(({ choked }) => !choked)).toHaveLength(UPLOAD_SLOTS)
+  slots.stop()
 })

@@ -33,12 +33,14 @@ test('choices are kept and do not touch each other', async () => {
   const autoGet = { when: 'unmetered', upToBytes: 1_000_000 } as const
   await service.setAutoGet(autoGet)
   await service.setCopiesForAway(false)
+  await service.setPassOn(false)
   const chosen = {
     theme: 'dark',
     readReceipts: false,
     notifications: 'name',
     autoGet,
     copiesForAway: false,
+    passOn: false,
   }
   expect(await until(service.watchSettings())).toMatchObject({ language: 'ru', ...chosen })
   await service.setLanguage(null)

@@ -98,6 +98,11 @@ class Device {
     return this.#settings.changeFiles(files)
   }
 
+  /** As in the settings. */
+  passOn(on: boolean): Promise<void> {
+    return this.#settings.change({ passOn: on })
+  }
+
   async share(files: ChosenFile[], choices: Partial<ShareChoices> = {}): Promise<string> {
     const id = await this.service.share(files, { ...freely, ...choices })
     const { link } = (await until(
@@ -181,6 +186,59 @@ test('what is got is given on, also when who shared it is gone', async () => {
   const id = await vera.service.get(details!.link!, null)
   await meanwhile(vera.reached(id, 'complete'))
   expect(await vera.text(id)).toBe('one')
+})
+
+test('others are not given what I got when I do not want it, for all or for one of them', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  await boris.passOn(false)
+  const got = await boris.service.get(link, null)
+  expect(await meanwhile(boris.reached(got, 'complete'))).toMatchObject({ passedOn: false })
+  network.disconnect(anna.host, boris.host)
+  const { link: passed } = (await meanwhile(until(boris.service.watchTransfer(got))))!
+  const vera = await Device.start()
+  network.connect(boris.host, vera.host)
+  const id = await vera.service.get(passed!, null)
+  const other = await vera.service.get(await meanwhile(boris.share([file('b.txt', 'two')])), null)
+  await meanwhile(vera.reached(other, 'complete'))
+  expect(await meanwhile(vera.reached(id, 'looking'))).toMatchObject({ verifiedBytes: 0 })
+  await boris.service.passOn(got, true)
+  network.renew(boris.host, vera.host)
+  await meanwhile(vera.reached(id, 'complete'))
+  expect(await vera.text(id)).toBe('one')
+})
+
+test('who is being given what I got is given no more once I do not want it', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  const got = await boris.service.get(link, null)
+  await meanwhile(boris.reached(got, 'complete'))
+  const { link: passed } = (await meanwhile(until(boris.service.watchTransfer(got))))!
+  // Nothing of it ever comes from the disk.
+  boris.parts.get = () => new Promise(() => undefined)
+  const vera = await Device.start()
+  network.connect(boris.host, vera.host)
+  await vera.service.get(passed!, null)
+  await meanwhile(until(boris.service.watchTransfer(got), (each) => each!.readers === 1))
+  await boris.service.passOn(got, false)
+  await meanwhile(until(boris.service.watchTransfer(got), (each) => each!.readers === 0))
+})
+
+test('what is shared can wait: nobody is given it until it goes on, also after a restart', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  const [shared] = await meanwhile(until(anna.service.watchTransfers()))
+  await anna.service.pause(shared!.id)
+  await anna.restart()
+  network.renew(anna.host, boris.host)
+  const id = await boris.service.get(link, null)
+  const other = await boris.service.get(await meanwhile(anna.share([file('b.txt', 'two')])), null)
+  await meanwhile(boris.reached(other, 'complete'))
+  const halted = await meanwhile(until(anna.service.watchTransfer(shared!.id)))
+  expect(halted).toMatchObject({ state: 'paused', readers: 1, peers: [{ given: 0 }] })
+  await anna.service.resume(shared!.id)
+  await meanwhile(boris.reached(id, 'complete'))
+  expect((await meanwhile(anna.reached(shared!.id, 'shared'))).givenBytes).toBeGreaterThan(0)
 })
 
 test('what was shared and what is being got goes on after a restart', async () => {

@@ -1,7 +1,7 @@
 import { m } from '../../../i18n/generated/messages.js'
 import type { Transfer, TransferProblem } from '../api.ts'
 import { isComing } from './transfer-order.ts'
-import { isUsedUp } from './transfer-words.ts'
+import { isShared, isUsedUp } from './transfer-words.ts'
 
 /** What the person can do with a transfer now, beside removing it. */
 export interface TransferActions {
@@ -28,14 +28,14 @@ export function transferActions(
   const getting = role === 'getting'
   const coming = isComing({ role, state })
   return {
-    pause: coming,
+    pause: coming || state === 'shared',
     resume: state === 'paused' || state === 'freed',
     move: coming,
     keep: getting && state === 'complete' && saved,
     retry: getting && state === 'failed' && !isFinal(problem),
     makeRoom: state === 'failed' && problem === 'storage-full',
     save: state === 'complete',
-    revoke: state === 'shared',
+    revoke: isShared({ role, state }),
     passOn: !isFinal(problem) && !isUsedUp(transfer),
   }
 }

@@ -29,7 +29,10 @@ export function stateText({ state, problem }: Pick<Transfer, 'state' | 'problem'
 
 /** What that means for the person, or what they can do now; null where nothing is to be said. */
 export function nextStep(
-  transfer: Pick<Transfer, 'state' | 'problem' | 'role' | 'stays' | 'downloadLimit' | 'takers'>,
+  transfer: Pick<
+    Transfer,
+    'state' | 'problem' | 'role' | 'stays' | 'passedOn' | 'downloadLimit' | 'takers'
+  >,
 ): string | null {
   const { state, problem, role } = transfer
   const sharing = role === 'sharing'
@@ -47,9 +50,10 @@ export function nextStep(
     case 'queued':
       return m.transfers_next_queued()
     case 'paused':
-      return m.transfers_next_paused()
+      return sharing ? m.transfers_next_paused_sharing() : m.transfers_next_paused()
     case 'complete':
-      return transfer.stays ? m.transfers_next_complete() : m.transfers_next_spare()
+      if (transfer.stays) return m.transfers_next_complete()
+      return transfer.passedOn ? m.transfers_next_spare() : m.transfers_next_idle()
     case 'freed':
       return m.transfers_next_freed()
     case 'ended':
@@ -116,8 +120,14 @@ export function shareHere({ bytes, verifiedBytes }: Pick<Transfer, 'bytes' | 've
 }
 
 /** Whether a bar tells how far it is. */
-export function isUnderWay({ state }: Pick<Transfer, 'state'>): boolean {
+export function isUnderWay({ role, state }: Pick<Transfer, 'role' | 'state'>): boolean {
+  if (role === 'sharing') return state === 'reading'
   return ['reading', 'looking', 'getting', 'waiting', 'queued', 'paused'].includes(state)
+}
+
+/** Whether it is all taken in, and its link leads to it. */
+export function isShared({ role, state }: Pick<Transfer, 'role' | 'state'>): boolean {
+  return role === 'sharing' && (state === 'shared' || state === 'paused')
 }
 
 /** Whether as many people as it is for have begun to get it. */

@@ -99,7 +99,8 @@ describe('how far it is', () => {
   })
 
   test('is shown until it is all here, or will not come', () => {
-    expect(STATES.filter((state) => isUnderWay({ state }))).toEqual([
+    expect(STATES.filter((state) => isUnderWay({ role: 'sharing', state }))).toEqual(['reading'])
+    expect(STATES.filter((state) => isUnderWay({ role: 'getting', state }))).toEqual([
       'reading',
       'looking',
       'getting',
@@ -155,7 +156,7 @@ describe('what can be done', () => {
     ])
     expect(
       STATES.filter((state) => transferActions(transfer({ state, role: 'sharing' })).revoke),
-    ).toEqual(['shared'])
+    ).toEqual(['shared', 'paused'])
   })
 
   test('is to remove it, asked first unless nothing is lost', () => {
