@@ -87,7 +87,7 @@ export class Commands {
       case 'share':
         return { transfer: await this.#share(command) }
       case 'get':
-        return { transfer: await transfers.get(command.link, command.password ?? null) }
+        return { transfer: await this.#get(command) }
       case 'transfers':
         await told.tellAll()
         return {}
@@ -103,6 +103,14 @@ export class Commands {
       case 'quit':
         return {}
     }
+  }
+
+  /** Whoever says so in a command wants it, however large it is. */
+  async #get({ link, password }: Extract<Command, { type: 'get' }>): Promise<TransferId> {
+    const { transfers } = this.#components
+    const id = await transfers.get(link, password ?? null)
+    await transfers.resume(id)
+    return id
   }
 
   async #share(command: Extract<Command, { type: 'share' }>): Promise<TransferId> {

@@ -105,8 +105,8 @@ export const MAX_SIGNPOST_LOOKUPS_PER_MINUTE = 60
 export const MAX_DHT_VALUE_BYTES = 4_096
 
 /**
- * How long a provider record or public key is kept: https://github.com/libp2p/specs/blob/master/kad-dht/README.md.
- * A peer record says itself how long.
+ * How long a public key is kept: https://github.com/libp2p/specs/blob/master/kad-dht/README.md.
+ * A peer record says itself how long; a provider record is kept for `PROVIDER_LIFE_MS`.
  */
 export const DHT_RECORD_LIFE_MS = 48 * 60 * 60_000
 

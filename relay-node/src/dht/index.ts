@@ -1,5 +1,6 @@
 import { kadDHT, type KadDHT, type KadDHTComponents, passthroughMapper } from '@libp2p/kad-dht'
 import { PEER_RECORD_NAMESPACE, selectPeerRecord } from '#lib/protocol/peer-record.ts'
+import { PROVIDER_LIFE_MS } from '#lib/protocol/providers.ts'
 import type { Clock } from '#lib/protocol/seams.ts'
 import { selectSignpost, SIGNPOST_NAMESPACE, validateSignpost } from '#lib/protocol/signpost.ts'
 import { MAX_DHT_STREAMS } from '../limits.ts'
@@ -26,6 +27,8 @@ export function relayDht(init: {
     // Relays of one LAN form a DHT too.
     peerInfoMapper: passthroughMapper,
     maxInboundStreams: MAX_DHT_STREAMS,
+    // As long as the records of peers it stands for; renewed at half of that.
+    reprovide: { validity: PROVIDER_LIFE_MS, threshold: PROVIDER_LIFE_MS / 2 },
     validators: {
       [PEER_RECORD_NAMESPACE]: init.records.validate,
       [SIGNPOST_NAMESPACE]: validateSignpost(init.clock),

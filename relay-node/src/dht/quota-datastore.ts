@@ -1,8 +1,8 @@
 import { type Datastore, Key } from 'interface-datastore'
+import { PROVIDER_LIFE_MS } from '#lib/protocol/providers.ts'
 import type { Clock } from '#lib/protocol/seams.ts'
 import { QuotaError, StaleRecordError } from '../errors.ts'
 import {
-  DHT_RECORD_LIFE_MS,
   DHT_SWEEP_MS,
   MAX_DHT_RECORDS,
   MAX_DHT_RECORDS_PER_PEER,
@@ -194,7 +194,7 @@ export class QuotaDatastore extends WrappedDatastore {
   #entry(name: string, value: Uint8Array, owner: string): Entry {
     if (!name.startsWith(RECORDS)) {
       // kad-dht itself deletes those that a restart has made younger here.
-      const untilMs = this.#components.clock.now() + DHT_RECORD_LIFE_MS
+      const untilMs = this.#components.clock.now() + PROVIDER_LIFE_MS
       return { owner, kind: 'record', sequence: 0, untilMs }
     }
     const { signpostSequence, untilMs } = recordLife(value)

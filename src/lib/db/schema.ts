@@ -398,6 +398,8 @@ export interface TransferRow {
   completeAtMs: number | null
   /** Nothing of what I get comes, nothing of what I share is given. */
   paused: boolean
+  /** The person wants it, however large it is; of what I share that is always so. */
+  agreed: boolean
   /** Whether others are given what I got; null: as the settings say. */
   passOn: boolean | null
   /** Why it came to its end; null while it has not. */

@@ -3,6 +3,7 @@ import { Key } from 'interface-datastore'
 import { Libp2pRecord } from '@libp2p/record'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { PEER_RECORD_LIFE_MS, peerRecordKey, sealPeerRecord } from '#lib/protocol/peer-record.ts'
+import { PROVIDER_LIFE_MS } from '#lib/protocol/providers.ts'
 import { sealSignpost, SIGNPOST_LIFE_MS, signpostKey } from '#lib/protocol/signpost.ts'
 import { type DhtPlaces, QuotaDatastore } from '#relay/dht/quota-datastore.ts'
 import { QuotaError, StaleRecordError } from '#relay/errors.ts'
@@ -279,21 +280,21 @@ describe('the quota of the DHT', () => {
     expect(store.size).toBe(0)
   })
 
-  test.each(['/dht/record/old', '/dht/provider/cid/ada'])(
-    'deletes %s after its life',
-    async (name) => {
-      const { put, clock, datastore, store } = await quotas()
-      const old = new Key(name)
-      await put('ada', old.toString())
-      const sweeps = DHT_RECORD_LIFE_MS / DHT_SWEEP_MS
-      for (let n = 1; n <= sweeps; n += 1) {
-        expect(await datastore.has(old)).toBe(true)
-        clock.advance(DHT_SWEEP_MS)
-        await store.settled()
-      }
-      expect(await datastore.has(old)).toBe(false)
-      await store.stop()
-      expect(clock.pending).toBe(0)
-    },
-  )
+  test.each([
+    ['/dht/record/old', DHT_RECORD_LIFE_MS],
+    ['/dht/provider/cid/ada', PROVIDER_LIFE_MS],
+  ])('deletes %s after its life', async (name, lifeMs) => {
+    const { put, clock, datastore, store } = await quotas()
+    const old = new Key(name)
+    await put('ada', old.toString())
+    const sweeps = lifeMs / DHT_SWEEP_MS
+    for (let n = 1; n <= sweeps; n += 1) {
+      expect(await datastore.has(old)).toBe(true)
+      clock.advance(DHT_SWEEP_MS)
+      await store.settled()
+    }
+    expect(await datastore.has(old)).toBe(false)
+    await store.stop()
+    expect(clock.pending).toBe(0)
+  })
 })

@@ -215,6 +215,7 @@ function progressOf(transfer: Transfer | null): Omit<AttachmentProgress, 'onward
     case 'reading':
       return { state: 'getting', verifiedBytes, problem: null }
     case 'freed':
+    case 'offered':
       return { state: 'away', ...nothing }
     case 'queued':
     case 'looking':

@@ -8,6 +8,9 @@ export type TransferId = string
 /** Largest content of which a relay is asked to keep a copy by itself, in bytes. */
 export const MAX_COPIED_BYTES = 25_000_000
 
+/** What a link leads to is got at once up to this size, in bytes; of more the person is asked first. */
+export const MAX_UNASKED_BYTES = 100_000_000
+
 /** A file a person chose, and where it lies in what they chose. */
 export interface ChosenFile {
   /** With `/` between folders: `holiday/day 1/beach.jpg`; the bare name when no folder was chosen. */
@@ -34,7 +37,7 @@ export interface ShareChoices {
  * What I share is `reading` while it is taken in, then `shared` until it is `ended`, and `paused` while nobody is given
  * anything of it for now. What I get is `looking` while
  * nobody is known who has it, `getting`, `waiting` when all who had it are out of reach, `queued` while others come
- * first, `paused` by the person, and `complete` once every byte is here and verified; `freed` when it was, and went to make
+ * first, `offered` when the person is asked whether they want so much, `paused` by the person, and `complete` once every byte is here and verified; `freed` when it was, and went to make
  * room. `failed` says why in `problem`.
  */
 export type TransferState =
@@ -45,6 +48,7 @@ export type TransferState =
   | 'getting'
   | 'waiting'
   | 'queued'
+  | 'offered'
   | 'paused'
   | 'complete'
   | 'freed'
@@ -186,6 +190,7 @@ export interface TransfersApi {
   get(link: string, password: string | null, options?: AbortOptions): Promise<TransferId>
   /** For now nothing of it comes or, of what I share, nothing is given: whoever gets it waits. */
   pause(id: TransferId, options?: AbortOptions): Promise<void>
+  /** It goes on, or is tried again; what was offered is wanted. */
   resume(id: TransferId, options?: AbortOptions): Promise<void>
   /** Takes it out, and what of it nobody else needs here. */
   remove(id: TransferId, options?: AbortOptions): Promise<void>

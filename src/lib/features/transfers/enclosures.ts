@@ -91,7 +91,7 @@ export class ContentEnclosures implements Enclosures {
   async pause(content: string): Promise<void> {
     await this.#components.roster.load()
     const transfer = this.#find(content)
-    if (transfer !== undefined) await this.#components.transfers.pause(transfer.row.id)
+    if (transfer?.row.role === 'getting') await this.#components.transfers.pause(transfer.row.id)
   }
 
   async *watch(content: string, options?: AbortOptions): AsyncIterable<Transfer | null> {

@@ -38,8 +38,7 @@ export class Getting {
     const { exchange, company, roster, seeking, clock } = this.#components
     const { row, holding } = transfer
     if (holding === null || transfer.download !== null) return
-    if (row.role !== 'getting' || row.paused || row.completeAtMs !== null) return
-    if (row.problem !== null || row.from === null) return
+    if (!transfer.wanted || row.from === null) return
     const download = exchange.get(holding)
     transfer.download = download
     download.addEventListener('changed', roster.changed)
@@ -111,6 +110,7 @@ export class Getting {
         files: files.length,
         bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
       })
+      if (transfer.offered) this.halt(transfer)
     }
   }
 

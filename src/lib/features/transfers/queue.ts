@@ -38,10 +38,7 @@ export class Queue {
   /** What is to be got, in its order. */
   get #waiting(): LiveTransfer[] {
     return this.#components.roster.all
-      .filter(({ row }) => {
-        const { role, paused, completeAtMs, problem } = row
-        return role === 'getting' && !paused && completeAtMs === null && problem === null
-      })
+      .filter(({ wanted }) => wanted)
       .sort((a, b) => a.row.rank - b.row.rank)
   }
 

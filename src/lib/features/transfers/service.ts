@@ -245,7 +245,12 @@ export class TransfersService implements TransfersApi, Startable {
     const transfer = await this.#roster.find(id)
     if (transfer.row.role === 'sharing') return this.#halt(transfer, false)
     await transfer.find()
-    await this.#roster.change(transfer, { paused: false, freed: false, problem: null })
+    await this.#roster.change(transfer, {
+      paused: false,
+      agreed: true,
+      freed: false,
+      problem: null,
+    })
   }
 
   async move(id: TransferId, to: 'sooner' | 'later'): Promise<void> {

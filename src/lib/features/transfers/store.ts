@@ -21,6 +21,7 @@ function whatCameLater({ addedAtMs }: TransferRow): Partial<TransferRow> {
     savedAtMs: null,
     usedAtMs: addedAtMs,
     freed: false,
+    agreed: true,
     passOn: null,
     copyUntilMs: null,
     awaited: null,

@@ -11,7 +11,7 @@ import type { PartStore, Shelf } from '../../content/store/part-store.ts'
 import { toBase64url } from '../../protocol/base64url.ts'
 import { StarlingError } from '../../protocol/errors.ts'
 import type { Random } from '../../protocol/seams.ts'
-import type { TransferProblem, TransferState } from './api.ts'
+import { MAX_UNASKED_BYTES, type TransferProblem, type TransferState } from './api.ts'
 import { Traffic } from './traffic.ts'
 import type { TransferRow } from './store.ts'
 
@@ -38,6 +38,7 @@ export function newRow(
     addedAtMs: nowMs,
     completeAtMs: null,
     paused: false,
+    agreed: role === 'sharing',
     passOn: null,
     problem: null,
     expiresAtMs: null,
@@ -159,6 +160,19 @@ export class LiveTransfer {
     await this.open()
   }
 
+  /** What is missing of it is to be got. */
+  get wanted(): boolean {
+    const { role, paused, completeAtMs, problem } = this.row
+    const open = !paused && completeAtMs === null && problem === null
+    return role === 'getting' && open && !this.offered
+  }
+
+  /** It is so large that the person is asked first, and they were not yet. */
+  get offered(): boolean {
+    const { agreed, bytes } = this.row
+    return !agreed && bytes !== null && bytes > MAX_UNASKED_BYTES
+  }
+
   state(nowMs: number): TransferState {
     const { role, paused, completeAtMs, problem } = this.row
     if (role === 'sharing') {
@@ -169,6 +183,7 @@ export class LiveTransfer {
     }
     if (completeAtMs !== null) return 'complete'
     if (problem !== null) return 'failed'
+    if (this.offered) return 'offered'
     if (paused) return this.row.freed ? 'freed' : 'paused'
     if (this.queued) return 'queued'
     if (this.holding?.manifest == null) return 'looking'

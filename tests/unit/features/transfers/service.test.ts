@@ -1,5 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { ChosenFile, ShareChoices, Transfer } from '#lib/features/transfers/api.ts'
+import {
+  MAX_UNASKED_BYTES,
+  type ChosenFile,
+  type ShareChoices,
+  type Transfer,
+} from '#lib/features/transfers/api.ts'
 import {
   MalformedLinkError,
   NotCompleteError,
@@ -475,6 +480,23 @@ test('paused, nothing comes; resumed, all does', async () => {
   await expect(boris.text(id)).rejects.toThrow(NotCompleteError)
   await boris.service.resume(id)
   await meanwhile(boris.reached(id, 'complete'))
+})
+
+test('of what is large the person is told what it is, and nothing more comes until they want it', async () => {
+  const [anna, boris] = await two()
+  const large = { path: 'film.mkv', file: new Blob([new Uint8Array(MAX_UNASKED_BYTES + 1)]) }
+  const link = await meanwhile(anna.share([large]))
+  const id = await boris.service.get(link, null)
+  expect(await meanwhile(boris.reached(id, 'offered'))).toMatchObject({
+    name: 'film.mkv',
+    bytes: MAX_UNASKED_BYTES + 1,
+  })
+  await meanwhile(until(boris.service.watchTransfer(id), (each) => each!.sources === 0))
+  await boris.restart()
+  expect((await meanwhile(boris.reached(id, 'offered'))).verifiedBytes).toBeLessThan(10_000_000)
+  network.connect(anna.host, boris.host)
+  await boris.service.resume(id)
+  expect((await meanwhile(boris.reached(id, 'complete'))).verifiedBytes).toBe(MAX_UNASKED_BYTES + 1)
 })
 
 test('without room nothing is lost, and it goes on once there is some', async () => {

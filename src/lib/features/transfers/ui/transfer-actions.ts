@@ -29,7 +29,7 @@ export function transferActions(
   const coming = isComing({ role, state })
   return {
     pause: coming || state === 'shared',
-    resume: state === 'paused' || state === 'freed',
+    resume: state === 'paused' || state === 'freed' || state === 'offered',
     move: coming,
     keep: getting && state === 'complete' && saved,
     retry: getting && state === 'failed' && !isFinal(problem),
@@ -47,7 +47,7 @@ function isFinal(problem: TransferProblem | null): boolean {
 
 /** What removing it loses, to be agreed to first; null when nothing is lost. */
 export function removalText({ role, state }: Pick<Transfer, 'role' | 'state'>): string | null {
-  if (state === 'ended') return null
+  if (state === 'ended' || state === 'offered') return null
   if (role === 'sharing') return m.transfers_remove_text_sharing()
   return state === 'complete'
     ? m.transfers_remove_text_complete()

@@ -21,6 +21,7 @@ export function stateText({ state, problem }: Pick<Transfer, 'state' | 'problem'
     getting: m.transfers_state_getting,
     waiting: m.transfers_state_waiting,
     queued: m.transfers_state_queued,
+    offered: m.transfers_state_offered,
     paused: m.transfers_state_paused,
     complete: m.transfers_state_complete,
     freed: m.transfers_state_freed,
@@ -49,6 +50,8 @@ export function nextStep(
       return m.transfers_next_waiting()
     case 'queued':
       return m.transfers_next_queued()
+    case 'offered':
+      return m.transfers_next_offered()
     case 'paused':
       return sharing ? m.transfers_next_paused_sharing() : m.transfers_next_paused()
     case 'complete':
