@@ -52,12 +52,6 @@ async function share(
   return (await peer.event('transfer', read)).link!
 }
 
-/** Gets it without a folder to write it into. Resolves once all of it is there. */
-async function keepsAll(peer: PeerProcess, link: string): Promise<void> {
-  await peer.ask({ type: 'get', link })
-  await peer.event('transfer', ({ state }) => state === 'complete')
-}
-
 /** Saves the only file of a transfer that is open, and looks at what was written. */
 async function expectSaved(person: Person, name: string, hash: string): Promise<void> {
   await person.page.evaluate(savesIntoOwnFiles)
@@ -193,12 +187,14 @@ test('a folder is shared by a browser, got by a peer and written into a folder b
 test('three who have it give parts of it each', async ({ ownRelay: relay, person }) => {
   test.setTimeout(180_000)
   const chosen = await file('songs.bin', 40 * MB)
-  await using shelf = await PeerProcess.start(relay, 'Shelf')
-  await using ben = await PeerProcess.start(relay, 'Ben')
-  await using cleo = await PeerProcess.start(relay, 'Cleo')
-  const link = await share(shelf, chosen.path)
-  await keepsAll(ben, link)
-  await keepsAll(cleo, link)
+  const anna = await person('Anna', { relay })
+  const ben = await person('Ben', { relay })
+  const cleo = await person('Cleo', { relay })
+  const link = await anna.shareFiles([chosen.path])
+  for (const each of [ben, cleo]) {
+    await each.openLink(link)
+    await expect(each.transferState('All here')).toBeVisible({ timeout: 60_000 })
+  }
   const boris = await person('Boris', { relay })
   // Slow enough that the others are found before the first has given all of it.
   await boris.limitSpeed('Getting', '4 MB/s')

@@ -145,6 +145,57 @@ test('a link that was taken back says so', async ({ person }) => {
   await expect(boris.transferState('Link taken back')).toBeVisible()
 })
 
+test('a link that is taken back while somebody gets it stops at once, and says so', async ({
+  person,
+}) => {
+  const anna = await person('Anna')
+  const boris = await person('Boris')
+  await boris.limitSpeed('Getting', '1 MB/s')
+  await boris.openLink(await anna.shareFiles([(await file('songs.bin', 20_000_000)).path]))
+  await expect(boris.page.getByText('of 20 MB here and checked')).toBeVisible()
+  await anna.page.getByRole('button', { name: 'Take the link back…' }).click()
+  await anna.page.getByRole('button', { name: 'Take it back', exact: true }).click()
+  await expect(anna.transferPeople).toHaveCount(0)
+  await expect(boris.transferState('Link taken back')).toBeVisible()
+  await expect(boris.page.getByText(/does not give it any more/)).toBeVisible()
+})
+
+test('what is shared waits while it is paused, and goes on', async ({ person }) => {
+  const anna = await person('Anna')
+  const boris = await person('Boris')
+  const chosen = await file('songs.bin', 3_000_000)
+  const link = await anna.shareFiles([chosen.path])
+  await anna.page.getByRole('button', { name: 'Pause' }).click()
+  await expect(anna.transferState('Paused')).toBeVisible()
+  await boris.context.addInitScript(downloadsOnly)
+  await boris.openLink(link)
+  await boris.page.reload()
+  await expect(anna.transferPeople).toHaveCount(1)
+  await expect(anna.transferPeople).toContainText('given 0%')
+  await anna.page.getByRole('button', { name: 'Go on' }).click()
+  await expect(boris.transferState('All here')).toBeVisible({ timeout: 60_000 })
+  expect(sha256(await readFile(await boris.saveDownload('Save')))).toBe(chosen.sha256)
+})
+
+test('who does not want to pass on what they got is asked for it in vain', async ({ person }) => {
+  const anna = await person('Anna')
+  const boris = await person('Boris')
+  const vera = await person('Vera')
+  await boris.choose('Others can get from me what I got by a link', 'No')
+  const link = await anna.shareFiles([(await file('songs.bin', 2_000_000)).path])
+  await boris.openLink(link)
+  await expect(boris.transferState('All here')).toBeVisible()
+  await anna.context.close()
+  await boris.page.getByText('Pass it on').click()
+  const passedOn = ((await boris.page.getByText('#/get/').textContent()) ?? '').trim()
+  await vera.openLink(passedOn)
+  await expect(vera.transferState('Looking for who has it…')).toBeVisible()
+  const choice = boris.page.getByRole('group', { name: 'Others can get it from this device' })
+  await choice.getByText('Yes').click()
+  await vera.page.reload()
+  await expect(vera.transferState('All here')).toBeVisible({ timeout: 60_000 })
+})
+
 test('a link for one person is used up for everybody else, also after reloads', async ({
   person,
 }) => {

@@ -68,11 +68,16 @@ export class Person {
   }
 
   /** Nothing comes or goes faster from now on. @param speed as it is offered, such as `1 MB/s` */
-  async limitSpeed(way: 'Getting' | 'Giving', speed: string): Promise<void> {
+  limitSpeed(way: 'Getting' | 'Giving', speed: string): Promise<void> {
+    return this.choose(`${way}, at most`, speed)
+  }
+
+  /** Chooses one of several in the settings. */
+  async choose(what: string, choice: string): Promise<void> {
     await this.goTo('Settings')
-    const speeds = this.page.getByRole('group', { name: `${way}, at most` })
-    await speeds.getByText(speed).click()
-    await speeds.getByRole('radio', { name: speed, checked: true }).waitFor()
+    const choices = this.page.getByRole('group', { name: what })
+    await choices.getByText(choice).click()
+    await choices.getByRole('radio', { name: choice, checked: true }).waitFor()
   }
 
   /** Who has some of what they look at, or is being given some. */

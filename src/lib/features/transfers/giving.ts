@@ -13,6 +13,9 @@ const READING = 'reading'
 /** Who reads no more stays wanted for so long: between one path and a better one nobody reads for a moment. */
 export const LINGER_MS = 30_000
 
+/** What expires later is looked at again by then: timers take no more than 24 days. */
+const MAX_WAIT_MS = 24 * 60 * 60_000
+
 export interface GivingComponents {
   roster: Roster
   exchange: Exchange
@@ -28,6 +31,7 @@ export class Giving {
   /** Whether others are given what I got, where nothing else was chosen. */
   #passesOn = true
   #cancelLook: (() => void) | null = null
+  #cancelExpiry: (() => void) | null = null
 
   constructor(components: GivingComponents) {
     this.#components = components
@@ -37,6 +41,7 @@ export class Giving {
     })
     exchange.addEventListener('readers', () => {
       this.#meetReaders()
+      this.#endExpired()
       roster.changed()
     })
   }
@@ -45,6 +50,8 @@ export class Giving {
   stop(): void {
     this.#cancelLook?.()
     this.#cancelLook = null
+    this.#cancelExpiry?.()
+    this.#cancelExpiry = null
     this.#met.clear()
     this.#components.company.release(READING)
   }
@@ -97,6 +104,25 @@ export class Giving {
       }
     }
     return refusal
+  }
+
+  /** Who is given something is given it no longer than it may be. */
+  readonly #endExpired = (): void => {
+    this.#cancelExpiry?.()
+    this.#cancelExpiry = null
+    const { roster, exchange, clock } = this.#components
+    const nowMs = clock.now()
+    let nextMs = Infinity
+    for (const content of new Set(exchange.readers().map((reader) => reader.content))) {
+      const endsMs = roster.all
+        .filter((transfer) => transfer.content === content)
+        .map(({ expiresAtMs }) => expiresAtMs ?? Infinity)
+      const endMs = Math.max(...endsMs)
+      if (endMs <= nowMs) exchange.refuse(content, 'expired')
+      else nextMs = Math.min(nextMs, endMs)
+    }
+    if (nextMs === Infinity) return
+    this.#cancelExpiry = clock.after(Math.min(nextMs - nowMs, MAX_WAIT_MS), this.#endExpired)
   }
 
   /** Whoever gets something from me over a relay is met directly while they do, and not much longer. */

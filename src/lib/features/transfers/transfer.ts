@@ -196,9 +196,13 @@ export class LiveTransfer {
     return problem ?? (this.hasExpired(nowMs) ? 'expired' : null)
   }
 
+  /** Nobody is given it from then on; null: no end, or none known yet. */
+  get expiresAtMs(): number | null {
+    return this.row.expiresAtMs ?? this.opened?.about.expiresAtMs ?? null
+  }
+
   hasExpired(nowMs: number): boolean {
-    const expiresAtMs = this.row.expiresAtMs ?? this.opened?.about.expiresAtMs ?? null
-    return expiresAtMs !== null && nowMs >= expiresAtMs
+    return this.expiresAtMs !== null && nowMs >= this.expiresAtMs
   }
 
   /** Of the files, here and verified, or taken in. */

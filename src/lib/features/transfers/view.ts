@@ -25,7 +25,7 @@ export function summaryOf(
   transfer: LiveTransfer,
   { nowMs, exchange, passedOn, copyOf }: ViewComponents,
 ): Transfer {
-  const { row, content, opened, download, verifiedBytes } = transfer
+  const { row, content, download, verifiedBytes } = transfer
   const sources = [...(download?.sources ?? [])]
   const down = sources.reduce((sum, { pipeline }) => sum + pipeline.bytesPerSecond(nowMs), 0)
   const copy = copyOf(transfer)
@@ -48,7 +48,7 @@ export function summaryOf(
     readers: readers.length,
     addedAtMs: row.addedAtMs,
     completeAtMs: row.completeAtMs,
-    expiresAtMs: row.expiresAtMs ?? opened?.about.expiresAtMs ?? null,
+    expiresAtMs: transfer.expiresAtMs,
     hasPassword: row.lock !== null,
     downloadLimit: row.downloadLimit,
     takers: row.takers.length,

@@ -424,6 +424,19 @@ test('what has expired is given to nobody', async () => {
   expect(await meanwhile(boris.reached(id, 'failed'))).toMatchObject({ problem: 'expired' })
 })
 
+test('who is being given it is given no more once it expires', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')], { expiresAfterMs: HOUR_MS }))
+  // Nothing of it ever comes from the disk.
+  anna.parts.get = () => new Promise(() => undefined)
+  const id = await boris.service.get(link, null)
+  const [shared] = await meanwhile(until(anna.service.watchTransfers()))
+  await meanwhile(until(anna.service.watchTransfer(shared!.id), (each) => each!.readers === 1))
+  clock.advance(HOUR_MS)
+  expect(await meanwhile(boris.reached(id, 'failed'))).toMatchObject({ problem: 'expired' })
+  expect((await meanwhile(until(anna.service.watchTransfer(shared!.id))))!.readers).toBe(0)
+})
+
 test('until when a link works is known to who got it, too', async () => {
   const [anna, boris] = await two()
   const link = await meanwhile(anna.share([file('a.txt', 'one')], { expiresAfterMs: HOUR_MS }))
