@@ -11,7 +11,7 @@ interface Sent {
   text: string
   clock: number
   chain: ChainId
-  /** Ids of the conversation that were on its writer's screen. */
+  /** Ids of the conversation that were on its writer's screen, without what nobody could send any more by then. */
   seen: readonly MessageId[]
 }
 
@@ -175,7 +175,7 @@ export class Oracle {
         this.fail(`${text} stands before what its writer had seen`)
       }
     }
-    const seen = [...view.has.keys()]
+    const seen = [...view.has.keys()].filter((each) => !this.#isGone(each))
     this.#sent.set(id, { from: me, to: peer, text, clock, chain, seen })
     view.has.set(id, message)
     view.ever.add(id)
