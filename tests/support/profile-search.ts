@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { readLog, readTable } from './level-db.ts'
 
@@ -19,7 +19,7 @@ export function openProfile(folder: string): ProfileContents {
     const bytes = unlessGone(() => readFileSync(file))
     if (bytes === null) continue
     pieces.push({ file, bytes })
-    if (!dirname(file).includes('leveldb')) continue
+    if (!isOfLevelDb(file)) continue
     if (file.endsWith('.log')) {
       for (const record of readLog(bytes)) pieces.push({ file, bytes: record })
     } else if (file.endsWith('.ldb')) {
@@ -37,6 +37,11 @@ export function openProfile(folder: string): ProfileContents {
     filesWith: (text) => filesWithAny(spellings(text)),
     filesWithBytes: (bytes) => filesWithAny([Buffer.from(bytes)]),
   }
+}
+
+/** IndexedDB's, and those of notifications, of service workers and of sessions (LevelDB, doc/impl.md: `CURRENT`). */
+function isOfLevelDb(file: string): boolean {
+  return existsSync(join(dirname(file), 'CURRENT'))
 }
 
 function* filesIn(folder: string): Generator<string> {
