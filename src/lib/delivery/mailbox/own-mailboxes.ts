@@ -204,15 +204,21 @@ export class OwnMailboxes {
 
   /**
    * Looks for relays until there are as many as wanted: each of another operator first, of one there is already rather than
-   * none. @returns whether each that is of use answered
+   * none. Of two with one operator, one goes once another is known. @returns whether each that is of use answered
    */
   async #settle(signal: AbortSignal): Promise<boolean> {
     let answered = true
     const again: string[] = []
     for (const address of this.#components.relays()) {
-      if (this.#active().length >= PLACE_RELAYS) return true
+      if (this.#active().length >= PLACE_RELAYS && this.#spare() === undefined) return true
       if (this.#operators().includes(operatorAt(address))) again.push(address)
-      else if (!(await this.#settleAt(address, signal))) answered = false
+      else {
+        if (!(await this.#settleAt(address, signal))) answered = false
+        const spare = this.#spare()
+        if (this.#kept().length > PLACE_RELAYS && spare !== undefined) {
+          await this.#retire(spare, false)
+        }
+      }
     }
     for (const address of again) {
       if (this.#active().length >= PLACE_RELAYS) return true
@@ -261,10 +267,19 @@ export class OwnMailboxes {
     return this.#active().map(({ relay }) => operatorAt(relay.address))
   }
 
+  /** The last to come of those whose operator has another of them, too. */
+  #spare(): Visitor | undefined {
+    const operators = this.#operators()
+    const isTwice = (operator: string) => operators.filter((each) => each === operator).length > 1
+    return this.#active().findLast(({ relay }) => isTwice(operatorAt(relay.address)))
+  }
+
+  #kept(): Visitor[] {
+    return [...this.#visitors.values()].filter(({ relay }) => relay.retiredAtMs === null)
+  }
+
   #active(): Visitor[] {
-    return [...this.#visitors.values()]
-      .filter(({ relay }) => relay.retiredAtMs === null)
-      .slice(0, PLACE_RELAYS)
+    return this.#kept().slice(0, PLACE_RELAYS)
   }
 
   #waking(visitor: Visitor): WakingRelay {

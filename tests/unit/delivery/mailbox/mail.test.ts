@@ -244,6 +244,18 @@ test('mailboxes are with other operators where there are, and with the same rath
   await cleo.stop()
 })
 
+test('of two mailboxes with one operator, one goes once a relay of another is known', async () => {
+  const hosts = ['a.one.example', 'b.one.example', 'c.one.example', 'two.other', 'three.other']
+  const all = await Promise.all(hosts.map((host, at) => MemoryRelay.of(20 + at, clock, { host })))
+  const cleo = await person(network, clock, 'Cleo', all.slice(0, 3), all)
+  await comes(async () => (await keepersOf(cleo)).length === 3)
+  cleo.host.network.reserved = all.map(({ address }) => address)
+  cleo.host.network.changed()
+  const one = ['a.one.example', 'three.other', 'two.other']
+  await comes(async () => (await keepersOf(cleo)).sort().join() === one.join())
+  await cleo.stop()
+})
+
 test('of two relays with one store, one keeps mailboxes', async () => {
   const [one, same, other] = await Promise.all([
     MemoryRelay.of(4, clock),
