@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util'
 import proxyaddr from '@fastify/proxy-addr'
 import * as v from 'valibot'
+import { iceHostSchema } from '#lib/protocol/ice.ts'
 import { operatorSchema } from '#lib/protocol/relay-list.ts'
 import { relayAddress } from './addresses.ts'
 import { ConfigError } from './errors.ts'
@@ -15,9 +16,13 @@ import {
   MAX_MAILBOXES_MIB,
   MAX_RESERVATIONS,
 } from './limits.ts'
+import { TURN_KINDS } from './turn/turn.ts'
 
 /** First port tried when none is given. */
 export const DEFAULT_PORT = 8787
+
+/** https://www.rfc-editor.org/rfc/rfc8656#section-4-2 */
+export const DEFAULT_TURN_PORT = 3478
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'silent'] as const
 
@@ -52,6 +57,17 @@ const relays = v.pipe(
 const flag = v.pipe(
   v.picklist(['true', 'false', '1', '0']),
   v.transform((value) => value === 'true' || value === '1'),
+)
+
+const turnPort = v.pipe(port, v.minValue(1))
+const portRange = v.pipe(
+  v.string(),
+  v.regex(/^\d{1,5}-\d{1,5}$/),
+  v.transform((value) => {
+    const [first, last] = value.split('-').map(Number)
+    return { first: first!, last: last! }
+  }),
+  v.check(({ first, last }) => 1_024 <= first && first <= last && last <= 65_535),
 )
 
 interface Flag {
@@ -187,6 +203,59 @@ const FLAGS = {
     help: 'MiB of sealed copies of what people share, for when they are away (default 0, none)',
     allowed: 'a whole number',
   },
+  turn: {
+    env: 'STARLING_TURN',
+    value: 'KIND',
+    help: 'STUN and TURN for browsers that find no direct way: off (default), auto, coturn, node-turn',
+    allowed: TURN_KINDS.join(', '),
+  },
+  'turn-host': {
+    env: 'STARLING_TURN_HOST',
+    value: 'HOST',
+    help: 'where browsers find them (default where they found the relay)',
+    allowed: 'a name or an address, without a port',
+  },
+  'turn-port': {
+    env: 'STARLING_TURN_PORT',
+    value: 'NUMBER',
+    help: `UDP and TCP of both (default ${DEFAULT_TURN_PORT})`,
+    allowed: 'a whole number from 1 to 65535',
+  },
+  'turn-tls-port': {
+    env: 'STARLING_TURN_TLS_PORT',
+    value: 'NUMBER',
+    help: 'TCP and TLS for networks that block UDP, best 443 (default none; coturn only)',
+    allowed: 'a whole number from 1 to 65535',
+  },
+  'turn-relay-ports': {
+    env: 'STARLING_TURN_RELAY_PORTS',
+    value: 'FIRST-LAST',
+    help: 'UDP ports that relayed packets use (default 49152-65535)',
+    allowed: 'two ports from 1024 to 65535, such as 49152-65535',
+  },
+  'turn-external-ip': {
+    env: 'STARLING_TURN_EXTERNAL_IP',
+    value: 'ADDRESS',
+    help: 'address of this machine as others see it, when a NAT stands before it',
+    allowed: 'an IPv4 or IPv6 address',
+  },
+  'turn-cert': {
+    env: 'STARLING_TURN_CERT',
+    value: 'FILE',
+    help: 'certificate of TURN over TLS, in PEM, with --turn-key',
+    allowed: 'the path of a file',
+  },
+  'turn-key': {
+    env: 'STARLING_TURN_KEY',
+    value: 'FILE',
+    help: 'its key, in PEM',
+    allowed: 'the path of a file',
+  },
+  'turn-private-peers': {
+    env: 'STARLING_TURN_PRIVATE_PEERS',
+    help: 'let TURN relay to private addresses, also of this machine: for tests and closed networks',
+    allowed: 'true or false',
+  },
 } as const satisfies Record<string, Flag>
 
 type FlagName = keyof typeof FLAGS
@@ -219,6 +288,17 @@ export interface Config {
   maxMailboxesMib: number
   /** 0: none are kept. */
   maxCopiesMib: number
+  turn: (typeof TURN_KINDS)[number]
+  /** Null: as the relay was reached. */
+  turnHost: string | null
+  turnPort: number
+  /** Null: there is none. */
+  turnTlsPort: number | null
+  turnRelayPorts: { first: number; last: number }
+  turnExternalIp: string | null
+  turnCert: string | null
+  turnKey: string | null
+  turnPrivatePeers: boolean
 }
 
 /** @throws ConfigError that names the flag, its variable and what is allowed. */
@@ -261,6 +341,15 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
     pushAnywhere: read('push-anywhere', flag, false),
     maxMailboxesMib: read('max-mailboxes-mib', count, MAX_MAILBOXES_MIB),
     maxCopiesMib: read('max-copies-mib', countOrNone, MAX_COPIES_MIB),
+    turn: read('turn', v.picklist(TURN_KINDS), 'off'),
+    turnHost: read<string | null>('turn-host', iceHostSchema, null),
+    turnPort: read('turn-port', turnPort, DEFAULT_TURN_PORT),
+    turnTlsPort: read<number | null>('turn-tls-port', turnPort, null),
+    turnRelayPorts: read('turn-relay-ports', portRange, { first: 49_152, last: 65_535 }),
+    turnExternalIp: read<string | null>('turn-external-ip', v.pipe(v.string(), v.ip()), null),
+    turnCert: read<string | null>('turn-cert', text, null),
+    turnKey: read<string | null>('turn-key', text, null),
+    turnPrivatePeers: read('turn-private-peers', flag, false),
   }
 }
 

@@ -269,6 +269,39 @@ export const COPY_PATIENCE_MS = 60 * 60_000
 /** How often copies that nobody wants any more are removed. */
 export const COPIES_SWEEP_MS = 10 * 60_000
 
+/** How long a name and password for TURN hold: a connection needs them when it is made, and a page asks again at half. */
+export const TURN_CREDENTIAL_LIFE_MS = 2 * 60 * 60_000
+
+/** How long a peer has one handle at the TURN server: its share is counted by it, and nobody follows it for longer. */
+export const TURN_HANDLE_LIFE_MS = 60 * 60_000
+
+/** Allocations of one peer at once: 16 connections that each try UDP, TCP and TLS, on an IPv4 and IPv6 network. */
+export const TURN_ALLOCATIONS_PER_HANDLE = 96
+
+/** Allocations in all: a socket each. */
+export const TURN_ALLOCATIONS = 4_096
+
+/** Bytes a second of one allocation: a good film, and a sixth of what all have. */
+export const TURN_BYTES_PER_SECOND_PER_ALLOCATION = 2 * 1_024 * 1_024
+
+/** Bytes a second of all: 100 Mbit/s, what the smallest servers have. */
+export const TURN_BYTES_PER_SECOND = 12_500_000
+
+/** How soon a TURN server that ended is started again; twice as long each time. */
+export const TURN_RESTART_MS = 1_000
+
+/** The longest wait until then. */
+export const TURN_MAX_RESTART_MS = 60_000
+
+/** One that ran for so long was well: the next wait is short again. */
+export const TURN_STEADY_MS = 60_000
+
+/** How long one may take to end: below `STOP_TIMEOUT_MS`, so that none outlives its relay. */
+export const TURN_KILL_MS = 2_000
+
+/** How soon to ask again while the TURN server is down. */
+export const TURN_DOWN_LIFE_MS = 60_000
+
 /** From SIGTERM to the end of the process: below the 10 s of a container, as promised. */
 export const STOP_TIMEOUT_MS = 4_500
 

@@ -35,6 +35,8 @@ export const REFUSALS = [
   'copies-too-much',
   'copies-not-sealed',
   'status-malformed',
+  'ice-malformed',
+  'ice-requests',
   'disk-write',
   'mailbox-requests',
   'mailbox-at-once',

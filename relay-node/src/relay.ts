@@ -49,6 +49,8 @@ import { relayIdentity, relaySigner } from './store/identity.ts'
 import { openDataFolder } from './store/level-disk.ts'
 import { BoundedPeers } from './store/bounded-peers.ts'
 import { ResilientDatastore } from './store/resilient-datastore.ts'
+import { iceAnswers } from './turn/ice-answers.ts'
+import { turnServer } from './turn/turn.ts'
 import { UpgradeRoutes } from './upgrade-routes.ts'
 
 export interface RelayComponents {
@@ -304,6 +306,28 @@ export async function createRelay(
     )
     await status.start()
     stops.push(() => status.stop())
+    const turn = await turnServer(
+      {
+        clock,
+        random: systemRandom,
+        log: loggers('turn'),
+        ownCertificate: () => httpsCertificate({ datastore: store, clock }),
+      },
+      { ...config, kind: config.turn },
+    )
+    if (turn !== null) {
+      const ice = iceAnswers({
+        libp2p: node,
+        clock,
+        refusals: refused,
+        credentials: turn.credentials,
+        places: () => turn.places(),
+      })
+      await ice.start()
+      stops.push(() => ice.stop())
+      turn.start()
+      stops.push(() => turn.stop())
+    }
     relays.start()
     stops.push(() => relays.stop())
     bootstrap = () => ({

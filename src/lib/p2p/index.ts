@@ -29,6 +29,7 @@ import { browserTransports, createNode, type Node } from './node.ts'
 import { Pinger } from './ping.ts'
 import { RelayBook } from './relay-book/relay-book.ts'
 import type { RelayStore } from './relay-book/store.ts'
+import { IceServers } from './rtc/ice-servers.ts'
 import { Traffic } from './traffic.ts'
 
 export interface P2PInit {
@@ -62,6 +63,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
   readonly #publisher: Publisher
   readonly #keeper: Keeper
   readonly #channels: LinkChannels
+  readonly #iceServers: IceServers
   readonly #pinger: Pinger
   readonly #traffic = new Traffic()
   readonly #browser = { offline: false }
@@ -106,7 +108,13 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
       this.safeDispatchEvent('changed')
     }
     relays.addEventListener('changed', changed)
-    relays.addEventListener('reserved', () => {
+    this.#iceServers = new IceServers({
+      clock,
+      log: loggers('ice'),
+      connections: () => relays.reservedConnections(),
+    })
+    relays.addEventListener('reserved', ({ detail: relay }) => {
+      this.#iceServers.learn(relay)
       void this.#provenOnline()
     })
     bridge.addEventListener('changed', changed)
@@ -259,12 +267,16 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
         traffic: this.#traffic,
         dht: { clock },
       },
-      (this.#init.transports ?? browserTransports)((peer) => this.#keeper.mayMeet(peer)),
+      (this.#init.transports ?? browserTransports)(
+        (peer) => this.#keeper.mayMeet(peer),
+        () => this.#iceServers.configuration(),
+      ),
     )
     this.#links.attach(node.libp2p)
     await this.#channels.attach(node)
     await node.libp2p.start()
     this.#node = node
+    this.#iceServers.start()
     this.#discovery.attach(node)
     this.#publisher.start()
     await this.#relays.attach(node)
@@ -278,6 +290,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     this.#keeper.detach()
     this.#publisher.stop()
     this.#discovery.detach()
+    this.#iceServers.stop()
     this.#relays.detach()
     await this.#channels.detach()
     await node.dht.stop()

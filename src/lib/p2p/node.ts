@@ -21,6 +21,7 @@ import { closingWebSockets } from '../protocol/web-sockets.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { LazyDht, type LazyDhtInit } from './discovery/lazy-dht.ts'
 import { guardedWebRTC } from './rtc/guarded-web-rtc.ts'
+import type { IceConfiguration } from './rtc/ice-servers.ts'
 import type { Traffic } from './traffic.ts'
 
 /** One address gets this long: on a slow mobile link ICE alone took over 3 s, and libp2p's own limit is 6 s. */
@@ -73,8 +74,11 @@ export interface Node {
  * Every way out of a browser. WebRTC uses the `RTCPeerConnection` that is there when the module loads, and answers
  * those who may connect directly.
  */
-export function browserTransports(mayMeet: (peer: PeerId) => boolean): TransportFactory[] {
-  return [closingWebSockets(), webTransport(), guardedWebRTC(mayMeet)]
+export function browserTransports(
+  mayMeet: (peer: PeerId) => boolean,
+  rtcConfiguration: () => Promise<IceConfiguration>,
+): TransportFactory[] {
+  return [closingWebSockets(), webTransport(), guardedWebRTC(mayMeet, rtcConfiguration)]
 }
 
 /** A libp2p node as Starling wants it, not yet started. */

@@ -18,6 +18,7 @@ import {
   sealProviderRecord,
 } from '#lib/protocol/providers.ts'
 import { relayStatusRequest, relayStatusResponse } from '#lib/protocol/relay-status.ts'
+import { iceRequest, iceResponse } from '#lib/protocol/ice.ts'
 import { openRelayList, RELAY_LIST_CONTEXT, sealRelayList } from '#lib/protocol/relay-list.ts'
 import { placeSchema } from '#lib/protocol/place.ts'
 import { check } from '#lib/protocol/check.ts'
@@ -112,6 +113,22 @@ export async function protocolTargets(): Promise<Target[]> {
       // Cutting a text into characters as people count them is dear.
       { oneOf: 20 },
     ),
+    codecTarget('ice request', `${FOLDER}ice.ts#iceRequest`, iceRequest, [
+      iceRequest.encode({ type: 'servers' }),
+    ]),
+    codecTarget('ice response', `${FOLDER}ice.ts#iceResponse`, iceResponse, [
+      iceResponse.encode({
+        type: 'servers',
+        servers: [
+          { scheme: 'stun', host: null, port: 3478, transport: 'udp' },
+          { scheme: 'turns', host: 'turn.example', port: 443, transport: 'tcp' },
+        ],
+        username: '1700000000:00112233445566778899aabb',
+        password: 'c2VjcmV0c2VjcmV0c2VjcmV0cw==',
+        lifeMs: 7_200_000,
+      }),
+      iceResponse.encode({ type: 'refused', reason: 'busy' }),
+    ]),
     ...(await mailboxTargets()),
   ]
 }

@@ -94,7 +94,8 @@ export async function person(init: { origin: string | null; webrtc?: boolean }):
   }
   const node = p2p({
     origin: init.origin,
-    transports: (mayMeet) => browserTransports(mayMeet).map(spy),
+    transports: (mayMeet, rtcConfiguration) =>
+      browserTransports(mayMeet, rtcConfiguration).map(spy),
   })({
     identity,
     clock: systemClock,

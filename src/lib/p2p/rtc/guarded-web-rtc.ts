@@ -3,6 +3,7 @@ import type { Registrar } from '@libp2p/interface-internal'
 import { webRTC, type WebRTCTransportComponents } from '@libp2p/webrtc'
 import { UnreachableError } from '../errors.ts'
 import { MAX_MESSAGE_BYTES } from './data-channel.ts'
+import type { IceConfiguration } from './ice-servers.ts'
 
 /**
  * @libp2p/webrtc that answers only the offers of those who may connect directly.
@@ -12,10 +13,10 @@ import { MAX_MESSAGE_BYTES } from './data-channel.ts'
  */
 export function guardedWebRTC(
   allows: (peer: PeerId) => boolean,
+  configuration: () => Promise<IceConfiguration>,
 ): (components: WebRTCTransportComponents) => Transport {
-  // Without a server of our own there is none: public STUN servers would learn who talks to whom.
   const make = webRTC({
-    rtcConfiguration: { iceServers: [] },
+    rtcConfiguration: configuration,
     dataChannel: { maxMessageSize: MAX_MESSAGE_BYTES },
   })
   return (components) => {
