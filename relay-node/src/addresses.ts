@@ -1,15 +1,29 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { getNetConfig } from '@libp2p/utils'
 import { multiaddr } from '@multiformats/multiaddr'
+import { connectSuffix } from '#lib/protocol/connect/addresses.ts'
 import { InvalidDataError } from '#lib/protocol/errors.ts'
 
 /** The multiaddr of libp2p's WebSocket at an http(s) or ws(s) address: same host, same port, path `/`. */
 export function webSocketAddress(url: URL): string {
-  const secure = url.protocol === 'https:' || url.protocol === 'wss:'
+  return `${placeOf(url)}${isSecure(url) ? '/tls' : ''}/ws`
+}
+
+/** The multiaddr of libp2p over plain HTTP there. */
+export function connectAddress(url: URL): string {
+  return `${placeOf(url)}${connectSuffix(isSecure(url))}`
+}
+
+function isSecure({ protocol }: URL): boolean {
+  return protocol === 'https:' || protocol === 'wss:'
+}
+
+/** Host and port of a URL, as a multiaddr. */
+function placeOf(url: URL): string {
   const host = url.hostname.replace(/^\[|\]$/g, '')
   const family = isIPv4(host) ? 'ip4' : isIPv6(host) ? 'ip6' : 'dns'
-  const port = url.port === '' ? (secure ? 443 : 80) : Number(url.port)
-  return `/${family}/${host}/tcp/${port}${secure ? '/tls' : ''}/ws`
+  const port = url.port === '' ? (isSecure(url) ? 443 : 80) : Number(url.port)
+  return `/${family}/${host}/tcp/${port}`
 }
 
 /** A relay as people write it, a multiaddr or an http(s) or ws(s) address, as a multiaddr. @throws InvalidDataError */

@@ -1,5 +1,6 @@
 import { RELAY_V2_STOP_CODEC } from '@libp2p/circuit-relay-v2'
 import { Gauge, type Registry } from 'prom-client'
+import type { ConnectSessions } from './connect/sessions.ts'
 import type { Copies } from './copies/copies.ts'
 import type { QuotaDatastore } from './dht/quota-datastore.ts'
 import type { MailboxStore, Usage } from './mailbox/store.ts'
@@ -18,6 +19,7 @@ export interface GaugesComponents {
   store: ResilientDatastore
   providers: ProviderRecords
   mailboxes: MailboxStore
+  sessions: ConnectSessions
 }
 
 /**
@@ -25,7 +27,7 @@ export interface GaugesComponents {
  * of the process.
  */
 export function gauges(components: GaugesComponents): void {
-  const { registry, node, mesh, quota, peers, store, providers, mailboxes } = components
+  const { registry, node, mesh, quota, peers, store, providers, mailboxes, sessions } = components
   const gauge = gaugesOf(registry)
   const held = (what: keyof Usage) => (): Promise<number> =>
     mailboxes.usage().then(
@@ -34,6 +36,7 @@ export function gauges(components: GaugesComponents): void {
       () => Number.NaN,
     )
   gauge('connections', 'Open connections', () => node.getConnections().length)
+  gauge('connect_sessions', 'Connections over plain HTTP', () => sessions.size)
   gauge('reservations', 'Peers this is the relay of', () => node.services.relay.reservations.size)
   gauge('circuits', 'Open relayed connections', () => circuits(node))
   gauge('dht_records', 'Records kept for the DHT', () => quota.size)

@@ -25,6 +25,8 @@ export interface HttpComponents {
   remoteOf: RemoteOf
   /** Routes beside these, with their own rules. */
   mailboxes: (app: FastifyInstance) => void
+  /** libp2p over plain HTTP, the same way. */
+  connect: (app: FastifyInstance) => void
 }
 
 export interface HttpInit {
@@ -73,10 +75,12 @@ export async function httpRoutes(
     }
     return reply.type(components.registry.contentType).send(await components.registry.metrics())
   })
-  await app.register((scope, _options, done) => {
-    components.mailboxes(scope)
-    done()
-  })
+  for (const routes of [components.mailboxes, components.connect]) {
+    await app.register((scope, _options, done) => {
+      routes(scope)
+      done()
+    })
+  }
   app.setNotFoundHandler((request, reply) => {
     // A screen's own address, opened or reloaded: the app finds the screen.
     if (init.appFolder !== null && wantsPage(request)) return reply.sendFile('index.html')

@@ -58,6 +58,27 @@ export const MAX_WRITE_BUFFER_BYTES = 1_024 * 1_024
 /** How long a socket may stay full before its reader is cut: a phone that changes cells is back by then. */
 export const SLOW_READER_TIMEOUT_MS = 15_000
 
+/** How long the last bytes of a session of /connect that was closed here may take to be fetched. */
+export const CONNECT_LINGER_MS = 5_000
+
+/**
+ * How long what a session of /connect brings may wait while libp2p reads nothing: the sender has other things to
+ * say meanwhile.
+ */
+export const CONNECT_HOLD_MS = 1_000
+
+/** How often sessions of /connect of which nothing is heard are looked for. */
+export const CONNECT_SWEEP_MS = 5_000
+
+/** Requests of one address to /connect a minute: ten people behind one NAT who send and get 1 MB/s each. */
+export const MAX_CONNECT_REQUESTS_PER_MINUTE = 12_000
+
+/** Bodies to /connect that are read or wait at once: 64 KiB each, this is 64 MB. */
+export const MAX_CONNECT_POSTS_AT_ONCE = 1_024
+
+/** The same of one address: one for each connection it may have. */
+export const MAX_CONNECT_POSTS_AT_ONCE_PER_ADDRESS = MAX_CONNECTIONS_PER_ADDRESS
+
 /** How often an idle WebSocket is pinged; one that has not answered by the next time is cut. */
 export const KEEPALIVE_MS = 30_000
 

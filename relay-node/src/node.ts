@@ -22,8 +22,11 @@ import { webRTCDirect } from '@libp2p/webrtc'
 import type { Datastore } from 'interface-datastore'
 import { createLibp2p } from 'libp2p'
 import type { Registry } from 'prom-client'
+import { connectSuffix } from '#lib/protocol/connect/addresses.ts'
 import { forgetStillborn } from '#lib/protocol/stillborn.ts'
-import { webSocketAddress } from './addresses.ts'
+import { connectAddress, webSocketAddress } from './addresses.ts'
+import { connectListener } from './connect/listener.ts'
+import type { ConnectSessions } from './connect/sessions.ts'
 import type { DhtAsker } from './dht/asker.ts'
 import { relayDht } from './dht/index.ts'
 import type { PeerRecords } from './dht/peer-records.ts'
@@ -49,6 +52,8 @@ export type RelayNode = Libp2p<RelayServices>
 
 export interface NodeComponents extends SharedWebSocketsComponents {
   datastore: Datastore
+  /** libp2p over plain HTTP. */
+  sessions: ConnectSessions
   privateKey: Ed25519PrivateKey
   registry: Registry
   refusals: Refusals
@@ -87,14 +92,20 @@ export async function relayNode(components: NodeComponents, init: NodeInit): Pro
     addresses: {
       listen: [
         `/${family}/${ip}/tcp/${init.port}${init.secure ? '/tls' : ''}/ws`,
+        `/${family}/${ip}/tcp/${init.port}${connectSuffix(init.secure)}`,
         ...(init.webrtc ? [`/${family}/${ip}/udp/${init.port}/webrtc-direct`] : []),
       ],
       ...(init.publicUrl === null
         ? {}
-        : { appendAnnounce: [webSocketAddress(new URL(init.publicUrl))] }),
+        : {
+            appendAnnounce: [webSocketAddress, connectAddress].map((of) =>
+              of(new URL(init.publicUrl!)),
+            ),
+          }),
     },
     transports: [
       sharedWebSockets(components),
+      connectListener(components),
       webRTCDirect({ rtcConfiguration: () => webRtcConfiguration(components) }),
     ],
     connectionEncrypters: [noise()],
@@ -188,7 +199,7 @@ function gater(
     // A relay dials what its operator names and what it finds on the LAN, also private addresses.
     denyDialMultiaddr: () => false,
     denyInboundConnection(connection) {
-      // A WebSocket took its place when it was accepted.
+      // A WebSocket, and a session of /connect, took its place when it was accepted.
       const protocols = connection.remoteAddr.getComponents().map(({ name }) => name)
       if (!protocols.includes('webrtc-direct')) return false
       const leave = admission.enter(getNetConfig(connection.remoteAddr).host)
@@ -211,6 +222,10 @@ function gater(
 export function addressesOf(node: RelayNode, publicUrl: string | null): string[] {
   const all = node.getMultiaddrs().map(String)
   if (publicUrl === null) return all
-  const first = webSocketAddress(new URL(publicUrl))
-  return all.toSorted((a, b) => Number(b.startsWith(first)) - Number(a.startsWith(first)))
+  const first = [webSocketAddress, connectAddress].map((of) => of(new URL(publicUrl)))
+  const place = (address: string): number => {
+    const found = first.findIndex((each) => address.startsWith(each))
+    return found < 0 ? first.length : found
+  }
+  return all.toSorted((a, b) => place(a) - place(b))
 }

@@ -12,6 +12,9 @@ import { hostOf } from './addresses.ts'
 import { Admission } from './admission.ts'
 import { Answers } from './answers.ts'
 import type { Config } from './config.ts'
+import { connectRoutes } from './connect/routes.ts'
+import { connectSockets } from './connect/sockets.ts'
+import { ConnectSessions } from './connect/sessions.ts'
 import { RelayChannels } from './copies/channels.ts'
 import { Copies } from './copies/copies.ts'
 import { copyParts } from './copies/copy-parts.ts'
@@ -148,6 +151,14 @@ export async function createRelay(
       },
     )
     const remoteOf = remoteBehind(config.trustProxy)
+    const admission = new Admission({ refusals: refused, clock }, config)
+    const sessions = new ConnectSessions({
+      clock,
+      random: systemRandom,
+      refusals: refused,
+      admission,
+      costly,
+    })
     let bootstrap: () => Bootstrap | null = () => null
     const servesApp = config.app && hasApp(APP_FOLDER)
     const app = await httpRoutes(
@@ -161,6 +172,13 @@ export async function createRelay(
           signposts,
           clock,
           log: loggers('mailboxes'),
+          refusals: refused,
+          remoteOf,
+        }),
+        connect: connectRoutes({
+          sessions,
+          clock,
+          log: loggers('connect'),
           refusals: refused,
           remoteOf,
         }),
@@ -189,14 +207,18 @@ export async function createRelay(
       asker: () => asker.current(),
       isRelay: isChosen,
     })
+    const upgrades = new UpgradeRoutes({ server, refusals: refused, remoteOf })
+    const stopSockets = connectSockets({ clock, refusals: refused, upgrades, sessions })
+    stops.push(stopSockets)
     // `quota` starts and stops with the node, as each of libp2p's components that can.
     const node = await relayNode(
       {
         clock,
         refusals: refused,
-        admission: new Admission({ refusals: refused, clock }, config),
+        admission,
+        sessions,
         server,
-        upgrades: new UpgradeRoutes({ server, refusals: refused, remoteOf }),
+        upgrades,
         datastore: quota,
         privateKey,
         registry,
@@ -228,6 +250,7 @@ export async function createRelay(
     gauges({
       registry,
       node,
+      sessions,
       providers: providerRecords,
       mesh: relays,
       quota,

@@ -22,6 +22,7 @@ import { WebSocketServer } from 'ws'
 import type { Clock } from '#lib/protocol/seams.ts'
 import { closingWebSockets } from '#lib/protocol/web-sockets.ts'
 import type { Admission } from './admission.ts'
+import { takeInbound } from './inbound.ts'
 import { type CostlyLimits, MAX_FRAME_BYTES, MAX_FRAME_FRAGMENTS } from './limits.ts'
 import type { Refusals } from './refusals.ts'
 import type { Remote } from './remote.ts'
@@ -118,27 +119,11 @@ class SharedWebSocketListener extends TypedEventEmitter<ListenerEvents> implemen
         log: logger.forComponent('starling:websocket'),
         slowReaderTimeoutMs: costly.slowReaderTimeoutMs,
       })
-      const beganAtMs = this.#components.clock.now()
-      this.#upgrader.upgradeInbound(connection, { signal: this.#stopping.signal }).then(
-        () => {
-          connection.authenticated()
-        },
-        (error: unknown) => {
-          this.#onRefused(connection, beganAtMs, error)
+      void takeInbound(this.#components, this.#upgrader, connection, this.#stopping.signal).then(
+        (open) => {
+          if (open) connection.authenticated()
         },
       )
     })
-  }
-
-  #onRefused(connection: WebSocketConnection, beganAtMs: number, cause: unknown): void {
-    const error = cause instanceof Error ? cause : new Error('upgrade failed', { cause })
-    const { clock, costly, refusals } = this.#components
-    if (!connection.refused && !this.#stopping.signal.aborted) {
-      // libp2p gives a handshake that ran out of time the same error as one that went wrong.
-      const late = clock.now() - beganAtMs >= costly.handshakeTimeoutMs
-      if (error.name === 'ConnectionDeniedError') refusals.count('connections-pending')
-      else refusals.count(late ? 'handshake-timeout' : 'handshake-failed')
-    }
-    connection.abort(error)
   }
 }

@@ -1,4 +1,5 @@
 import type { Target } from './target.ts'
+import { connectTargets } from './targets/connect.ts'
 import { contentTargets } from './targets/content.ts'
 import { cryptoTargets } from './targets/crypto.ts'
 import { deliveryTargets } from './targets/delivery.ts'
@@ -11,6 +12,7 @@ import { relayTargets } from './targets/relay.ts'
 export async function allTargets(): Promise<Target[]> {
   return [
     ...(await protocolTargets()),
+    ...connectTargets(),
     ...(await cryptoTargets()),
     ...(await deliveryTargets()),
     ...(await contentTargets()),

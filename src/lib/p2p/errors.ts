@@ -39,3 +39,8 @@ export class SupersededError extends StarlingError {
 export class NoAnswerError extends StarlingError {
   override readonly name: string = 'NoAnswerError'
 }
+
+/** The relay does not know this session over HTTP any more. */
+export class SessionOverError extends StarlingError {
+  override readonly name: string = 'SessionOverError'
+}

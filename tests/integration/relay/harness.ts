@@ -10,7 +10,7 @@ import { kadDHT, type KadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { ping, type Ping } from '@libp2p/ping'
 import { webSockets } from '@libp2p/websockets'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
+import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import { expect, onTestFinished } from 'vitest'
 import type { Clock, Logger } from '#lib/protocol/seams.ts'
 import { systemClock } from '#lib/protocol/seams.ts'
@@ -76,18 +76,26 @@ export async function refused(relay: Relay, reason: Refusal): Promise<number> {
   return metric?.values.find(({ labels }) => labels['reason'] === reason)?.value ?? Number.NaN
 }
 
+type TransportFactory = NonNullable<Libp2pOptions['transports']>[number]
+
 export type StockClient = Libp2p<{ ping: Ping; dht: KadDHT }>
 
-/** A js-libp2p client with no code of ours, stopped after the test. */
+/** A js-libp2p client with no code of ours, but the transport a test gives; stopped after the test. */
 export async function stockClient({
   listen = [],
   privateKey,
   circuits = true,
-}: { listen?: string[]; privateKey?: PrivateKey; circuits?: boolean } = {}): Promise<StockClient> {
+  transport = webSockets(),
+}: {
+  listen?: string[]
+  privateKey?: PrivateKey
+  circuits?: boolean
+  transport?: TransportFactory
+} = {}): Promise<StockClient> {
   const client = await createLibp2p({
     ...(privateKey === undefined ? {} : { privateKey }),
     addresses: { listen },
-    transports: [webSockets(), ...(circuits ? [circuitRelayTransport()] : [])],
+    transports: [transport, ...(circuits ? [circuitRelayTransport()] : [])],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     connectionGater: { denyDialMultiaddr: () => false },

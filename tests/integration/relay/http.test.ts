@@ -30,6 +30,7 @@ describe('what a browser is told', () => {
         bootstrap: () => null,
         remoteOf: remoteBehind([]),
         mailboxes: () => undefined,
+        connect: () => undefined,
       },
       { appFolder: folder, metricsFrom: ['loopback'] },
     )

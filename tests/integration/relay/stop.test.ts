@@ -53,7 +53,8 @@ test('a relay with WebRTC connections stops', async () => {
 
 test('where no UDP gets through, a relay names no address for it', async () => {
   const relay = await startRelay(['--no-webrtc'])
-  expect(relay.addresses()).toEqual([webSocketOf(relay).toString()])
+  expect(relay.addresses().filter((address) => address.includes('/udp/'))).toEqual([])
+  expect(relay.addresses()).toContain(webSocketOf(relay).toString())
 })
 
 test('a certificate of WebRTC-direct that is about to expire is made anew; the relay stays the same', async () => {

@@ -1,0 +1,40 @@
+import type { MultiaddrConnection, Upgrader } from '@libp2p/interface'
+import type { Clock } from '#lib/protocol/seams.ts'
+import type { CostlyLimits } from './limits.ts'
+import type { Refusals } from './refusals.ts'
+
+export interface InboundComponents {
+  clock: Clock
+  refusals: Refusals
+  costly: CostlyLimits
+}
+
+/** A connection that somebody opened, before it is known who. */
+export interface Inbound extends MultiaddrConnection {
+  /** Whether it was ended, and counted, because of what the peer did. */
+  readonly refused: boolean
+}
+
+/** Has libp2p find out who is there; counts why that failed and ends the connection. Resolves with whether it is open. */
+export async function takeInbound(
+  { clock, refusals, costly }: InboundComponents,
+  upgrader: Upgrader,
+  connection: Inbound,
+  stopping: AbortSignal,
+): Promise<boolean> {
+  const beganAtMs = clock.now()
+  try {
+    await upgrader.upgradeInbound(connection, { signal: stopping })
+    return true
+  } catch (cause) {
+    const error = cause instanceof Error ? cause : new Error('upgrade failed', { cause })
+    if (!connection.refused && !stopping.aborted) {
+      // libp2p gives a handshake that ran out of time the same error as one that went wrong.
+      const late = clock.now() - beganAtMs >= costly.handshakeTimeoutMs
+      if (error.name === 'ConnectionDeniedError') refusals.count('connections-pending')
+      else refusals.count(late ? 'handshake-timeout' : 'handshake-failed')
+    }
+    connection.abort(error)
+    return false
+  }
+}
