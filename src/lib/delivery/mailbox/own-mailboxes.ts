@@ -378,10 +378,15 @@ export class OwnMailboxes {
     const waiting = visitor.waiting.splice(0)
     const { wakeKey } = visitor.mailboxes
     try {
-      const { relay } = await visitor.visits.visit(visitor.relay, everywhere, signal)
+      const before = visitor.relay
+      const { relay } = await visitor.visits.visit(before, everywhere, signal)
       if (!this.#isPresent(visitor)) return false
-      if (relay !== visitor.relay) await store.put(relay)
-      visitor.relay = relay
+      if (relay !== before) {
+        // It may have been given up meanwhile.
+        const { retiredAtMs, caught } = visitor.relay
+        visitor.relay = { ...relay, retiredAtMs, caught }
+        await store.put(visitor.relay)
+      }
       visitor.failingSinceMs = null
       if (everywhere) visitor.lastEverywhereAtMs = nowMs
       visitor.backoff.reset()
