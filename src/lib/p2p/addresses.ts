@@ -1,5 +1,6 @@
 /** What relay addresses look like to people, in cards and to libp2p, and what a connection's address tells. */
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { connectSuffix, decodeConnectAddress } from '../protocol/connect/addresses.ts'
 import { isPeerId, type PeerIdString } from '../protocol/ids.ts'
 import type { TransportName } from './api.ts'
 import { InvalidAddressError } from './errors.ts'
@@ -47,19 +48,38 @@ export function originsOf({ multiaddrs }: RelayAddress): string[] {
   return multiaddrs.flatMap((address) => {
     const host = hostOf(address)
     if (host === null || transportOf(address) !== 'websocket') return []
-    const encrypted = address.getComponents().some(({ name }) => name === 'tls' || name === 'wss')
-    return [`${encrypted ? 'https' : 'http'}://${host}`]
+    return [`${isEncrypted(address) ? 'https' : 'http'}://${host}`]
   })
+}
+
+/** Plain HTTP to the relays that have these WebSockets: one server serves both. */
+export function overHttp(addresses: readonly Multiaddr[]): Multiaddr[] {
+  return addresses.flatMap((address) => {
+    if (transportOf(address) !== 'websocket') return []
+    const [place] = address.toString().split(/\/(?:tls\/)?wss?(?:\/|$)/)
+    return multiaddr(`${place!}${connectSuffix(isEncrypted(address))}`)
+  })
+}
+
+function isEncrypted(address: Multiaddr): boolean {
+  return address.getComponents().some(({ name }) => name === 'tls' || name === 'wss')
 }
 
 /** The address to reach a peer by through a relay. `relay` is the relay's own address, with its peer id. */
 export function circuitAddress(relay: Multiaddr, peer: PeerIdString): Multiaddr {
-  return multiaddr(`${relay.toString()}/p2p-circuit/p2p/${peer}`)
+  return multiaddr(`${placeOf(relay)}/p2p-circuit/p2p/${peer}`)
 }
 
 /** The address to reach a peer by with WebRTC, signalled through a relay. */
 export function webRtcAddress(relay: Multiaddr, peer: PeerIdString): Multiaddr {
-  return multiaddr(`${relay.toString()}/p2p-circuit/webrtc/p2p/${peer}`)
+  return multiaddr(`${placeOf(relay)}/p2p-circuit/webrtc/p2p/${peer}`)
+}
+
+/** libp2p's circuits know no relay over HTTP: such a one is named by its peer id, and is connected already. */
+function placeOf(relay: Multiaddr): string {
+  const peer = peerOf(relay)
+  const overHttp = peer !== null && decodeConnectAddress(relay) !== null
+  return overHttp ? `/p2p/${peer}` : relay.toString()
 }
 
 /** `address` up to and with the relay's peer id, when it goes through a relay. */
@@ -89,6 +109,8 @@ export function transportOf(address: Multiaddr): TransportName {
   if (names.includes('p2p-circuit')) return 'circuit'
   if (names.includes('webrtc-direct')) return 'webrtc-direct'
   if (names.includes('webtransport')) return 'webtransport'
+  const overHttp = decodeConnectAddress(address)
+  if (overHttp !== null) return overHttp.mode === null ? 'http-binary' : `http-${overHttp.mode}`
   return names.includes('ws') || names.includes('wss') ? 'websocket' : 'other'
 }
 

@@ -119,7 +119,16 @@ export interface WebRtcBridgeEvents {
 export type NodeState = 'starting' | 'online' | 'offline'
 
 export type TransportName =
-  'websocket' | 'webtransport' | 'webrtc' | 'webrtc-direct' | 'circuit' | 'other'
+  | 'websocket'
+  | 'webtransport'
+  | 'webrtc'
+  | 'webrtc-direct'
+  | 'http-binary'
+  | 'http-sse'
+  | 'http-longpoll'
+  | 'http-ws'
+  | 'circuit'
+  | 'other'
 
 /** One open connection. */
 export interface LinkInfo {

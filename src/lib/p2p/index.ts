@@ -270,6 +270,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
       (this.#init.transports ?? browserTransports)(
         (peer) => this.#keeper.mayMeet(peer),
         () => this.#iceServers.configuration(),
+        this.#components,
       ),
     )
     this.#links.attach(node.libp2p)

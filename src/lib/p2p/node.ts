@@ -15,9 +15,11 @@ import type { TransportManager } from '@libp2p/interface-internal'
 import { ping, type Ping } from '@libp2p/ping'
 import { webTransport } from '@libp2p/webtransport'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
-import type { Loggers } from '../protocol/seams.ts'
+import type { Clock, Loggers, Random } from '../protocol/seams.ts'
 import { forgetStillborn } from '../protocol/stillborn.ts'
 import { closingWebSockets } from '../protocol/web-sockets.ts'
+import { connectTransport } from './connect/transport.ts'
+import { limitDials } from './dial-limit.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { LazyDht, type LazyDhtInit } from './discovery/lazy-dht.ts'
 import { guardedWebRTC } from './rtc/guarded-web-rtc.ts'
@@ -26,6 +28,9 @@ import type { Traffic } from './traffic.ts'
 
 /** One address gets this long: on a slow mobile link ICE alone took over 3 s, and libp2p's own limit is 6 s. */
 export const ADDRESS_DIAL_TIMEOUT_MS = 15_000
+
+/** A WebSocket opens in four round trips; where it does not, plain HTTP has the rest of the time. */
+export const WEB_SOCKET_DIAL_TIMEOUT_MS = 8_000
 
 /** One dial over all addresses of a peer. */
 export const DIAL_TIMEOUT_MS = 30_000
@@ -77,8 +82,14 @@ export interface Node {
 export function browserTransports(
   mayMeet: (peer: PeerId) => boolean,
   rtcConfiguration: () => Promise<IceConfiguration>,
+  { clock, random }: { clock: Clock; random: Random },
 ): TransportFactory[] {
-  return [closingWebSockets(), webTransport(), guardedWebRTC(mayMeet, rtcConfiguration)]
+  return [
+    limitDials(closingWebSockets(), { clock, timeoutMs: WEB_SOCKET_DIAL_TIMEOUT_MS }),
+    webTransport(),
+    guardedWebRTC(mayMeet, rtcConfiguration),
+    connectTransport({ clock, random }),
+  ]
 }
 
 /** A libp2p node as Starling wants it, not yet started. */

@@ -94,8 +94,7 @@ export async function person(init: { origin: string | null; webrtc?: boolean }):
   }
   const node = p2p({
     origin: init.origin,
-    transports: (mayMeet, rtcConfiguration) =>
-      browserTransports(mayMeet, rtcConfiguration).map(spy),
+    transports: (...parts) => browserTransports(...parts).map(spy),
   })({
     identity,
     clock: systemClock,

@@ -5,8 +5,9 @@
 import { RELAY_V2_HOP_CODEC, RELAY_V2_STOP_CODEC } from '@libp2p/circuit-relay-v2'
 import type { Stream } from '@libp2p/interface'
 import { lpStream } from '@libp2p/utils'
+import { webSockets } from '@libp2p/websockets'
 import type { Relay } from '#relay/relay.ts'
-import { type StockClient, stockClient, webSocketOf } from './harness.ts'
+import { type StockClient, stockClient, type TransportFactory, webSocketOf } from './harness.ts'
 
 /** Protobuf: field 1, `type`, as a varint. */
 const TYPE = 0x08
@@ -24,9 +25,9 @@ const HOP_OK = [0x28, 100]
 export async function circuitClient(
   relay: Relay,
   onCircuit: (stream: Stream) => void,
-  { address = webSocketOf(relay) } = {},
+  { address = webSocketOf(relay), transport = webSockets() as TransportFactory } = {},
 ): Promise<StockClient> {
-  const client = await stockClient({ circuits: false })
+  const client = await stockClient({ circuits: false, transport })
   await client.handle(
     RELAY_V2_STOP_CODEC,
     async (stream) => {

@@ -76,7 +76,7 @@ export async function refused(relay: Relay, reason: Refusal): Promise<number> {
   return metric?.values.find(({ labels }) => labels['reason'] === reason)?.value ?? Number.NaN
 }
 
-type TransportFactory = NonNullable<Libp2pOptions['transports']>[number]
+export type TransportFactory = NonNullable<Libp2pOptions['transports']>[number]
 
 export type StockClient = Libp2p<{ ping: Ping; dht: KadDHT }>
 
@@ -99,6 +99,8 @@ export async function stockClient({
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     connectionGater: { denyDialMultiaddr: () => false },
+    // As an app waits: the last way that a transport tries comes late.
+    connectionManager: { addressDialTimeout: 15_000 },
     // It would be at its own ping just when a test pings: one at a time is allowed.
     connectionMonitor: { enabled: false },
     services: {

@@ -20,7 +20,16 @@ export interface SelfInfo {
 }
 
 export type Transport =
-  'websocket' | 'webtransport' | 'webrtc' | 'webrtc-direct' | 'circuit' | 'other'
+  | 'websocket'
+  | 'webtransport'
+  | 'webrtc'
+  | 'webrtc-direct'
+  | 'http-binary'
+  | 'http-sse'
+  | 'http-longpoll'
+  | 'http-ws'
+  | 'circuit'
+  | 'other'
 
 export interface ConnectionInfo {
   id: string

@@ -9,7 +9,7 @@ import { type Carrier, HttpCarrier, beginSession } from './http-carrier.ts'
 import { SocketCarrier } from './socket-carrier.ts'
 
 /** How long the first byte of an answer without an end may take: a proxy that gathers answers lets none through. */
-export const FIRST_FRAME_TIMEOUT_MS = 4_000
+export const FIRST_FRAME_TIMEOUT_MS = 3_000
 
 /** Without a mode in the address, in this order: a WebSocket was tried before, by an address of its own. */
 const TRIED: readonly ConnectMode[] = ['binary', 'sse', 'longpoll']

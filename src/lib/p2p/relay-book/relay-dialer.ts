@@ -1,12 +1,12 @@
 import type { Connection } from '@libp2p/interface'
 import { isPeerId, type PeerIdString } from '../../protocol/ids.ts'
 import type { Clock } from '../../protocol/seams.ts'
-import { hostOf, parseRelayAddress, type RelayAddress } from '../addresses.ts'
+import { hostOf, overHttp, parseRelayAddress, type RelayAddress } from '../addresses.ts'
 import { NoAnswerError, NotRunningError } from '../errors.ts'
 import type { Node } from '../node.ts'
 
-/** Connecting to one relay, over all its addresses. */
-export const CONNECT_TIMEOUT_MS = 15_000
+/** Connecting to one relay, over all its addresses: a WebSocket that never opens, and three modes of plain HTTP. */
+export const CONNECT_TIMEOUT_MS = 25_000
 
 /** A connection to a relay that holds no reservation, with nothing on it, is closed after this. */
 export const VISIT_MS = 60_000
@@ -102,8 +102,9 @@ export class RelayDialer {
     })
     try {
       const { peer, multiaddrs } = address
-      const targets =
-        peer === null ? multiaddrs : multiaddrs.map((to) => to.encapsulate(`/p2p/${peer}`))
+      // libp2p sorts these behind WebSockets.
+      const ways = [...multiaddrs, ...overHttp(multiaddrs)]
+      const targets = peer === null ? ways : ways.map((to) => to.encapsulate(`/p2p/${peer}`))
       const connection = await node.libp2p.dial(targets, { signal: limit.signal })
       this.#met(node, address, connection)
       return connection

@@ -57,6 +57,14 @@ export function transportText(transport: Transport): string {
       return m.network_transport_webrtc()
     case 'webrtc-direct':
       return m.network_transport_webrtc_direct()
+    case 'http-binary':
+      return m.network_transport_http_binary()
+    case 'http-sse':
+      return m.network_transport_http_sse()
+    case 'http-longpoll':
+      return m.network_transport_http_longpoll()
+    case 'http-ws':
+      return m.network_transport_http_ws()
     case 'circuit':
       return m.network_transport_circuit()
     case 'other':

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { badProxy } from '../../support/bad-proxy.ts'
+import { Inbox, onState } from './person.ts'
+import { aRelay, hear, PROTOCOL, say, somebody } from './scene.ts'
+
+test('where no WebSocket gets through, a relay is reached over plain HTTP, and people through it', async () => {
+  const relay = await aRelay()
+  const proxy = await badProxy({ port: Number(new URL(relay.origin).port) }, { cutsOneOf: 10 })
+  const ada = await somebody({ origin: `http://localhost:${proxy.port}` })
+  const bob = await somebody({ origin: relay.origin })
+  const adas = await Inbox.open(ada.node, PROTOCOL, bob.peer)
+  const bobs = await Inbox.open(bob.node, PROTOCOL, ada.peer)
+  await Promise.all([onState(ada.node, 'online'), onState(bob.node, 'online')])
+  const toRelay = (): string[] =>
+    ada.node.network.links().flatMap((link) => (link.relay === null ? [] : [link.transport]))
+  expect(toRelay()).toEqual(['http-binary'])
+
+  ada.node.peers.want(bob.peer, [`localhost:${proxy.port}`])
+  await say(await adas.living(), 'hello')
+  expect(await hear(await bobs.living())).toBe('hello')
+  await say(await bobs.living(), 'hello back')
+  expect(await hear(await adas.living())).toBe('hello back')
+})
+
+test('a relay whose WebSocket works is reached by it', async () => {
+  const relay = await aRelay()
+  const ada = await somebody({ origin: relay.origin })
+  await onState(ada.node, 'online')
+  expect(ada.node.network.links().map(({ transport }) => transport)).toEqual(['websocket'])
+})
