@@ -26,6 +26,7 @@ import type { LogRing } from '../lib/p2p/log-ring.ts'
 import { DexieRelayStore } from '../lib/p2p/relay-book/store.ts'
 import type { Clock, Random, Startable } from '../lib/protocol/seams.ts'
 import type { Promised } from '../lib/rpc/server.ts'
+import { AddressPrivacy } from './address-privacy.ts'
 
 export interface StarlingComponents {
   clock: Clock
@@ -196,6 +197,7 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
     return {
       db,
       node,
+      privacy: new AddressPrivacy({ settings, node, log: loggers('settings') }),
       contacts: people,
       chat: conversations,
       transfers: files,
@@ -205,13 +207,14 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
     }
   })
 
-  const started = social.then(async ({ db, node, contacts, chat, transfers, notifications }) => {
+  const started = social.then(async ({ db, node, privacy, ...each }) => {
     const device = await db.device.get('me')
     if (device?.replacedAtMs != null) return
     // The node comes last: by its first connection, whoever is blocked is, and every protocol is served.
-    for (const each of [contacts, chat, transfers, notifications, node]) {
-      running.push(each)
-      await each.start()
+    const { contacts, chat, transfers, notifications } = each
+    for (const part of [contacts, chat, transfers, notifications, privacy, node]) {
+      running.push(part)
+      await part.start()
     }
   })
 

@@ -134,6 +134,7 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     setAutoGet: 'idempotent',
     setCopiesForAway: 'idempotent',
     setPassOn: 'idempotent',
+    setRelayOnly: 'idempotent',
     storage: 'idempotent',
   },
   backup: {

@@ -367,6 +367,8 @@ export interface SettingsRow {
   copiesForAway?: boolean
   /** Absent until the person chose. */
   passOn?: boolean
+  /** Absent until the person chose. */
+  relayOnly?: boolean
 }
 
 /** Something that is shared or got. See features/transfers. */

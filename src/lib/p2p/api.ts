@@ -223,4 +223,9 @@ export interface P2P extends Startable {
   readonly peers: Peers
   readonly channels: Channels
   readonly network: Network
+  /**
+   * Whether nobody but relays learns this device's network address. Then no WebRTC connection is made or answered, and open
+   * ones end: everything goes through relays. To be said before `start`, or nobody is hidden from yet.
+   */
+  hideAddress(hidden: boolean): void
 }

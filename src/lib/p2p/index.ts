@@ -19,6 +19,7 @@ import type {
   WakeReason,
 } from './api.ts'
 import { askRelay } from './ask-relay.ts'
+import { UnreachableError } from './errors.ts'
 import { LinkChannels } from './channels/channels.ts'
 import { Discovery } from './discovery/discovery.ts'
 import { Publisher } from './discovery/publisher.ts'
@@ -29,6 +30,7 @@ import { browserTransports, createNode, type Node } from './node.ts'
 import { Pinger } from './ping.ts'
 import { RelayBook } from './relay-book/relay-book.ts'
 import type { RelayStore } from './relay-book/store.ts'
+import { HideableBridge } from './rtc/hideable-bridge.ts'
 import { IceServers } from './rtc/ice-servers.ts'
 import { Traffic } from './traffic.ts'
 
@@ -63,6 +65,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
   readonly #publisher: Publisher
   readonly #keeper: Keeper
   readonly #channels: LinkChannels
+  readonly #bridge: HideableBridge
   readonly #iceServers: IceServers
   readonly #pinger: Pinger
   readonly #traffic = new Traffic()
@@ -75,8 +78,9 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     super()
     this.#init = init
     this.#components = components
-    const { identity, clock, random, loggers, bridge, records } = components
+    const { identity, clock, random, loggers, records } = components
     const self = identity.peer
+    const bridge = new HideableBridge(components.bridge)
     const pinger = new Pinger(clock)
     const browser = this.#browser
     const relays = new RelayBook(
@@ -86,6 +90,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     const links = new Links({ self, clock, log: loggers('links') })
     const discovery = new Discovery({ relays, records, clock, random, log: loggers('discovery') })
     const log = loggers('keeper')
+    this.#bridge = bridge
     this.#pinger = pinger
     this.#relays = relays
     this.#links = links
@@ -146,7 +151,15 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
   }
 
   get webrtc(): boolean {
-    return this.#components.bridge.available
+    return this.#bridge.available
+  }
+
+  hideAddress(hidden: boolean): void {
+    this.#bridge.hidden = hidden
+    if (!hidden) return
+    for (const { connection } of this.#links.all()) {
+      if (transportOf(connection.remoteAddr) === 'webrtc') connection.abort(hiddenError())
+    }
   }
 
   /** Resolves once the node runs; relays are reserved and peers dialled from then on. */
@@ -268,8 +281,12 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
         dht: { clock },
       },
       (this.#init.transports ?? browserTransports)(
-        (peer) => this.#keeper.mayMeet(peer),
-        () => this.#iceServers.configuration(),
+        (peer) => !this.#bridge.hidden && this.#keeper.mayMeet(peer),
+        async () => {
+          // Each connection is made with this, whoever begins it: none is while nobody is to see the address.
+          if (this.#bridge.hidden) throw hiddenError()
+          return await this.#iceServers.configuration()
+        },
         this.#components,
       ),
     )
@@ -299,4 +316,8 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     this.#links.detach()
     this.safeDispatchEvent('changed')
   }
+}
+
+function hiddenError(): UnreachableError {
+  return new UnreachableError('this device shows its address to nobody')
 }

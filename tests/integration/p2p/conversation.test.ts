@@ -64,6 +64,21 @@ test('a browser that calls itself offline is not believed while its relay answer
   await onState(ada.node, 'online')
 })
 
+test('who hides their address is reached by relays alone, and directly again once they show it', async () => {
+  const { ada, adas, bobs } = await aPair(await aRelay(), { webrtc: true })
+  await adas.living(({ path }) => path === 'direct')
+  ada.node.hideAddress(true)
+  const from = await adas.living(({ path }) => path === 'relayed')
+  await say(from, 'by the relay')
+  expect(await hear(await bobs.living(({ path }) => path === 'relayed'))).toBe('by the relay')
+  const { network } = ada.node
+  expect(network.links().map(({ transport }) => transport)).not.toContain('webrtc')
+  expect(network.addresses().join()).not.toContain('webrtc')
+  ada.node.hideAddress(false)
+  await adas.living(({ path }) => path === 'direct')
+  expect(network.addresses().join()).toContain('webrtc')
+})
+
 test('a relayed connection becomes direct, keeps its fallback, and the channel moves over', async () => {
   const { ada, bob, adas, bobs } = await aPair(await aRelay(), { webrtc: true })
   const direct = await Promise.all([

@@ -107,6 +107,7 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
     ),
     copiesForAway: v.exactOptional(flag),
     passOn: v.exactOptional(flag),
+    relayOnly: v.exactOptional(flag),
   }),
   relays: v.strictObject({
     address: text,

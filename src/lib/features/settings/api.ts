@@ -39,6 +39,8 @@ export interface Settings {
   copiesForAway: boolean
   /** Whether others are given the files of links I got, where I did not choose for one of them. */
   passOn: boolean
+  /** Whether nobody but relays learns this device's network address. */
+  relayOnly: boolean
 }
 
 export interface SettingsApi {
@@ -52,6 +54,7 @@ export interface SettingsApi {
   setAutoGet(choice: AutoGet, options?: AbortOptions): Promise<void>
   setCopiesForAway(on: boolean, options?: AbortOptions): Promise<void>
   setPassOn(on: boolean, options?: AbortOptions): Promise<void>
+  setRelayOnly(on: boolean, options?: AbortOptions): Promise<void>
   /** Bytes used and granted to this origin, as far as the browser tells. */
   storage(options?: AbortOptions): Promise<{ usedBytes: number | null; quotaBytes: number | null }>
 }

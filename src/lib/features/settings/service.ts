@@ -100,6 +100,12 @@ export class SettingsService implements SettingsApi {
     await this.#components.store.change({ passOn: on })
   }
 
+  async setRelayOnly(on: boolean, options?: AbortOptions): Promise<void> {
+    if (typeof on !== 'boolean') throw new UnknownChoiceError('neither on nor off')
+    options?.signal?.throwIfAborted()
+    await this.#components.store.change({ relayOnly: on })
+  }
+
   async storage(): Promise<{ usedBytes: number | null; quotaBytes: number | null }> {
     const { logger, storage } = this.#components
     try {

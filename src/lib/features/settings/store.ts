@@ -17,6 +17,7 @@ export const DEFAULT_SETTINGS: Settings = {
   autoGet: { when: 'always', upToBytes: 10_000_000 },
   copiesForAway: true,
   passOn: true,
+  relayOnly: false,
 }
 
 /** Remembers settings. */
@@ -66,6 +67,7 @@ export class DexieSettingsStore implements SettingsStore {
       autoGet: autoGet ?? DEFAULT_SETTINGS.autoGet,
       copiesForAway: row.copiesForAway ?? DEFAULT_SETTINGS.copiesForAway,
       passOn: row.passOn ?? DEFAULT_SETTINGS.passOn,
+      relayOnly: row.relayOnly ?? DEFAULT_SETTINGS.relayOnly,
     }
   }
 }

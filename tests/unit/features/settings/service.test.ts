@@ -34,6 +34,7 @@ test('choices are kept and do not touch each other', async () => {
   await service.setAutoGet(autoGet)
   await service.setCopiesForAway(false)
   await service.setPassOn(false)
+  await service.setRelayOnly(true)
   const chosen = {
     theme: 'dark',
     readReceipts: false,
@@ -41,6 +42,7 @@ test('choices are kept and do not touch each other', async () => {
     autoGet,
     copiesForAway: false,
     passOn: false,
+    relayOnly: true,
   }
   expect(await until(service.watchSettings())).toMatchObject({ language: 'ru', ...chosen })
   await service.setLanguage(null)
