@@ -4,6 +4,7 @@ import * as connect from '#lib/protocol/connect/connect.ts'
 import { encodeEvent, EventReader } from '#lib/protocol/connect/events.ts'
 import * as frames from '#lib/protocol/connect/frames.ts'
 import { InvalidDataError } from '#lib/protocol/errors.ts'
+import { MAX_ADDRESS_CHARS } from '../../../src/lib/p2p/addresses.ts'
 import { bytesTarget, requireSame, type Target, textTarget, valueTarget } from '../target.ts'
 
 const FILE = 'src/lib/protocol/connect'
@@ -68,11 +69,9 @@ export function connectTargets(): Target[] {
         { query: {}, headers: { accept: 'text/event-stream', upgrade: 'websocket' } },
       ],
       (input) => {
-        // The HTTP server makes both of them.
-        const { query, headers } = input as connect.ModeRequest
-        if (typeof query === 'object' && typeof headers === 'object') {
-          connect.decodeMode({ query: { ...query }, headers: { ...headers } })
-        }
+        // The HTTP server makes both of them, of whatever a request says.
+        const [query, headers] = [fieldsOf(input, 'query'), fieldsOf(input, 'headers')]
+        connect.decodeMode({ query, headers: headers })
       },
     ),
     textTarget(
@@ -84,8 +83,22 @@ export function connectTargets(): Target[] {
   ]
 }
 
+/** Fields as a server gives them: texts, or several of one name. */
+function fieldsOf(input: unknown, name: string): Record<string, string | string[]> {
+  const fields: unknown = (input as Record<string, unknown> | null | undefined)?.[name]
+  if (typeof fields !== 'object' || fields === null) return {}
+  const texts = Object.entries(fields).filter(
+    ([, value]) =>
+      typeof value === 'string' ||
+      (Array.isArray(value) && value.every((each) => typeof each === 'string')),
+  )
+  return Object.fromEntries(texts)
+}
+
 /** What is no multiaddr at all is told so by the library, with errors of its own. */
 function parsed(text: string): ReturnType<typeof multiaddr> {
+  // Nobody reads a longer one.
+  if (text.length > MAX_ADDRESS_CHARS) throw new InvalidDataError('too long')
   try {
     return multiaddr(text)
   } catch (cause) {
