@@ -18,6 +18,8 @@ interface Tally {
 
 const inCi = process.env['CI'] === 'true'
 const soakMinutes = 10
+/** How tests/nat ends where it cannot run. */
+const NAT_NOT_RUN = 77
 const reports = await mkdtemp(join(tmpdir(), 'starling-test-'))
 const total: Tally = { passed: 0, failed: 0 }
 const remarks: string[] = []
@@ -99,6 +101,15 @@ async function inDatabase(): Promise<void> {
   else await vitest('database')
 }
 
+/** Some of the pairs of NATs; where the system allows no network namespaces it is said, and not counted. */
+async function behindNats(): Promise<void> {
+  const title = 'two browsers behind NATs'
+  console.log(`\n— ${title}`)
+  const { code } = await run(['node', 'tests/nat/main.ts'], { show: true })
+  if (code === NAT_NOT_RUN) remarks.push(`**** ${title}: NOT RUN, no network namespaces here ****`)
+  else add(title, code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 })
+}
+
 async function kill(rounds: number, flags: string[] = []): Promise<void> {
   const title = [`kill, ${rounds} rounds`, ...flags].join(' ')
   await check(title, ['node', 'tests/kill/main.ts', '--rounds', String(rounds), ...flags])
@@ -123,6 +134,7 @@ await check('hostile input', ['node', 'tests/fuzz/main.ts', '--inputs', inCi ? '
 await inDatabase()
 await playwright()
 await betweenBrowsers()
+if (inCi) await behindNats()
 await check('bench, one round', ['node', 'tests/bench/main.ts', '--json', '--smoke'])
 if (inCi) {
   await kill(50)

@@ -1,5 +1,4 @@
 /** The relay's libp2p host: every transport, protocol and limit of it. */
-import { autoNAT } from '@libp2p/autonat'
 import { circuitRelayServer, type CircuitRelayService } from '@libp2p/circuit-relay-v2'
 import { noise } from '@chainsafe/libp2p-noise'
 import { identify } from '@libp2p/identify'
@@ -25,6 +24,7 @@ import type { Registry } from 'prom-client'
 import { connectSuffix } from '#lib/protocol/connect/addresses.ts'
 import { forgetStillborn } from '#lib/protocol/stillborn.ts'
 import { connectAddress, webSocketAddress } from './addresses.ts'
+import { autoNATWithoutWalks } from './auto-nat.ts'
 import { connectListener } from './connect/listener.ts'
 import type { ConnectSessions } from './connect/sessions.ts'
 import type { DhtAsker } from './dht/asker.ts'
@@ -130,7 +130,7 @@ export async function relayNode(components: NodeComponents, init: NodeInit): Pro
       keychain: keychain(),
       // The mesh and the DHT may ping a relay at the same moment.
       ping: ping({ maxInboundStreams: 8, maxOutboundStreams: 8 }),
-      autonat: autoNAT(),
+      autonat: autoNATWithoutWalks,
       relay: circuitRelayServer({
         hopTimeout: costly.circuitTimeoutMs,
         maxInboundHopStreams: limits.MAX_CIRCUITS_PER_CONNECTION,

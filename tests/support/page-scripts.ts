@@ -141,3 +141,24 @@ export function findMixedTexts(): string[] {
   }
   return mixed
 }
+
+export type ChosenPath = 'direct' | 'TURN by UDP' | 'TURN by TCP'
+
+/** The way that the packets of this page's newest open WebRTC connection go; null when there is none. */
+export async function chosenPath(): Promise<ChosenPath | null> {
+  const open = (window.peerConnections ?? []).filter(
+    ({ connectionState }) => connectionState === 'connected',
+  )
+  const report = await open.at(-1)?.getStats()
+  if (report === undefined) return null
+  const all = [...report.values()] as (RTCStats & Record<string, unknown>)[]
+  const byId = (id: unknown) => all.find((each) => each.id === id)
+  const pair = byId(all.find(({ type }) => type === 'transport')?.['selectedCandidatePairId'])
+  const ends = [byId(pair?.['localCandidateId']), byId(pair?.['remoteCandidateId'])]
+  const local = ends[0]
+  if (pair === undefined || local === undefined) return null
+  if (ends.every((end) => end?.['candidateType'] !== 'relay')) return 'direct'
+  // How the other one reaches its server is not known here.
+  const isUdp = local['candidateType'] !== 'relay' || local['relayProtocol'] === 'udp'
+  return isUdp ? 'TURN by UDP' : 'TURN by TCP'
+}
