@@ -1,5 +1,6 @@
 import { test as base, expect, type BrowserContextOptions } from '@playwright/test'
 import { Front } from '../support/front.ts'
+import type { Middlebox } from '../support/middlebox.ts'
 import { freePort, Relay } from '../support/relay.ts'
 import { Person } from '../support/person.ts'
 import { recordPeerConnections, removeSharedWorker } from '../support/page-scripts.ts'
@@ -27,7 +28,7 @@ interface Fixtures {
 
 export interface PersonOptions extends BrowserContextOptions {
   /** Where they open the page. */
-  relay?: Relay | Front
+  relay?: Relay | Front | Middlebox
 }
 
 interface WorkerFixtures {

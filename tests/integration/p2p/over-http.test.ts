@@ -1,12 +1,15 @@
 import { expect, test } from 'vitest'
-import { badProxy } from '../../support/bad-proxy.ts'
+import { Middlebox } from '../../support/middlebox.ts'
 import { Inbox, onState } from './person.ts'
 import { aRelay, hear, PROTOCOL, say, somebody } from './scene.ts'
 
 test('where no WebSocket gets through, a relay is reached over plain HTTP, and people through it', async () => {
   const relay = await aRelay()
-  const proxy = await badProxy({ port: Number(new URL(relay.origin).port) }, { cutsOneOf: 10 })
-  const ada = await somebody({ origin: `http://localhost:${proxy.port}` })
+  await using proxy = await Middlebox.before(
+    { port: Number(new URL(relay.origin).port) },
+    { cutsOneOf: 10 },
+  )
+  const ada = await somebody({ origin: proxy.origin })
   const bob = await somebody({ origin: relay.origin })
   const adas = await Inbox.open(ada.node, PROTOCOL, bob.peer)
   const bobs = await Inbox.open(bob.node, PROTOCOL, ada.peer)

@@ -8,7 +8,7 @@ import { systemClock, systemRandom } from '#lib/protocol/seams.ts'
 import type { Relay } from '#relay/relay.ts'
 import { connectTransport } from '../../../src/lib/p2p/connect/transport.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
-import { badProxy } from '../../support/bad-proxy.ts'
+import { Middlebox } from '../../support/middlebox.ts'
 import { circuitClient, openCircuit } from './circuits.ts'
 import { soon, startRelay, stockClient, type StockClient } from './harness.ts'
 
@@ -104,15 +104,15 @@ describe.each(CONNECT_MODES)('%s', (mode) => {
 describe.each(['binary', 'sse', 'longpoll'] as const)('%s through a box that cuts', (mode) => {
   test('requests and answers anywhere, and no byte is lost or doubled', async () => {
     const relay = await startRelay()
-    const proxy = await badProxy(relay, { cutsOneOf: 6 })
+    await using proxy = await Middlebox.before(relay, { cutsOneOf: 6 })
     expect(await carried(relay, connectOf(relay, mode, proxy.port))).toBe(HASH)
-    expect(proxy.cuts()).toBeGreaterThan(3)
+    expect(proxy.cuts).toBeGreaterThan(3)
   })
 })
 
 test('where answers are held until they are complete, long polling is found and works', async () => {
   const relay = await startRelay()
-  const proxy = await badProxy(relay, { buffers: true, cutsOneOf: 12 })
+  await using proxy = await Middlebox.before(relay, { buffers: true, cutsOneOf: 12 })
   const client = await httpClient()
   const connection = await client.dial(connectOf(relay, null, proxy.port))
   expect(connection.remoteAddr.toString()).toContain('connect%2Flongpoll')

@@ -1,0 +1,34 @@
+import { Middlebox, type MiddleboxInit } from '../support/middlebox.ts'
+import { freePort, Relay } from '../support/relay.ts'
+import { expect, friends, test } from './fixtures.ts'
+
+const NETWORKS: readonly { what: string; init: MiddleboxInit; way: string }[] = [
+  { what: 'lets no WebSocket through', init: {}, way: 'HTTP, one long answer' },
+  {
+    what: 'holds each answer until it is complete',
+    init: { buffers: true },
+    way: 'HTTP, long polling',
+  },
+]
+
+for (const { what, init, way } of NETWORKS) {
+  test(`two people talk where the network ${what}, and see by which way`, async ({ person }) => {
+    test.slow()
+    const port = await freePort()
+    await using middlebox = await Middlebox.before({ port }, init)
+    // The relay names no other address: nothing goes past the box.
+    await using _relay = await Relay.startAt(port, '--public-url', middlebox.origin, '--no-webrtc')
+    const [anna, boris] = await friends(person, { relay: middlebox })
+    await anna.openChat('Boris')
+    await boris.openChat('Anna')
+    await anna.write('Can you hear me?')
+    await expect(boris.message('Can you hear me?')).toBeVisible()
+    await boris.write('I can')
+    await expect(anna.message('I can')).toBeVisible()
+
+    await anna.goTo('Network')
+    const relay = anna.page.getByRole('listitem').filter({ hasText: `localhost:${middlebox.port}` })
+    await relay.locator('summary').first().click()
+    await expect(relay.getByText(way).first()).toBeVisible()
+  })
+}
