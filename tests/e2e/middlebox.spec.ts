@@ -15,9 +15,10 @@ for (const { what, init, way } of NETWORKS) {
   test(`two people talk where the network ${what}, and see by which way`, async ({ person }) => {
     test.slow()
     const port = await freePort()
-    await using middlebox = await Middlebox.before({ port }, init)
+    await using both = new AsyncDisposableStack()
+    const middlebox = both.use(await Middlebox.before({ port }, init))
     // The relay names no other address: nothing goes past the box.
-    await using _relay = await Relay.startAt(port, '--public-url', middlebox.origin, '--no-webrtc')
+    both.use(await Relay.startAt(port, '--public-url', middlebox.origin, '--no-webrtc'))
     const [anna, boris] = await friends(person, { relay: middlebox })
     await anna.openChat('Boris')
     await boris.openChat('Anna')
