@@ -31,5 +31,9 @@ for (const { what, init, way } of NETWORKS) {
     const relay = anna.page.getByRole('listitem').filter({ hasText: `localhost:${middlebox.port}` })
     await relay.locator('summary').first().click()
     await expect(relay.getByText(way).first()).toBeVisible()
+    await anna.page.getByRole('button', { name: 'Check', exact: true }).click()
+    await expect(anna.page.getByText('This network does not let WebSockets through.')).toBeVisible({
+      timeout: 60_000,
+    })
   })
 }

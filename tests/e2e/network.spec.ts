@@ -71,3 +71,26 @@ test('the log tells what happened, without names, messages or secrets', async ({
   await expect(log).not.toContainText('nobody reads this')
   await expect(log).not.toContainText('Anna')
 })
+
+test('the connection is checked: what gets through, and what stands in its place', async ({
+  person,
+}) => {
+  await using relay = await Relay.start('--turn', 'node-turn', '--turn-private-peers')
+  const anna = await person('Anna', { relay })
+  await anna.goTo('Network')
+  const check = anna.page.getByRole('region', { name: 'Check my connection' })
+  await check.getByRole('button', { name: 'Check', exact: true }).click()
+  await expect(check.getByText('Everything gets through.')).toBeVisible({ timeout: 60_000 })
+  for (const way of ['WebSocket', 'HTTP, long polling', 'TURN over UDP']) {
+    await expect(check.getByRole('listitem').filter({ hasText: way })).toContainText('Works, ')
+  }
+  await anna.context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  await check.getByRole('button', { name: 'Copy the result' }).click()
+  const copied = await anna.page.evaluate(() => navigator.clipboard.readText())
+  expect(copied).toContain('Everything gets through.')
+  expect(copied).toContain(`localhost:${relay.port}`)
+
+  await relay.kill()
+  await check.getByRole('button', { name: 'Check', exact: true }).click()
+  await expect(check.getByText('No relay answers in any way.')).toBeVisible({ timeout: 60_000 })
+})

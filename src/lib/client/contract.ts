@@ -112,6 +112,7 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     removeRelay: 'call',
     preferRelay: 'idempotent',
     testRelay: 'call',
+    tryWays: 'stream',
     watchLog: 'watch',
     wake: 'call',
     rest: 'call',

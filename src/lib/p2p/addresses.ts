@@ -1,6 +1,7 @@
 /** What relay addresses look like to people, in cards and to libp2p, and what a connection's address tells. */
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { connectSuffix, decodeConnectAddress } from '../protocol/connect/addresses.ts'
+import type { ConnectMode } from '../protocol/connect/connect.ts'
 import { isPeerId, type PeerIdString } from '../protocol/ids.ts'
 import type { TransportName } from './api.ts'
 import { InvalidAddressError } from './errors.ts'
@@ -52,12 +53,15 @@ export function originsOf({ multiaddrs }: RelayAddress): string[] {
   })
 }
 
-/** Plain HTTP to the relays that have these WebSockets: one server serves both. */
-export function overHttp(addresses: readonly Multiaddr[]): Multiaddr[] {
+/** Plain HTTP to the relays that have these WebSockets, in this mode or whichever works: one server serves both. */
+export function overHttp(
+  addresses: readonly Multiaddr[],
+  mode: ConnectMode | null = null,
+): Multiaddr[] {
   return addresses.flatMap((address) => {
     if (transportOf(address) !== 'websocket') return []
     const [place] = address.toString().split(/\/(?:tls\/)?wss?(?:\/|$)/)
-    return multiaddr(`${place!}${connectSuffix(isEncrypted(address))}`)
+    return multiaddr(`${place!}${connectSuffix(isEncrypted(address), mode)}`)
   })
 }
 

@@ -176,6 +176,27 @@ export interface RelayCheck {
   error: 'unreachable' | 'timeout' | 'not-a-relay' | 'refused' | null
 }
 
+/** A way through a network: how a relay is reached, or what helps to meet people directly. */
+export type Way =
+  | 'websocket'
+  | 'http-binary'
+  | 'http-sse'
+  | 'http-longpoll'
+  | 'stun'
+  | 'turn-udp'
+  | 'turn-tcp'
+  | 'turn-tls'
+
+/** One way, as it was tried. */
+export interface WayTried {
+  way: Way
+  /** `host[:port]` of the relay it leads to, or that offers it. */
+  relay: string
+  state: 'waiting' | 'trying' | 'works' | 'fails'
+  /** There and back, or until the first answer; null unless it works. */
+  latencyMs: number | null
+}
+
 export interface NetworkEvents {
   /** Something `state`, `addresses`, `links` or `relays` tell has changed. */
   changed: CustomEvent
@@ -199,6 +220,8 @@ export interface Network extends TypedEventTarget<NetworkEvents> {
   preferRelay(address: string, preferred: boolean): Promise<void>
   /** Measures my relays anew, and asks how they stand. */
   measureRelays(): Promise<void>
+  /** Tries every way to my relays, and what they offer beside, live. See `tryWays`. @throws NotRunningError */
+  tryWays(signal: AbortSignal): AsyncIterable<WayTried[]>
   /** Connects, and sees whether the peer offers circuit relay. @throws InvalidAddressError */
   checkRelay(address: string, options?: { signal?: AbortSignal }): Promise<RelayCheck>
   /**

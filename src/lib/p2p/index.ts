@@ -4,7 +4,7 @@ import type { NodeIdentity } from '../crypto/api.ts'
 import type { PeerIdString } from '../protocol/ids.ts'
 import type { Question } from '../protocol/question.ts'
 import type { Clock, Loggers, Random } from '../protocol/seams.ts'
-import { circuitAddress, transportOf, webRtcAddress } from './addresses.ts'
+import { circuitAddress, parseRelayAddress, transportOf, webRtcAddress } from './addresses.ts'
 import type {
   Channels,
   LinkInfo,
@@ -17,9 +17,10 @@ import type {
   RelayStatus,
   WebRtcBridge,
   WakeReason,
+  WayTried,
 } from './api.ts'
 import { askRelay } from './ask-relay.ts'
-import { UnreachableError } from './errors.ts'
+import { NotRunningError, UnreachableError } from './errors.ts'
 import { LinkChannels } from './channels/channels.ts'
 import { Discovery } from './discovery/discovery.ts'
 import { Publisher } from './discovery/publisher.ts'
@@ -31,8 +32,10 @@ import { Pinger } from './ping.ts'
 import { RelayBook } from './relay-book/relay-book.ts'
 import type { RelayStore } from './relay-book/store.ts'
 import { HideableBridge } from './rtc/hideable-bridge.ts'
+import { probeIce } from './rtc/ice-probe.ts'
 import { IceServers } from './rtc/ice-servers.ts'
 import { Traffic } from './traffic.ts'
+import { tryWays } from './ways.ts'
 
 export interface P2PInit {
   /** Origin of the page, whose server is the first relay; null where there is none. */
@@ -220,6 +223,36 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
 
   measureRelays(): Promise<void> {
     return this.#relays.measure()
+  }
+
+  async *tryWays(signal: AbortSignal): AsyncGenerator<WayTried[], void> {
+    const node = this.#node
+    if (node === null) throw new NotRunningError('the node is not running')
+    const { clock } = this.#components
+    const relays = this.#relays
+      .statuses()
+      .toSorted((a, b) => Number(b.state === 'reserved') - Number(a.state === 'reserved'))
+      .map(({ address, peer }) => ({
+        address: parseRelayAddress(address),
+        iceServers: this.webrtc && peer !== null ? this.#iceServers.of(peer) : [],
+      }))
+    yield* tryWays(
+      {
+        dial: (addresses, limit) => node.libp2p.dial(addresses, { force: true, signal: limit }),
+        release: (connection) => {
+          // What was dialled for good at the same moment got the same connection: an only one stays.
+          const isOnly = node.libp2p
+            .getConnections(connection.remotePeer)
+            .every(({ id, direct, status }) => id === connection.id || !direct || status !== 'open')
+          if (!isOnly) connection.close().catch(() => undefined)
+        },
+        pinger: this.#pinger,
+        probe: (server, limit) => probeIce({ clock }, server, limit),
+        clock,
+      },
+      relays,
+      signal,
+    )
   }
 
   checkRelay(address: string, options?: { signal?: AbortSignal }): Promise<RelayCheck> {

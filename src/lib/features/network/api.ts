@@ -1,5 +1,5 @@
 import type { AbortOptions } from '../../rpc/api.ts'
-import type { WakeReason } from '../../p2p/api.ts'
+import type { WakeReason, Way, WayTried } from '../../p2p/api.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 
 /**
@@ -97,6 +97,8 @@ export interface LogLine {
   text: string
 }
 
+export type { Way, WayTried }
+
 export interface NetworkApi {
   watchSelf(options?: AbortOptions): AsyncIterable<SelfInfo>
   watchConnections(options?: AbortOptions): AsyncIterable<ConnectionInfo[]>
@@ -110,6 +112,8 @@ export interface NetworkApi {
   /** Before others from now on, or no more. @throws StorageFullError */
   preferRelay(address: string, preferred: boolean, options?: AbortOptions): Promise<void>
   testRelay(address: string, options?: AbortOptions): Promise<RelayTest>
+  /** Tries every way to my relays, and what they offer beside, live: all of them each time one changes, until all are tried. */
+  tryWays(options?: AbortOptions): AsyncIterable<WayTried[]>
   /** The newest lines first to last, at most 1,000. */
   watchLog(minLevel: LogLevel, options?: AbortOptions): AsyncIterable<LogLine[]>
   /** Everything that waits is tried at once: the person is back, online again, or asks for it. */

@@ -13,6 +13,7 @@ import type {
   RelayTest,
   WakeReason,
   SelfInfo,
+  WayTried,
 } from './api.ts'
 import { changesOf, watch } from '../../rpc/watch.ts'
 
@@ -149,6 +150,10 @@ export class NetworkService implements NetworkApi {
 
   testRelay(address: string, options?: AbortOptions): Promise<RelayTest> {
     return this.#components.network.checkRelay(address, options)
+  }
+
+  tryWays(options?: AbortOptions): AsyncIterable<WayTried[]> {
+    return this.#components.network.tryWays(options?.signal ?? new AbortController().signal)
   }
 
   wake(reason: WakeReason): Promise<void> {

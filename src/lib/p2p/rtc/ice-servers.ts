@@ -22,7 +22,7 @@ export interface IceServersComponents {
 }
 
 /** As WebRTC takes them: https://www.w3.org/TR/webrtc/#rtcconfiguration-dictionary */
-interface IceServer {
+export interface IceServer {
   urls: string[]
   username?: string
   credential?: string
@@ -89,6 +89,11 @@ export class IceServers {
     if (this.#living(relays).length === 0 && this.#asking.size > 0) await this.#soon()
     // Without a server of our own there is none: public STUN servers would learn who talks to whom.
     return { iceServers: this.#living(relays).slice(0, MAX_ICE_RELAYS).flat() }
+  }
+
+  /** What this relay offers, as far as it is known. */
+  of(relay: string): readonly IceServer[] {
+    return this.#living([relay]).flat()
   }
 
   #living(relays: readonly string[]): IceServer[][] {

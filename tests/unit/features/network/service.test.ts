@@ -9,6 +9,7 @@ import type {
   NetworkEvents,
   NodeState,
   RelayStatus,
+  WayTried,
 } from '../../../../src/lib/p2p/api.ts'
 import { LogRing } from '../../../../src/lib/p2p/log-ring.ts'
 import { type PeerIdString, peerIdOf } from '../../../../src/lib/protocol/ids.ts'
@@ -54,6 +55,11 @@ class FakeNetwork extends TypedEventEmitter<NetworkEvents> implements Network {
   async checkRelay(address: string) {
     await this.#ask(`check ${address}`)
     return { ok: true, peer: RELAY, latencyMs: 48, error: null }
+  }
+
+  async *tryWays(): AsyncGenerator<WayTried[]> {
+    await this.#ask('try ways')
+    yield [{ way: 'websocket', relay: 'relay.example', state: 'works', latencyMs: 48 }]
   }
 
   preferRelay(address: string, preferred: boolean): Promise<void> {

@@ -1,0 +1,166 @@
+import type { Connection } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import type { Clock } from '../protocol/seams.ts'
+import { type RelayAddress, overHttp, transportOf } from './addresses.ts'
+import type { Way, WayTried } from './api.ts'
+import { NoAnswerError } from './errors.ts'
+import type { Pinger } from './ping.ts'
+import type { IceServer } from './rtc/ice-servers.ts'
+
+/** Relays whose ways are tried: who has more knows from these what the network lets through. */
+export const MAX_RELAYS_TRIED = 3
+
+/** One way to a relay may take so long, from the dial to the answer to a ping, in ms. */
+export const WAY_TIMEOUT_MS = 12_000
+
+const OVER_HTTP = ['http-binary', 'http-sse', 'http-longpoll'] as const
+
+/** A relay of mine, and what it says helps to meet people directly. */
+export interface TriedRelay {
+  address: RelayAddress
+  iceServers: readonly IceServer[]
+}
+
+export interface WaysComponents {
+  /** A connection of its own, beside those there are. */
+  dial: (addresses: Multiaddr[], signal: AbortSignal) => Promise<Connection>
+  /** It is needed no more. */
+  release: (connection: Connection) => void
+  pinger: Pick<Pinger, 'ping'>
+  /** How long the server takes to answer, in ms. */
+  probe: (server: IceServer, signal: AbortSignal) => Promise<number>
+  clock: Clock
+}
+
+interface Attempt {
+  tried: WayTried
+  /** Resolves with the latency, in ms. */
+  run(signal: AbortSignal): Promise<number>
+}
+
+/**
+ * Tries every way there is through the network this device is on, live: each way of reaching each relay by a connection of
+ * its own, up to the answer to a ping, and each STUN and TURN server. Relays at once, the ways to one after the other. Gives
+ * all of them each time one changes.
+ */
+export async function* tryWays(
+  components: WaysComponents,
+  relays: readonly TriedRelay[],
+  signal: AbortSignal,
+): AsyncGenerator<WayTried[], void> {
+  const groups = relays
+    .slice(0, MAX_RELAYS_TRIED)
+    .map((relay) => [...waysTo(components, relay), ...waysBeside(components, relay)])
+  const over = new AbortController()
+  let left = groups.length
+  let changed = Promise.withResolvers<undefined>()
+  const tell = (): void => {
+    changed.resolve(undefined)
+  }
+  signal.addEventListener('abort', tell)
+  for (const group of groups) {
+    void tryAll(components.clock, group, tell, over.signal).then(() => {
+      left -= 1
+      tell()
+    })
+  }
+  try {
+    for (;;) {
+      signal.throwIfAborted()
+      changed = Promise.withResolvers()
+      const isLast = left === 0
+      yield groups.flat().map(({ tried }) => ({ ...tried }))
+      if (isLast) return
+      await changed.promise
+    }
+  } finally {
+    signal.removeEventListener('abort', tell)
+    over.abort()
+  }
+}
+
+/** One after the other, as long as anybody wants to know. */
+async function tryAll(
+  clock: Clock,
+  group: readonly Attempt[],
+  tell: () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { tried, run } of group) {
+    if (signal.aborted) return
+    tried.state = 'trying'
+    tell()
+    try {
+      tried.latencyMs = await within(clock, run, signal)
+      tried.state = 'works'
+    } catch {
+      tried.state = 'fails'
+    }
+    tell()
+  }
+}
+
+function waysTo({ dial, release, pinger }: WaysComponents, { address }: TriedRelay): Attempt[] {
+  const { host, peer, multiaddrs } = address
+  const sockets = multiaddrs.filter((each) => transportOf(each) === 'websocket')
+  const named = (ways: Multiaddr[]): Multiaddr[] =>
+    peer === null ? ways : ways.map((each) => each.encapsulate(`/p2p/${peer}`))
+  const attempt = (way: Way, addresses: Multiaddr[]): Attempt => ({
+    tried: { way, relay: host, state: 'waiting', latencyMs: null },
+    run: async (signal) => {
+      const connection = await dial(named(addresses), signal)
+      try {
+        return await pinger.ping(connection)
+      } finally {
+        release(connection)
+      }
+    },
+  })
+  return [
+    attempt('websocket', sockets),
+    ...OVER_HTTP.map((way) => attempt(way, overHttp(sockets, modeOf(way)))),
+  ]
+}
+
+function modeOf(way: (typeof OVER_HTTP)[number]): 'binary' | 'sse' | 'longpoll' {
+  return way === 'http-binary' ? 'binary' : way === 'http-sse' ? 'sse' : 'longpoll'
+}
+
+function waysBeside({ probe }: WaysComponents, { address, iceServers }: TriedRelay): Attempt[] {
+  return iceServers.flatMap(({ urls, ...credentials }) =>
+    urls.map((url) => ({
+      tried: { way: wayOf(url), relay: address.host, state: 'waiting', latencyMs: null },
+      run: (signal) => probe({ urls: [url], ...credentials }, signal),
+    })),
+  )
+}
+
+function wayOf(url: string): Way {
+  if (url.startsWith('stun:')) return 'stun'
+  if (url.startsWith('turns:')) return 'turn-tls'
+  return url.endsWith('transport=tcp') ? 'turn-tcp' : 'turn-udp'
+}
+
+async function within(
+  clock: Clock,
+  run: (signal: AbortSignal) => Promise<number>,
+  signal: AbortSignal,
+): Promise<number> {
+  const limit = new AbortController()
+  const onAbort = (): void => {
+    limit.abort(signal.reason)
+  }
+  signal.addEventListener('abort', onAbort)
+  const late = Promise.withResolvers<never>()
+  const cancel = clock.after(WAY_TIMEOUT_MS, () => {
+    const error = new NoAnswerError(`no answer within ${WAY_TIMEOUT_MS} ms`)
+    limit.abort(error)
+    late.reject(error)
+  })
+  try {
+    return await Promise.race([run(limit.signal), late.promise])
+  } finally {
+    cancel()
+    signal.removeEventListener('abort', onAbort)
+  }
+}
