@@ -35,7 +35,7 @@ export interface WaysComponents {
 interface Attempt {
   tried: WayTried
   /** Resolves with the latency, in ms. */
-  run(signal: AbortSignal): Promise<number>
+  run: (signal: AbortSignal) => Promise<number>
 }
 
 /**
