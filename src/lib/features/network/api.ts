@@ -1,5 +1,5 @@
 import type { AbortOptions } from '../../rpc/api.ts'
-import type { WakeReason, Way, WayTried } from '../../p2p/api.ts'
+import type { TransportName, WakeReason, Way, WayTried } from '../../p2p/api.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 
 /**
@@ -8,7 +8,7 @@ import type { PeerIdString } from '../../protocol/ids.ts'
  */
 export type NetworkState = 'starting' | 'online' | 'offline'
 
-export type { WakeReason }
+export type { TransportName as Transport, WakeReason, Way, WayTried }
 
 export interface SelfInfo {
   peer: PeerIdString
@@ -19,18 +19,6 @@ export interface SelfInfo {
   webrtc: boolean
 }
 
-export type Transport =
-  | 'websocket'
-  | 'webtransport'
-  | 'webrtc'
-  | 'webrtc-direct'
-  | 'http-binary'
-  | 'http-sse'
-  | 'http-longpoll'
-  | 'http-ws'
-  | 'circuit'
-  | 'other'
-
 export interface ConnectionInfo {
   id: string
   peer: PeerIdString
@@ -38,7 +26,7 @@ export interface ConnectionInfo {
   name: string | null
   kind: 'relay' | 'contact' | 'other'
   path: 'direct' | 'relayed'
-  transport: Transport
+  transport: TransportName
   address: string
   direction: 'inbound' | 'outbound'
   openedAtMs: number
@@ -96,8 +84,6 @@ export interface LogLine {
   scope: string
   text: string
 }
-
-export type { Way, WayTried }
 
 export interface NetworkApi {
   watchSelf(options?: AbortOptions): AsyncIterable<SelfInfo>
