@@ -25,6 +25,7 @@ export class Middlebox implements AsyncDisposable {
   readonly #init: Required<MiddleboxInit>
   readonly #server: Server
   readonly #random: ReturnType<typeof seededRandom>
+  readonly #asked: string[] = []
   #cuts = 0
   #healed = false
 
@@ -56,6 +57,11 @@ export class Middlebox implements AsyncDisposable {
     return this.#cuts
   }
 
+  /** Paths asked for so far, with their queries. */
+  get asked(): readonly string[] {
+    return this.#asked
+  }
+
   /** From now on it cuts nothing. */
   heal(): void {
     this.#healed = true
@@ -81,6 +87,7 @@ export class Middlebox implements AsyncDisposable {
       far.destroy()
     }
     const { method, url, headers } = near
+    this.#asked.push(url ?? '')
     const far = request(
       { port: this.#relay.port, host: '127.0.0.1', method, path: url, headers },
       (from) => {

@@ -7,8 +7,15 @@ import {
   POLL_MS,
 } from '#lib/protocol/connect/connect.ts'
 import { encodeEvent } from '#lib/protocol/connect/events.ts'
-import { encodeFrames, type Frame, IDLE, MAX_BATCH_BYTES } from '#lib/protocol/connect/frames.ts'
+import {
+  encodeFrames,
+  type Frame,
+  IDLE,
+  MAX_BATCH_BYTES,
+  RESET,
+} from '#lib/protocol/connect/frames.ts'
 import type { Clock } from '#lib/protocol/seams.ts'
+import { SLOW_READER_TIMEOUT_MS } from '../limits.ts'
 import type { Carrier, ConnectSession } from './session.ts'
 
 export interface AnswerComponents {
@@ -70,7 +77,18 @@ export class StreamAnswer implements Carrier {
   }
 
   close(): void {
-    this.#components.raw.end()
+    this.#finish()
+  }
+
+  end(): void {
+    this.#finish(this.#encode(RESET))
+  }
+
+  /** Whoever does not read what is there would not read this either, and would keep its socket. */
+  #finish(last: Uint8Array | string = ''): void {
+    const { raw } = this.#components
+    if (this.#full) raw.destroy()
+    else if (!raw.writableEnded) raw.end(last)
   }
 
   #write(frame: Frame): void {
@@ -115,10 +133,24 @@ export class PollAnswer implements Carrier {
 
   /** Answers; whoever asks again is told of what is left. */
   close(): void {
-    const { raw, session } = this.#components
+    this.#answer(this.#frames())
+  }
+
+  end(): void {
+    this.#answer([...this.#frames(), RESET])
+  }
+
+  #answer(frames: readonly Frame[]): void {
+    const { raw, session, clock } = this.#components
     if (raw.writableEnded) return
     session.detach(this)
-    raw.end(encodeFrames(this.#frames()))
+    raw.once(
+      'close',
+      clock.after(SLOW_READER_TIMEOUT_MS, () => {
+        raw.destroy()
+      }),
+    )
+    raw.end(encodeFrames(frames))
   }
 
   #frames(): Frame[] {

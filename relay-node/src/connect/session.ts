@@ -17,8 +17,10 @@ const MAX_WRITE_BYTES = 64 * 1_024
 export interface Carrier {
   /** There is more to send, or nothing will come any more. */
   wake(): void
-  /** Another has taken its place, or the session is over. */
+  /** Another has taken its place. */
   close(): void
+  /** The session is over, which the client is told: it would try to go on with it otherwise. */
+  end(): void
 }
 
 export interface ConnectSessionInit {
@@ -244,7 +246,7 @@ export class ConnectSession extends AbstractMultiaddrConnection {
     if (this.#over) return
     this.#over = true
     this.#cancelLinger?.()
-    this.#carrier?.close()
+    this.#carrier?.end()
     this.#carrier = null
     this.#init.onOver()
   }

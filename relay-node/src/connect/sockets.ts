@@ -12,6 +12,7 @@ import {
   encodeFrames,
   type Frame,
   IDLE,
+  RESET,
   MAX_BATCH_BYTES,
   MAX_POST_BYTES,
 } from '#lib/protocol/connect/frames.ts'
@@ -142,6 +143,12 @@ class SocketCarrier implements Carrier {
 
   close(): void {
     this.#components.socket.close()
+  }
+
+  end(): void {
+    const { socket } = this.#components
+    if (socket.readyState === socket.OPEN) socket.send(encodeFrames([RESET]))
+    socket.close()
   }
 
   #send(frames: readonly Frame[]): void {

@@ -2,7 +2,8 @@ import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
 import { IDLE_MS, POLL_MS } from '#lib/protocol/connect/connect.ts'
-import { FrameReader, type Frame } from '#lib/protocol/connect/frames.ts'
+import { EventReader } from '#lib/protocol/connect/events.ts'
+import { FrameReader, type Frame, RESET } from '#lib/protocol/connect/frames.ts'
 import { SendQueue } from '#lib/protocol/connect/queues.ts'
 import { PollAnswer, StreamAnswer } from '#relay/connect/answers.ts'
 import type { ConnectSession } from '#relay/connect/session.ts'
@@ -13,6 +14,7 @@ class FakeAnswer extends EventEmitter {
   readonly written: Array<Uint8Array | string> = []
   writableEnded = false
   full = false
+  destroyed = false
 
   write(chunk: Uint8Array | string): boolean {
     this.written.push(chunk)
@@ -22,6 +24,11 @@ class FakeAnswer extends EventEmitter {
   end(chunk?: Uint8Array): void {
     if (chunk !== undefined) this.written.push(chunk)
     this.writableEnded = true
+    this.emit('close')
+  }
+
+  destroy(): void {
+    this.destroyed = true
     this.emit('close')
   }
 
@@ -104,4 +111,33 @@ test('an answer that is complete has all there is, or nothing after 10 s', async
   new PollAnswer(idle.components, 0)
   idle.clock.advance(POLL_MS)
   expect([idle.answer.writableEnded, idle.answer.frames]).toEqual([true, []])
+})
+
+test('a session that is over is said to be, whatever the answer', () => {
+  const streamed = parts()
+  new StreamAnswer(streamed.components, 'binary', 0).end()
+  expect(streamed.answer.types).toEqual(['idle', 'reset'])
+
+  const events = parts()
+  new StreamAnswer(events.components, 'sse', 0).end()
+  const reader = new EventReader()
+  const text = new TextEncoder()
+  const frames = events.answer.written.flatMap((each) => reader.push(text.encode(each as string)))
+  expect(frames.at(-1)).toEqual(RESET)
+
+  const polled = parts()
+  polled.queue.push(Uint8Array.of(1))
+  new PollAnswer(polled.components, 0).end()
+  expect(polled.answer.types).toEqual(['data', 'reset'])
+  for (const { clock } of [streamed, events, polled]) expect(clock.pending).toBe(0)
+})
+
+test('who does not read an answer loses its socket when the session is over', () => {
+  const { answer, components, queue } = parts()
+  const stream = new StreamAnswer(components, 'binary', 0)
+  answer.full = true
+  queue.push(Uint8Array.of(1))
+  stream.wake()
+  stream.end()
+  expect(answer.destroyed).toBe(true)
 })

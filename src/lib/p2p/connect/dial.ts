@@ -8,8 +8,11 @@ import { ConnectConnection } from './connection.ts'
 import { type Carrier, HttpCarrier, beginSession } from './http-carrier.ts'
 import { SocketCarrier } from './socket-carrier.ts'
 
-/** How long the first byte of an answer without an end may take: a proxy that gathers answers lets none through. */
-export const FIRST_FRAME_TIMEOUT_MS = 3_000
+/**
+ * How long the first byte of an answer without an end may take, ms: four times as long as the session took to open, within
+ * this. A proxy that gathers answers lets none through.
+ */
+export const FIRST_FRAME_MS = { least: 1_500, most: 4_000 }
 
 /** Without a mode in the address, in this order: a WebSocket was tried before, by an address of its own. */
 const TRIED: readonly ConnectMode[] = ['binary', 'sse', 'longpoll']
@@ -20,26 +23,40 @@ export interface ConnectComponents {
   log: Libp2pLogger
 }
 
+export interface ConnectDial {
+  address: Multiaddr
+  target: ConnectTarget
+  /** The mode that worked last, tried before others; null when none did. */
+  first: ConnectMode | null
+}
+
 /** A connection to a relay over HTTP, in the first mode that works; its address names the mode. */
 export async function connectTo(
   components: ConnectComponents,
-  { address, target }: { address: Multiaddr; target: ConnectTarget },
+  { address, target, first }: ConnectDial,
   signal?: AbortSignal,
 ): Promise<ConnectConnection> {
   const { clock } = components
+  const beganAtMs = clock.now()
   const session = await beginSession(target.url, signal)
-  const modes = target.mode === null ? TRIED : [target.mode]
+  const { least, most } = FIRST_FRAME_MS
+  const patienceMs = Math.min(most, Math.max(least, 4 * (clock.now() - beganAtMs)))
+  const modes = target.mode === null ? inOrder(first) : [target.mode]
+  let gathers = false
   for (const mode of modes) {
     const carrier: Carrier =
       mode === 'ws'
         ? new SocketCarrier({ clock }, { url: target.url, session })
         : new HttpCarrier({ clock }, { url: target.url, session, mode })
+    // What gathers one kind of answers without an end gathers the other, too.
+    if (gathers && carrier.streams) continue
     const life = new AbortController()
-    const frames = await begin(clock, carrier, life, signal)
-    if (frames === null) continue
+    const begun = await begin(clock, carrier, { life, patienceMs }, signal)
+    if (begun === 'late') gathers = true
+    if (begun === 'late' || begun === 'failed') continue
     return new ConnectConnection(components, {
       carrier,
-      frames,
+      frames: begun,
       life,
       remoteAddr: withMode(address, target, mode),
     })
@@ -48,27 +65,36 @@ export async function connectTo(
   throw new ConnectionFailedError('no way to connect over HTTP works here')
 }
 
-/** The first frames down, once the mode is seen to work; null when it does not. */
+function inOrder(first: ConnectMode | null): ConnectMode[] {
+  return first === null ? [...TRIED] : [first, ...TRIED.filter((mode) => mode !== first)]
+}
+
+/** The first frames down, once the mode is seen to work. */
 async function begin(
   clock: Clock,
   carrier: Carrier,
-  life: AbortController,
+  { life, patienceMs }: { life: AbortController; patienceMs: number },
   signal: AbortSignal | undefined,
-): Promise<AsyncIterable<Frame> | null> {
+): Promise<AsyncIterable<Frame> | 'late' | 'failed'> {
   const frames = carrier.down(0, life.signal)
   // Nothing comes at once where answers are complete: the first use will tell.
   if (!carrier.streams) return frames
+  let late = false
   const onAbort = (): void => {
     life.abort()
   }
   signal?.addEventListener('abort', onAbort)
-  const cancel = clock.after(FIRST_FRAME_TIMEOUT_MS, onAbort)
+  const cancel = clock.after(patienceMs, () => {
+    late = true
+    life.abort()
+  })
   try {
     signal?.throwIfAborted()
     const first = await frames.next()
-    return first.done === true ? null : frames
+    return first.done === true ? 'failed' : frames
   } catch {
-    return null
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by the timer
+    return late ? 'late' : 'failed'
   } finally {
     cancel()
     signal?.removeEventListener('abort', onAbort)

@@ -150,8 +150,8 @@ export class HttpCarrier implements Carrier {
   }
 }
 
-/** Longest complete answer: a full queue. */
-const MAX_POLL_BYTES = MAX_QUEUE_BYTES + FRAME_HEADER_BYTES
+/** Longest complete answer: a full queue, the end after it, and that the session is over. */
+const MAX_POLL_BYTES = MAX_QUEUE_BYTES + 2 * FRAME_HEADER_BYTES
 
 /** @throws SessionOverError, UnreachableError */
 function requireOk(response: Response): void {

@@ -1,11 +1,11 @@
 /**
- * Frames as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): data and end as an
+ * Frames as server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): data, end and reset as an
  * event whose id is the number of the frame and whose data is base64; an idle frame as a comment.
  */
 import { base64pad } from 'multiformats/bases/base64'
 import { InvalidDataError, LimitExceededError } from '../errors.ts'
 import { decodeAck } from './connect.ts'
-import { endOf, type Frame, IDLE, MAX_FRAME_BYTES } from './frames.ts'
+import { endOf, type Frame, IDLE, MAX_FRAME_BYTES, RESET } from './frames.ts'
 
 /** Longest line: the data of the longest frame, and the name of the field. */
 export const MAX_EVENT_LINE_CHARS = Math.ceil(MAX_FRAME_BYTES / 3) * 4 + 'data: '.length
@@ -56,6 +56,7 @@ export class EventReader {
     if (data.byteLength > MAX_FRAME_BYTES) throw new LimitExceededError('a frame too long')
     if (type === 'data' && data.byteLength > 0) return [{ type, number, data }]
     if (type === 'end' && data.byteLength === 0) return [endOf(number)]
+    if (type === 'reset' && data.byteLength === 0 && number === 0) return [RESET]
     throw new InvalidDataError('no such event')
   }
 }
