@@ -302,11 +302,8 @@ export const TURN_ALLOCATIONS_PER_HANDLE = 96
 /** Allocations in all: a socket each. */
 export const TURN_ALLOCATIONS = 4_096
 
-/** Bytes a second of one allocation: a good film, and a sixth of what all have. */
+/** Bytes a second of one allocation: a good film. */
 export const TURN_BYTES_PER_SECOND_PER_ALLOCATION = 2 * 1_024 * 1_024
-
-/** Bytes a second of all: 100 Mbit/s, what the smallest servers have. */
-export const TURN_BYTES_PER_SECOND = 12_500_000
 
 /** How soon a TURN server that ended is started again; twice as long each time. */
 export const TURN_RESTART_MS = 1_000

@@ -2,7 +2,6 @@
 import {
   TURN_ALLOCATIONS,
   TURN_ALLOCATIONS_PER_HANDLE,
-  TURN_BYTES_PER_SECOND,
   TURN_BYTES_PER_SECOND_PER_ALLOCATION,
 } from '../limits.ts'
 
@@ -84,7 +83,7 @@ export function coturnConfig(init: CoturnConfigInit): string {
     `user-quota=${TURN_ALLOCATIONS_PER_HANDLE}`,
     `total-quota=${TURN_ALLOCATIONS}`,
     `max-bps=${TURN_BYTES_PER_SECOND_PER_ALLOCATION}`,
-    `bps-capacity=${TURN_BYTES_PER_SECOND}`,
+    // Without `bps-capacity`: each allocation would take all it may use from that, and the seventh find nothing left.
     'stale-nonce=600',
     'no-cli',
     'no-software-attribute',

@@ -120,6 +120,14 @@ test.runIf(hasCoturn)('coturn relays to no private address unless that is wanted
   expect((await second.permit!(peer))?.error).toBeNull()
 })
 
+test.runIf(hasCoturn)('coturn serves many at once', async () => {
+  const { relay, place } = await turnRelay('coturn')
+  const who = await servers(relay)
+  const errors: (number | null | undefined)[] = []
+  for (let n = 0; n < 30; n += 1) errors.push((await allocated(place, who))?.error)
+  expect(errors).toEqual(errors.map(() => null))
+})
+
 test.runIf(hasCoturn)(
   'one that is killed comes back, and the relay goes on meanwhile',
   async () => {
