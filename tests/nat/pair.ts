@@ -6,11 +6,12 @@ import { chromium } from 'playwright'
 import { type ChosenPath, chosenPath, recordPeerConnections } from '../support/page-scripts.ts'
 import { Person } from '../support/person.ts'
 import type { Internet } from './internet.ts'
-import type { Kind } from './kinds.ts'
+import { type Kind, meetDirectly } from './kinds.ts'
 import { Side } from './side.ts'
 
-/** A path may begin at a TURN server and then become direct. */
+/** A path may begin at a TURN server and then become direct: so long it is looked at, or longer where it should. */
 const SETTLE_MS = 2_000
+const BECOME_DIRECT_MS = 20_000
 
 /** How long a WebRTC connection is waited for: libp2p tries it when two have met by a circuit. */
 const CONNECT_MS = 45_000
@@ -74,7 +75,8 @@ export async function runPair(
     await anna.message('hello').waitFor({ timeout: CONNECT_MS })
     result.firstMessageMs = Math.round(performance.now() - startedMs)
     result.path = 'circuit'
-    const paths = await Promise.all(people.map(settledPath))
+    const patienceMs = meetDirectly(...pair) ? BECOME_DIRECT_MS : SETTLE_MS
+    const paths = await Promise.all(people.map((each) => settledPath(each, patienceMs)))
     // Each knows only how it reaches a server itself.
     const longest = WAYS.find((way) => paths.includes(way))
     if (longest !== undefined && !paths.includes(null)) result.path = longest
@@ -106,12 +108,15 @@ async function arrive(
 }
 
 /** Null when there is no WebRTC connection in all this time. */
-async function settledPath(person: Person): Promise<ChosenPath | null> {
+async function settledPath(person: Person, patienceMs: number): Promise<ChosenPath | null> {
+  const look = (): Promise<ChosenPath | null> => person.page.evaluate(chosenPath)
   const endMs = performance.now() + CONNECT_MS
   while (performance.now() < endMs) {
-    if ((await person.page.evaluate(chosenPath)) !== null) {
+    if ((await look()) !== null) {
       await delay(SETTLE_MS)
-      return await person.page.evaluate(chosenPath)
+      const settledMs = performance.now() + patienceMs - SETTLE_MS
+      while (performance.now() < settledMs && (await look()) !== 'direct') await delay(250)
+      return await look()
     }
     await delay(250)
   }
