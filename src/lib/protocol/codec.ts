@@ -42,7 +42,7 @@ export function codec<T>(schema: GenericSchema<unknown, T>, maxBytes: number): C
     decode(bytes) {
       bound(bytes.byteLength)
       const value = decodeBounded(bytes)
-      if (!equalBytes(dagCbor.encode(value), bytes)) throw new InvalidDataError('not canonical')
+      if (!isCanonical(value, bytes)) throw new InvalidDataError('not canonical')
       return check(schema, value)
     },
   }
@@ -54,6 +54,15 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   // Every frame and row is compared: `every` would take several times as long.
   for (let at = 0; at < a.byteLength; at += 1) if (a[at] !== b[at]) return false
   return true
+}
+
+function isCanonical(value: unknown, bytes: Uint8Array): boolean {
+  try {
+    return equalBytes(dagCbor.encode(value), bytes)
+  } catch (cause) {
+    // A map whose `/` is its `bytes` seems to be a CID to the encoder.
+    throw new InvalidDataError('not to be written again', { cause })
+  }
 }
 
 function decodeBounded(bytes: Uint8Array): unknown {

@@ -20,6 +20,12 @@ test('what was encoded is decoded to the same', () => {
   )
 })
 
+test('a map that looks like a link to the encoder is refused', () => {
+  // {"/": 1, "bytes": 1}
+  const bytes = Uint8Array.from([0xa2, 0x61, 0x2f, 0x01, 0x65, ...Buffer.from('bytes'), 0x01])
+  expect(() => anything.decode(bytes)).toThrow(InvalidDataError)
+})
+
 test('any bytes are a value with this one spelling, or a refusal', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 80 }), (bytes) => {
