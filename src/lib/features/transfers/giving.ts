@@ -112,17 +112,20 @@ export class Giving {
     this.#cancelExpiry = null
     const { roster, exchange, clock } = this.#components
     const nowMs = clock.now()
-    let nextMs = Infinity
-    for (const content of new Set(exchange.readers().map((reader) => reader.content))) {
+    const ends = [...new Set(exchange.readers().map((reader) => reader.content))].map((content) => {
       const endsMs = roster.all
         .filter((transfer) => transfer.content === content)
         .map(({ expiresAtMs }) => expiresAtMs ?? Infinity)
-      const endMs = Math.max(...endsMs)
-      if (endMs <= nowMs) exchange.refuse(content, 'expired')
-      else nextMs = Math.min(nextMs, endMs)
+      return { content, endMs: Math.max(...endsMs) }
+    })
+    const nextMs = Math.min(...ends.map(({ endMs }) => endMs).filter((endMs) => endMs > nowMs))
+    if (nextMs < Infinity) {
+      this.#cancelExpiry = clock.after(Math.min(nextMs - nowMs, MAX_WAIT_MS), this.#endExpired)
     }
-    if (nextMs === Infinity) return
-    this.#cancelExpiry = clock.after(Math.min(nextMs - nowMs, MAX_WAIT_MS), this.#endExpired)
+    // Whoever goes has this looked at again.
+    for (const { content, endMs } of ends) {
+      if (endMs <= nowMs) exchange.refuse(content, 'expired')
+    }
   }
 
   /** Whoever gets something from me over a relay is met directly while they do, and not much longer. */

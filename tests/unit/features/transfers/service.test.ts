@@ -437,6 +437,29 @@ test('who is being given it is given no more once it expires', async () => {
   expect((await meanwhile(until(anna.service.watchTransfer(shared!.id))))!.readers).toBe(0)
 })
 
+test('what expires among several is given no more, the others are, and no timer outlives them', async () => {
+  const [anna, boris] = await two()
+  const links = [
+    await meanwhile(anna.share([file('a.txt', 'one')], { expiresAfterMs: HOUR_MS })),
+    await meanwhile(anna.share([file('b.txt', 'two')], { expiresAfterMs: 3 * HOUR_MS })),
+  ]
+  anna.parts.get = () => new Promise(() => undefined)
+  const [first] = await Promise.all(links.map((link) => boris.service.get(link, null)))
+  const read = (count: number): Promise<unknown> =>
+    meanwhile(
+      until(
+        anna.service.watchTransfers(),
+        (all) => all.reduce((sum, { readers }) => sum + readers, 0) === count,
+      ),
+    )
+  await read(2)
+  clock.advance(HOUR_MS)
+  expect(await meanwhile(boris.reached(first!, 'failed'))).toMatchObject({ problem: 'expired' })
+  await read(1)
+  for (const device of [anna, boris]) await device.service.stop()
+  expect(clock.pending).toBe(0)
+})
+
 test('until when a link works is known to who got it, too', async () => {
   const [anna, boris] = await two()
   const link = await meanwhile(anna.share([file('a.txt', 'one')], { expiresAfterMs: HOUR_MS }))
