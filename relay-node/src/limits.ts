@@ -305,6 +305,9 @@ export const TURN_ALLOCATIONS = 4_096
 /** Bytes a second of one allocation: a good film. */
 export const TURN_BYTES_PER_SECOND_PER_ALLOCATION = 2 * 1_024 * 1_024
 
+/** A TURN server that ends this soon did not start, and says why; later it would tell who used it. */
+export const TURN_START_MS = 2_000
+
 /** How soon a TURN server that ended is started again; twice as long each time. */
 export const TURN_RESTART_MS = 1_000
 

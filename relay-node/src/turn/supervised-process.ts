@@ -2,7 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import type { Clock, Logger, Startable } from '#lib/protocol/seams.ts'
-import { TURN_KILL_MS, TURN_MAX_RESTART_MS, TURN_RESTART_MS, TURN_STEADY_MS } from '../limits.ts'
+import {
+  TURN_KILL_MS,
+  TURN_MAX_RESTART_MS,
+  TURN_RESTART_MS,
+  TURN_START_MS,
+  TURN_STEADY_MS,
+} from '../limits.ts'
 
 export interface SupervisedProcessComponents {
   clock: Clock
@@ -16,7 +22,7 @@ export interface SupervisedProcessInit {
   env?: Readonly<Record<string, string>>
 }
 
-/** Lines of its last words that are told when it ends by itself. */
+/** Lines of its last words that are told when it does not start. */
 const LAST_LINES = 6
 
 /**
@@ -71,7 +77,7 @@ export class SupervisedProcess implements Startable {
     })
     this.#child = child
     const words: string[] = []
-    // Read, or it would wait for a reader; kept in memory only, for it names addresses.
+    // Read, or it would wait for a reader.
     for (const input of [child.stdout, child.stderr]) {
       createInterface({ input }).on('line', (line) => {
         words.push(line)
@@ -85,8 +91,10 @@ export class SupervisedProcess implements Startable {
       if (clock.now() - startedAtMs >= TURN_STEADY_MS) this.#restartMs = TURN_RESTART_MS
       const waitMs = this.#restartMs
       this.#restartMs = Math.min(TURN_MAX_RESTART_MS, waitMs * 2)
+      // Once it has started, its words name the addresses of who uses it.
+      const why = clock.now() - startedAtMs < TURN_START_MS ? `: ${words.join(' | ')}` : ''
       log.warn(
-        `${name} ended (${signal ?? String(code)}), started again in ${waitMs / 1_000} s: ${words.join(' | ')}`,
+        `${name} ended (${signal ?? String(code)}), started again in ${waitMs / 1_000} s${why}`,
       )
       this.#cancelRestart = clock.after(waitMs, () => {
         this.#cancelRestart = null

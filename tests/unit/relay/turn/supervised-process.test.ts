@@ -1,5 +1,10 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { TURN_MAX_RESTART_MS, TURN_RESTART_MS, TURN_STEADY_MS } from '#relay/limits.ts'
+import {
+  TURN_MAX_RESTART_MS,
+  TURN_RESTART_MS,
+  TURN_START_MS,
+  TURN_STEADY_MS,
+} from '#relay/limits.ts'
 import { SupervisedProcess } from '#relay/turn/supervised-process.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 
@@ -46,6 +51,15 @@ test('one that ends is started again, later each time, and its last words are to
     clock.advance(TURN_MAX_RESTART_MS)
     expect(program.pid).not.toBeNull()
   }
+})
+
+test('what one says that ran for a while is told to nobody: it names who used it', async () => {
+  const { clock, program, warnings, ended } = supervise(`console.log("192.0.2.1"); ${FOREVER}`)
+  program.start()
+  clock.advance(TURN_START_MS)
+  process.kill(program.pid!)
+  await ended(1)
+  expect(warnings[0]).toMatch(/^program ended \(SIGTERM\), started again in 1 s$/)
 })
 
 test('one that ran for a while is started again soon', async () => {
