@@ -1,24 +1,10 @@
 /** Programs of the system that the tests need. */
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { findProgram } from '../relay-node/src/turn/find-program.ts'
 import { run } from './command.ts'
 
 /** The path of the first of these programs that is on the PATH. */
 export function onPath(...names: string[]): string | null {
-  const folders = (process.env['PATH'] ?? '').split(delimiter)
-  for (const file of names.flatMap((name) => folders.map((folder) => join(folder, name)))) {
-    if (isExecutable(file)) return file
-  }
-  return null
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
+  return names.map(findProgram).find((path) => path !== null) ?? null
 }
 
 /** Where this is Debian and we are root; elsewhere nothing happens. */

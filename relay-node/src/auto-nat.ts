@@ -3,7 +3,7 @@ import type { RandomWalk } from '@libp2p/interface-internal'
 
 /** Ends before it has met anybody. */
 const NO_WALK: RandomWalk = {
-  // eslint-disable-next-line @typescript-eslint/require-await
+  // eslint-disable-next-line @typescript-eslint/require-await -- as libp2p iterates it
   async *walk() {
     yield* []
   },

@@ -207,11 +207,11 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
     }
   })
 
-  const started = social.then(async ({ db, node, privacy, ...each }) => {
+  const started = social.then(async ({ db, ...parts }) => {
     const device = await db.device.get('me')
     if (device?.replacedAtMs != null) return
     // The node comes last: by its first connection, whoever is blocked is, and every protocol is served.
-    const { contacts, chat, transfers, notifications } = each
+    const { contacts, chat, transfers, notifications, privacy, node } = parts
     for (const part of [contacts, chat, transfers, notifications, privacy, node]) {
       running.push(part)
       await part.start()

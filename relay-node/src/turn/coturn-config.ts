@@ -96,7 +96,6 @@ export function coturnConfig(init: CoturnConfigInit): string {
     'simple-log',
   ]
   const told = lines.filter((line) => line !== null)
-  // eslint-disable-next-line no-control-regex
-  if (told.some((line) => /[\0-\x1f]/.test(line))) throw new TypeError('a value of two lines')
+  if (told.some((line) => /\p{Cc}/u.test(line))) throw new TypeError('a value of two lines')
   return `${told.join('\n')}\n`
 }

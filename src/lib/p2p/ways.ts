@@ -13,7 +13,7 @@ export const MAX_RELAYS_TRIED = 3
 /** One way to a relay may take so long, from the dial to the answer to a ping, in ms. */
 export const WAY_TIMEOUT_MS = 12_000
 
-const OVER_HTTP = ['http-binary', 'http-sse', 'http-longpoll'] as const
+const MODES = ['binary', 'sse', 'longpoll'] as const
 
 /** A relay of mine, and what it says helps to meet people directly. */
 export interface TriedRelay {
@@ -118,12 +118,8 @@ function waysTo({ dial, release, pinger }: WaysComponents, { address }: TriedRel
   })
   return [
     attempt('websocket', sockets),
-    ...OVER_HTTP.map((way) => attempt(way, overHttp(sockets, modeOf(way)))),
+    ...MODES.map((mode) => attempt(`http-${mode}`, overHttp(sockets, mode))),
   ]
-}
-
-function modeOf(way: (typeof OVER_HTTP)[number]): 'binary' | 'sse' | 'longpoll' {
-  return way === 'http-binary' ? 'binary' : way === 'http-sse' ? 'sse' : 'longpoll'
 }
 
 function waysBeside({ probe }: WaysComponents, { address, iceServers }: TriedRelay): Attempt[] {

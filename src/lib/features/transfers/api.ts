@@ -37,8 +37,8 @@ export interface ShareChoices {
  * What I share is `reading` while it is taken in, then `shared` until it is `ended`, and `paused` while nobody is given
  * anything of it for now. What I get is `looking` while
  * nobody is known who has it, `getting`, `waiting` when all who had it are out of reach, `queued` while others come
- * first, `offered` when the person is asked whether they want so much, `paused` by the person, and `complete` once every byte is here and verified; `freed` when it was, and went to make
- * room. `failed` says why in `problem`.
+ * first, `offered` when the person is asked whether they want so much, `paused` by the person, and `complete` once every byte
+ * is here and verified; `freed` when it was, and went to make room. `failed` says why in `problem`.
  */
 export type TransferState =
   | 'reading'

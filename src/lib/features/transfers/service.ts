@@ -40,7 +40,7 @@ import { Queue } from './queue.ts'
 import { Roster } from './roster.ts'
 import { Sharing } from './sharing.ts'
 import { Shelves } from './shelves.ts'
-import type { TransferStore } from './store.ts'
+import type { TransferRow, TransferStore } from './store.ts'
 import { newRow, type LiveTransfer } from './transfer.ts'
 import { detailsOf, summaryOf, type ViewComponents } from './view.ts'
 import { zipOf } from './zip.ts'
@@ -235,7 +235,7 @@ export class TransfersService implements TransfersApi, Startable {
 
   async pause(id: TransferId): Promise<void> {
     const transfer = await this.#roster.find(id)
-    if (transfer.row.role === 'sharing') return this.#halt(transfer, true)
+    if (transfer.row.role === 'sharing') return this.#choose(transfer, { paused: true })
     if (transfer.row.completeAtMs !== null) return
     this.#getting.halt(transfer)
     await this.#roster.change(transfer, { paused: true })
@@ -243,7 +243,7 @@ export class TransfersService implements TransfersApi, Startable {
 
   async resume(id: TransferId): Promise<void> {
     const transfer = await this.#roster.find(id)
-    if (transfer.row.role === 'sharing') return this.#halt(transfer, false)
+    if (transfer.row.role === 'sharing') return this.#choose(transfer, { paused: false })
     await transfer.find()
     await this.#roster.change(transfer, {
       paused: false,
@@ -271,10 +271,7 @@ export class TransfersService implements TransfersApi, Startable {
 
   async passOn(id: TransferId, on: boolean): Promise<void> {
     const transfer = await this.#roster.find(id)
-    if (transfer.row.role !== 'getting') return
-    const kept = this.#roster.change(transfer, { passOn: on })
-    this.#giving.settle(transfer)
-    await kept
+    if (transfer.row.role === 'getting') await this.#choose(transfer, { passOn: on })
   }
 
   async *watchRoom(options?: AbortOptions): AsyncIterable<Room> {
@@ -347,9 +344,12 @@ export class TransfersService implements TransfersApi, Startable {
     }
   }
 
-  /** Gives nothing for now of what I share, or goes on. */
-  async #halt(transfer: LiveTransfer, paused: boolean): Promise<void> {
-    const kept = this.#roster.change(transfer, { paused })
+  /** Who is given it is another question from now on. */
+  async #choose(
+    transfer: LiveTransfer,
+    choice: Partial<Pick<TransferRow, 'paused' | 'passOn'>>,
+  ): Promise<void> {
+    const kept = this.#roster.change(transfer, choice)
     this.#giving.settle(transfer)
     await kept
   }

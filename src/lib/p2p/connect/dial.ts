@@ -4,6 +4,7 @@ import { type ConnectTarget, connectSuffix } from '../../protocol/connect/addres
 import type { ConnectMode } from '../../protocol/connect/connect.ts'
 import type { Frame } from '../../protocol/connect/frames.ts'
 import type { Clock, Random } from '../../protocol/seams.ts'
+import { NoAnswerError } from '../errors.ts'
 import { ConnectConnection } from './connection.ts'
 import { type Carrier, HttpCarrier, beginSession } from './http-carrier.ts'
 import { SocketCarrier } from './socket-carrier.ts'
@@ -79,22 +80,20 @@ async function begin(
   const frames = carrier.down(0, life.signal)
   // Nothing comes at once where answers are complete: the first use will tell.
   if (!carrier.streams) return frames
-  let late = false
+  const late = new NoAnswerError(`no frame for ${patienceMs} ms`)
   const onAbort = (): void => {
     life.abort()
   }
   signal?.addEventListener('abort', onAbort)
   const cancel = clock.after(patienceMs, () => {
-    late = true
-    life.abort()
+    life.abort(late)
   })
   try {
     signal?.throwIfAborted()
     const first = await frames.next()
     return first.done === true ? 'failed' : frames
   } catch {
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- set by the timer
-    return late ? 'late' : 'failed'
+    return life.signal.reason === late ? 'late' : 'failed'
   } finally {
     cancel()
     signal?.removeEventListener('abort', onAbort)

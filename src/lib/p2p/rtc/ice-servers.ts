@@ -30,7 +30,6 @@ export interface IceServer {
 
 export interface IceConfiguration {
   iceServers: IceServer[]
-  iceTransportPolicy?: 'all' | 'relay'
 }
 
 interface Answered {
@@ -75,10 +74,7 @@ export class IceServers {
     this.#asking.set(relay, asked)
   }
 
-  /**
-   * What a new connection is made with. Here is the place to choose otherwise: with `iceTransportPolicy: 'relay'` a peer sees
-   * a TURN server's address in place of mine.
-   */
+  /** What a new connection is made with. */
   async configuration(): Promise<IceConfiguration> {
     const { clock, connections } = this.#components
     const relays = connections().map(({ remotePeer }) => remotePeer.toString())
