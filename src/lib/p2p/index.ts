@@ -232,9 +232,12 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     const relays = this.#relays
       .statuses()
       .toSorted((a, b) => Number(b.state === 'reserved') - Number(a.state === 'reserved'))
-      .map(({ address, peer }) => ({
+      .map(({ address }) => ({
         address: parseRelayAddress(address),
-        iceServers: this.webrtc && peer !== null ? this.#iceServers.of(peer) : [],
+        iceServers: async () => {
+          const peer = this.#relays.statuses().find((each) => each.address === address)?.peer
+          return this.webrtc && peer != null ? this.#iceServers.of(peer) : []
+        },
       }))
     yield* tryWays(
       {

@@ -15,10 +15,10 @@ export const WAY_TIMEOUT_MS = 12_000
 
 const MODES = ['binary', 'sse', 'longpoll'] as const
 
-/** A relay of mine, and what it says helps to meet people directly. */
+/** A relay of mine, and what it says helps to meet people directly: asked once the ways to it were tried. */
 export interface TriedRelay {
   address: RelayAddress
-  iceServers: readonly IceServer[]
+  iceServers: () => Promise<readonly IceServer[]>
 }
 
 export interface WaysComponents {
@@ -40,8 +40,8 @@ interface Attempt {
 
 /**
  * Tries every way there is through the network this device is on, live: each way of reaching each relay by a connection of
- * its own, up to the answer to a ping, and each STUN and TURN server. Relays at once, the ways to one after the other. Gives
- * all of them each time one changes.
+ * its own, up to the answer to a ping, and then each STUN and TURN server it names. Relays at once, the ways to one after the
+ * other. Gives all of them each time one changes.
  */
 export async function* tryWays(
   components: WaysComponents,
@@ -50,7 +50,7 @@ export async function* tryWays(
 ): AsyncGenerator<WayTried[], void> {
   const groups = relays
     .slice(0, MAX_RELAYS_TRIED)
-    .map((relay) => [...waysTo(components, relay), ...waysBeside(components, relay)])
+    .map((relay) => ({ relay, attempts: waysTo(components, relay) }))
   const over = new AbortController()
   let left = groups.length
   let changed = Promise.withResolvers<undefined>()
@@ -58,8 +58,14 @@ export async function* tryWays(
     changed.resolve(undefined)
   }
   signal.addEventListener('abort', tell)
+  const tryGroup = async ({ relay, attempts }: (typeof groups)[number]): Promise<void> => {
+    await tryAll(components.clock, attempts, tell, over.signal)
+    const beside = waysBeside(components, relay.address, await relay.iceServers())
+    attempts.push(...beside)
+    await tryAll(components.clock, beside, tell, over.signal)
+  }
   for (const group of groups) {
-    void tryAll(components.clock, group, tell, over.signal).then(() => {
+    void tryGroup(group).finally(() => {
       left -= 1
       tell()
     })
@@ -69,7 +75,7 @@ export async function* tryWays(
       signal.throwIfAborted()
       changed = Promise.withResolvers()
       const isLast = left === 0
-      yield groups.flat().map(({ tried }) => ({ ...tried }))
+      yield groups.flatMap(({ attempts }) => attempts.map(({ tried }) => ({ ...tried })))
       if (isLast) return
       await changed.promise
     }
@@ -122,8 +128,12 @@ function waysTo({ dial, release, pinger }: WaysComponents, { address }: TriedRel
   ]
 }
 
-function waysBeside({ probe }: WaysComponents, { address, iceServers }: TriedRelay): Attempt[] {
-  return iceServers.flatMap(({ urls, ...credentials }) =>
+function waysBeside(
+  { probe }: WaysComponents,
+  address: RelayAddress,
+  servers: readonly IceServer[],
+): Attempt[] {
+  return servers.flatMap(({ urls, ...credentials }) =>
     urls.map((url) => ({
       tried: { way: wayOf(url), relay: address.host, state: 'waiting', latencyMs: null },
       run: (signal) => probe({ urls: [url], ...credentials }, signal),

@@ -87,8 +87,10 @@ export class IceServers {
     return { iceServers: this.#living(relays).slice(0, MAX_ICE_RELAYS).flat() }
   }
 
-  /** What this relay offers, as far as it is known. */
-  of(relay: string): readonly IceServer[] {
+  /** What this relay offers; as long as nothing is known of it, it is asked. */
+  async of(relay: string): Promise<readonly IceServer[]> {
+    if (this.#living([relay]).length === 0) this.learn(relay)
+    await this.#asking.get(relay)
     return this.#living([relay]).flat()
   }
 

@@ -84,6 +84,16 @@ test('a connection is made with the servers of my relays, found where the relay 
   expect(await ice.configuration()).toEqual({ iceServers: servers('one') })
 })
 
+test('a relay of which nothing is known is asked what it offers, and that is waited for', async () => {
+  const { ice, relays } = setUp('one')
+  relays[0]!.answer = { ...ANSWER, servers: [] }
+  expect(await ice.of('one')).toEqual([])
+  relays[0]!.answer = ANSWER
+  expect(await ice.of('one')).toEqual(servers('one'))
+  expect(await ice.of('one')).toEqual(servers('one'))
+  expect(relays[0]!.asked).toBe(2)
+})
+
 test('with those of so many relays and no more, the first of them', async () => {
   const { ice, learn, relays } = setUp('one', 'two', 'three')
   expect(relays.length).toBeGreaterThan(MAX_ICE_RELAYS)
