@@ -14,12 +14,14 @@ export interface CommandOptions {
   env?: Record<string, string>
   /** Where it runs; here when left out. */
   cwd?: string
+  /** Ended by a signal after so long, ms; never when left out. */
+  timeoutMs?: number
 }
 
 /** Runs a program of the PATH to its end; with npm that includes node_modules/.bin. It has no input. */
 export function run(
   command: readonly [string, ...string[]],
-  { show = false, env = {}, cwd = process.cwd() }: CommandOptions = {},
+  { show = false, env = {}, cwd = process.cwd(), timeoutMs = 0 }: CommandOptions = {},
 ): Promise<Outcome> {
   const [program, ...args] = command
   const startedMs = performance.now()
@@ -27,6 +29,7 @@ export function run(
     stdio: show ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
     cwd,
+    timeout: timeoutMs,
   })
   let output = ''
   const collect = (chunk: Buffer): void => {

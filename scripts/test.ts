@@ -18,6 +18,8 @@ interface Tally {
 
 const inCi = process.env['CI'] === 'true'
 const soakMinutes = 10
+/** A program that hangs is one test that failed: what comes after it runs all the same. None takes longer than the soak. */
+const PROGRAM_TIMEOUT_MS = 2 * soakMinutes * 60_000
 /** How tests/nat ends where it cannot run. */
 const NAT_NOT_RUN = 77
 const reports = await mkdtemp(join(tmpdir(), 'starling-test-'))
@@ -27,7 +29,7 @@ const remarks: string[] = []
 /** A program that is one test: it passes when it ends with 0. */
 async function check(title: string, command: [string, ...string[]]): Promise<void> {
   console.log(`\n— ${title}`)
-  const { code } = await run(command, { show: true })
+  const { code } = await run(command, { show: true, timeoutMs: PROGRAM_TIMEOUT_MS })
   add(title, code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 })
 }
 

@@ -40,8 +40,6 @@ export class Member {
   holding: Holding | null = null
   download: Download | null = null
   completeAtMs: number | null = null
-  /** Over all its lives. */
-  wastedLeaves = 0
   readonly banned = new Set<PeerIdString>()
 
   constructor(init: MemberInit, time: VirtualTime, pipes: Pipes) {
@@ -91,7 +89,6 @@ export class Member {
   /** Its power goes, or it leaves: what it holds stays. */
   async go(): Promise<void> {
     const { exchange } = this
-    this.wastedLeaves += this.download?.wasted.leaves ?? 0
     this.exchange = null
     this.download = null
     this.#pipes.leave(this.init.peer)

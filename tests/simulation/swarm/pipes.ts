@@ -17,6 +17,9 @@ const AGAIN_MS = 200
 
 const PART = 1
 
+/** Its place and its swarm. */
+const LEAF_HEAD_BYTES = 8
+
 /** How fast somebody is. */
 export interface Access {
   /** Bytes a second. */
@@ -37,6 +40,8 @@ interface Host {
 export interface PipesInit {
   /** Share of frames that are lost at first. */
   loss: number
+  /** Whether what this one gives counts as come: of a liar all that is still under way is thrown away. */
+  counts: (giver: PeerIdString) => boolean
 }
 
 /**
@@ -51,6 +56,10 @@ export class Pipes {
   readonly #hosts = new Map<PeerIdString, Host>()
   /** That arrived, as often as they did. */
   leaves = 0
+  /** Of these, such as had come to the same device before. */
+  twice = 0
+  /** By device, how each leaf begins that came. */
+  readonly #came = new Map<PeerIdString, Set<string>>()
 
   constructor(time: VirtualTime, random: Random, init: PipesInit) {
     this.#time = time
@@ -106,6 +115,17 @@ export class Pipes {
     return { sentMs, arrivedMs }
   }
 
+  /** Something came to its end. */
+  arrived(from: PeerIdString, at: PeerIdString, frame: Uint8Array): void {
+    const leaf = leafIn(frame)
+    if (leaf === null || !this.#init.counts(from)) return
+    const came = this.#came.get(at) ?? new Set()
+    this.#came.set(at, came)
+    this.leaves += 1
+    if (came.has(leaf)) this.twice += 1
+    came.add(leaf)
+  }
+
   async #open(peer: PeerIdString, other: PeerIdString): Promise<void> {
     const [one, two] = [this.#hosts.get(peer), this.#hosts.get(other)]
     if (one?.init == null || two?.init == null || one.channels.has(other)) return
@@ -138,13 +158,15 @@ export class Pipes {
 
 /** A leaf costs as much as a whole chunk, everything else what it is. */
 function wireBytes(frame: Uint8Array): number {
-  return FRAME_BYTES + (isLeaf(frame) ? CHUNK_BYTES : frame.byteLength)
+  return FRAME_BYTES + (leafIn(frame) === null ? frame.byteLength : CHUNK_BYTES)
 }
 
-function isLeaf(frame: Uint8Array): boolean {
-  if (frame[0] !== PART) return false
+/** How a leaf begins, which no other does; null: it is none. */
+function leafIn(frame: Uint8Array): string | null {
+  if (frame[0] !== PART) return null
   const part = decodeFrame(frame as Uint8Array<ArrayBuffer>)
-  return part.type === 'part' && part.kind === 'leaf'
+  if (part.type !== 'part' || part.kind !== 'leaf') return null
+  return String(part.bytes.subarray(0, LEAF_HEAD_BYTES))
 }
 
 class Pipe implements Channel {
@@ -233,7 +255,7 @@ class Pipe implements Channel {
 
   #deliver(frame: Uint8Array): void {
     if (this.closed.aborted) return
-    if (isLeaf(frame)) this.#pipes.leaves += 1
+    this.#pipes.arrived(this.peer, this.self, frame)
     this.#inbox.push(frame)
     this.#wake?.()
   }

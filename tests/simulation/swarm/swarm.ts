@@ -3,8 +3,9 @@ import { openChunks } from '#lib/content/chunk-cipher.ts'
 import { Holding } from '#lib/content/holding.ts'
 import { takeIn } from '#lib/content/intake.ts'
 import { CHUNK_BYTES } from '#lib/content/manifest.ts'
+import { MAX_IN_USE } from '#lib/content/providers/seeker.ts'
 import { equalBytes } from '#lib/protocol/codec.ts'
-import { peerIdOf } from '#lib/protocol/ids.ts'
+import { peerIdOf, type PeerIdString } from '#lib/protocol/ids.ts'
 import type { Random } from '#lib/protocol/seams.ts'
 import { MemoryPartStore, newShelf } from '../../fixtures/memory-part-store.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
@@ -87,7 +88,7 @@ export function swarmPlanOf(seed: number): SwarmPlan {
   }
 }
 
-/** One seed to so many, all alike and there from the start: how near it comes to a fluid. */
+/** One seed to so many, all alike, there from the start and each with as many sources as are used at once: how near it comes to a fluid. */
 export function fluidPlan(leechers: number, leaves: number): SwarmPlan {
   return {
     seeds: 1,
@@ -97,7 +98,7 @@ export function fluidPlan(leechers: number, leaves: number): SwarmPlan {
     access: () => ({ up: 1_000_000, down: 4_000_000, latencyMs: 20 }),
     loss: 0,
     churn: 0,
-    acquainted: leechers,
+    acquainted: MAX_IN_USE,
     within: 1.5,
   }
 }
@@ -140,7 +141,10 @@ export class SwarmWorld {
     this.#plan = plan
     this.#random = seededRandom(seed + 1)
     this.#trace = new Trace(show)
-    this.#pipes = new Pipes(this.#time, this.#random, { loss: plan.loss })
+    this.#pipes = new Pipes(this.#time, this.#random, {
+      loss: plan.loss,
+      counts: (giver) => this.#foeOf(giver) !== 'liar',
+    })
   }
 
   async run(): Promise<SwarmOutcome> {
@@ -157,9 +161,13 @@ export class SwarmWorld {
       await this.#time.pass(SECOND_MS)
       await this.#churn(content)
     }
+    // Who went before they had it comes back: nobody is left with less.
+    for (const member of this.#honest()) {
+      if (member.completeAtMs === null && !member.online) await this.#come(member, content)
+    }
+    while (!this.#done() && this.#time.nowMs < limitMs) await this.#time.pass(SECOND_MS)
     const tookMs = Math.max(
       0,
-      // Who went and did not come back never has it.
       ...this.#honest().flatMap(({ completeAtMs: atMs }) =>
         atMs === null ? [] : [atMs - beganMs],
       ),
@@ -268,7 +276,11 @@ export class SwarmWorld {
     return this.#members.filter(({ init }) => init.foe === null)
   }
 
-  /** Who went and did not come back need not have it. */
+  #foeOf(peer: PeerIdString): Foe | null {
+    return this.#members.find(({ init }) => init.peer === peer)?.init.foe ?? null
+  }
+
+  /** Whether all have it who are there. */
   #done(): boolean {
     return this.#honest().every(({ completeAtMs, online }) => completeAtMs !== null || !online)
   }
@@ -276,7 +288,7 @@ export class SwarmWorld {
   async #judge(content: ContentId, limitMs: number): Promise<void> {
     const source = this.#members[0]!.holding!
     for (const [at, member] of this.#members.entries()) {
-      if (member.init.foe !== null || !member.online) continue
+      if (member.init.foe !== null) continue
       if (member.completeAtMs === null) {
         const { holding } = member
         this.#violations.push(
@@ -286,8 +298,7 @@ export class SwarmWorld {
       }
       if (!(await this.#sameAs(source, member, content))) this.#violations.push(`${at} has another`)
       for (const banned of member.banned) {
-        const liar = this.#members.find(({ init }) => init.peer === banned)
-        if (liar?.init.foe !== 'liar') this.#violations.push(`${at} banned an honest one`)
+        if (this.#foeOf(banned) !== 'liar') this.#violations.push(`${at} banned an honest one`)
       }
     }
     if (this.#waste() > MAX_WASTE) {
@@ -309,10 +320,6 @@ export class SwarmWorld {
   }
 
   #waste(): number {
-    const wasted = this.#members.reduce(
-      (sum, { wastedLeaves, download }) => sum + wastedLeaves + (download?.wasted.leaves ?? 0),
-      0,
-    )
-    return this.#pipes.leaves === 0 ? 0 : wasted / this.#pipes.leaves
+    return this.#pipes.leaves === 0 ? 0 : this.#pipes.twice / this.#pipes.leaves
   }
 }
