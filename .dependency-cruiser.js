@@ -140,6 +140,8 @@ export default {
       // A program asks as a tab does, and reads cards as the slice does.
       `^${slice}/(api|errors)\\.ts$`,
       '^src/lib/features/contacts/code\\.ts$',
+      // One that relays for others has a relay.
+      '^relay-node/src/(config|greeting|relay)\\.ts$',
       // What the vault keeps its key in.
       '^src/lib/features/vault/store\\.ts$',
     ]),

@@ -6,6 +6,7 @@ import { parseTypedAddress } from '#lib/p2p/addresses.ts'
 import type { LogLevel } from '#lib/p2p/log-ring.ts'
 import { cleanName, isValidName, MAX_NAME_CHARACTERS } from '#lib/protocol/names.ts'
 import { ConfigError } from './errors.ts'
+import { relayConfigOf, type RelayConfig } from './relay-for-others.ts'
 
 /** An environment variable, because everybody on the machine sees the flags of a process. */
 export const PASSPHRASE_VARIABLE = 'STARLING_PASSPHRASE'
@@ -68,6 +69,9 @@ const FLAGS = {
     help: 'where what --get gets is written, never over what is there (default .)',
     allowed: 'the path of a folder',
   },
+  'relay-for-others': {
+    help: 'be a relay too, for friends who cannot be reached; set up by the variables of a relay',
+  },
   'accept-all': { help: 'accept whoever asks' },
   echo: { help: 'answer each text with the same' },
   'log-level': {
@@ -95,6 +99,8 @@ export interface Config {
   get: string[]
   /** Where what they lead to is written. */
   into: string
+  /** Null: it is none. */
+  relayForOthers: RelayConfig | null
   acceptAll: boolean
   echo: boolean
   logLevel: LogLevel | 'silent'
@@ -114,15 +120,17 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
       throw new ConfigError(`--${flag} must be ${allowed}, not "${each}"`)
     })
   }
+  const dataFolder = all('data', text).at(-1) ?? DEFAULT_FOLDER
   return {
     relays: all('relay', relay),
     name: all('name', name).at(-1) ?? null,
-    dataFolder: all('data', text).at(-1) ?? DEFAULT_FOLDER,
+    dataFolder,
     passphrase: readPassphrase(env[PASSPHRASE_VARIABLE]),
     add: all('add', text),
     share: all('share', text),
     get: all('get', text),
     into: all('into', text).at(-1) ?? '.',
+    relayForOthers: flags['relay-for-others'] === true ? relayConfigOf(dataFolder, env) : null,
     acceptAll: flags['accept-all'] === true,
     echo: flags.echo === true,
     logLevel: all('log-level', v.picklist(LOG_LEVELS)).at(-1) ?? 'warn',

@@ -24,6 +24,7 @@ import { linesOf } from './lines.ts'
 import { People } from './people.ts'
 import { MAX_LINE_BYTES, type Event } from './protocol.ts'
 import { loadDatabase } from './store/durable-database.ts'
+import { relayForOthers, type RelayForOthers } from './relay-for-others.ts'
 import { FilePartStore } from './store/file-parts.ts'
 import { FileKeyrings, passphraseOf } from './store/keyrings.ts'
 import { RowFile } from './store/row-file.ts'
@@ -72,14 +73,23 @@ export async function startPeer(
   const keyrings = new FileKeyrings(file, passphrase, components.random)
   const starling = await compose(file, keyrings, config, components, init)
   const life = new AbortController()
+  let relay: RelayForOthers | null = null
   const stop = async (): Promise<void> => {
     life.abort()
     await starling.stop()
+    await relay?.stop()
     file.close()
   }
   try {
     await unlock(await starling.api.vault, passphrase)
-    await run(starling, config, components, init, life.signal)
+    if (config.relayForOthers !== null) {
+      const { clock, logs, tell } = components
+      relay = await relayForOthers(config.relayForOthers, { clock, loggers: logs.loggers })
+      tell({ type: 'relay', address: relay.address })
+    }
+    // The friends it relays for reach it by itself.
+    const relays = [...(relay === null ? [] : [relay.address]), ...config.relays]
+    await run(starling, { ...config, relays }, components, init, life.signal)
   } catch (error) {
     await stop()
     throw error

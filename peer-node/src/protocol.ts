@@ -155,6 +155,8 @@ export interface TransferEvent extends Pick<
 }
 
 export type Event =
+  /** Before all else, with `--relay-for-others`: what friends add as a relay of theirs. */
+  | { type: 'relay'; address: string }
   /** Once, when a relay holds a place for the peer, or all have failed. */
   | ({ type: 'ready' } & CardEvent)
   /** The card has changed, as when another relay is there; the earlier one still leads here. */

@@ -32,16 +32,17 @@ export class PeerProcess implements AsyncDisposable {
     this.#env = env
   }
 
-  /** Resolves once it is ready. @param rest further flags, and further environment */
+  /** Resolves once it is ready. @param relay null: it has none but its own. @param rest further flags, and further environment */
   static async start(
-    relay: Relay,
+    relay: Pick<Relay, 'origin'> | null,
     name: string,
     ...rest: (string | { env: NodeJS.ProcessEnv })[]
   ): Promise<PeerProcess> {
     const dataFolder = await mkdtemp(join(tmpdir(), 'starling-peer-'))
     const flags = rest.filter((each) => typeof each === 'string')
     const env = rest.find((each) => typeof each !== 'string')?.env ?? {}
-    const args = ['--relay', relay.origin, '--name', name, ...flags]
+    const args = ['--name', name, ...flags]
+    if (relay !== null) args.push('--relay', relay.origin)
     const peer = new PeerProcess(dataFolder, args, env)
     await peer.up()
     return peer

@@ -31,6 +31,28 @@ describe('peers without a browser', () => {
     await anna.event('message', ({ text }) => text === 'and back')
   })
 
+  test('relay for friends who ask them to, beside being people', async () => {
+    const env = { PORT: '0', HOST: 'localhost', STARLING_APP: 'false', STARLING_WEBRTC: 'false' }
+    await using anna = await PeerProcess.start(null, 'Anna', '--relay-for-others', { env })
+    const { address: origin } = await anna.event('relay')
+    await using ben = await PeerProcess.start({ origin }, 'Ben')
+    await using cleo = await PeerProcess.start({ origin }, 'Cleo')
+    await meet(ben, cleo)
+    await ben.send(cleo, 'by way of Anna')
+    await cleo.event('message', ({ text }) => text === 'by way of Anna')
+    // She is reached by it herself.
+    await meet(ben, anna)
+    expect(await anna.stop()).toBe(0)
+  })
+
+  test('say what is wrong with the relay they are to be', async () => {
+    await using anna = await PeerProcess.start(null, 'Anna', '--relay-for-others', {
+      env: { PORT: '0', HOST: 'localhost', STARLING_APP: 'false' },
+    })
+    await anna.stop()
+    expect(await anna.tryAgain({ PORT: 'many' })).toContain('--port (PORT) must be')
+  })
+
   test('keep what they acknowledged when they are killed', async () => {
     await using relay = await Relay.start('--no-app')
     await using anna = await PeerProcess.start(relay, 'Anna')
