@@ -3,7 +3,8 @@
  * like any other (src/lib/content): it gets a content from who wants it kept, verifies every part, and gives it on. Names
  * and bytes stay sealed with a key that it never sees.
  *
- * What was not got whole within `COPY_PATIENCE_MS` without anything coming goes; so does what nobody wants any more.
+ * What was not got whole within `COPY_PATIENCE_MS` without anything coming goes; so does what nobody wants any more, or what all
+ * who wanted it have taken back.
  */
 import { getNetConfig } from '@libp2p/utils'
 import type { Connection } from '@libp2p/interface'
@@ -24,6 +25,7 @@ import {
 } from '#lib/protocol/copies.ts'
 import type { PeerIdString } from '#lib/protocol/ids.ts'
 import { PROVIDER_LIFE_MS, providerKeyOf, sealProviderRecord } from '#lib/protocol/providers.ts'
+import { revocationKeyOf, revocationSubjectOf } from '#lib/protocol/revocation.ts'
 import type { Logger, Random, Startable } from '#lib/protocol/seams.ts'
 import type { Signer } from '#lib/protocol/signed.ts'
 import { Turns } from '#lib/protocol/turns.ts'
@@ -47,7 +49,7 @@ export interface CopiesComponents extends AnswersComponents {
   channels: Channels
   parts: PartStore
   rows: CopyRows
-  providers: Pick<Providers, 'provide' | 'withdraw'>
+  providers: Pick<Providers, 'provide' | 'withdraw' | 'revoked'>
   self: PeerIdString
   signer: Signer
   random: Random
@@ -301,7 +303,15 @@ export class Copies implements Startable {
 
   #admit(content: ContentId): Admission {
     const copy = this.#copies.get(content)
-    return copy === undefined ? { refusal: 'unknown' } : { holding: copy.holding }
+    if (copy === undefined) return { refusal: 'unknown' }
+    const wanted = copy.row.owners.some(([owner]) => !this.#tookBack(content, owner))
+    return wanted ? { holding: copy.holding } : { refusal: 'revoked' }
+  }
+
+  /** Whether they had it kept, and said since that it is given no more: they need not have told this relay to let it go. */
+  #tookBack(content: ContentId, peer: PeerIdString): boolean {
+    const subject = revocationSubjectOf(manifestHashOf(content))
+    return this.#components.providers.revoked(revocationKeyOf({ subject, peer }))
   }
 
   #open(content: ContentId, { shelf }: CopyRow): Promise<Holding> {
@@ -331,7 +341,9 @@ export class Copies implements Startable {
     const { clock, log } = this.#components
     const nowMs = clock.now()
     for (const copy of [...this.#copies.values()]) {
-      const owners = copy.row.owners.filter(([, untilMs]) => untilMs > nowMs)
+      const owners = copy.row.owners.filter(
+        ([owner, untilMs]) => untilMs > nowMs && !this.#tookBack(copy.content, owner),
+      )
       const isStuck = !copy.row.complete && nowMs - copy.heardAtMs > COPY_PATIENCE_MS
       try {
         if (owners.length === 0 || isStuck) {

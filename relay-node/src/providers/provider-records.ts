@@ -1,6 +1,6 @@
 import { toBase64url } from '#lib/protocol/base64url.ts'
 import type { PeerIdString } from '#lib/protocol/ids.ts'
-import { openProviderRecord, type ProviderRecord } from '#lib/protocol/providers.ts'
+import { openKeptRecord, type KeptRecord } from '#lib/protocol/revocation.ts'
 import type { Clock, Random } from '#lib/protocol/seams.ts'
 import { QuotaError } from '../errors.ts'
 import {
@@ -9,7 +9,7 @@ import {
   MAX_PROVIDER_RECORDS_PER_PEER,
 } from '../limits.ts'
 
-/** The source of what this relay says of itself: no address. Such records are not counted, and named first. */
+/** The source of what this relay says of itself: no address. Such records are not counted. */
 export const OWN_RECORD = ''
 
 export interface ProviderRecordsComponents {
@@ -22,10 +22,13 @@ interface Held {
   expiresAtMs: number
   /** Where it came from: an address. */
   source: string
+  /** A revocation, of which there is one a key. */
+  revokes: boolean
 }
 
 /**
- * Who was named as having what. In memory: who has something says so again when the relay is back.
+ * Who was named as having what, and what is given no more: under a key of its own, like anything else. In memory: whoever said
+ * it says so again when the relay is back.
  *
  * Peer ids cost nothing, addresses do. So of too many for one content, the oldest of the address that named most goes: a
  * flood from one place crowds out itself.
@@ -45,10 +48,10 @@ export class ProviderRecords {
     return this.#size
   }
 
-  /** @throws QuotaError, and like `openProviderRecord` */
-  async put(bytes: Uint8Array, source: string): Promise<ProviderRecord> {
-    const record = await openProviderRecord(bytes, this.#components.clock.now())
-    const { peer, expiresAtMs } = record
+  /** @throws QuotaError, and like `openKeptRecord` */
+  async put(bytes: Uint8Array, source: string): Promise<KeptRecord> {
+    const record = await openKeptRecord(bytes, this.#components.clock.now())
+    const { peer, expiresAtMs, revokes } = record
     const key = toBase64url(record.key)
     this.remove(peer, record.key)
     const mayHave = source === OWN_RECORD ? Infinity : MAX_PROVIDER_RECORDS_PER_PEER
@@ -59,7 +62,7 @@ export class ProviderRecords {
     // What was put last is forgotten last, as a whole key.
     this.#keys.delete(key)
     this.#keys.set(key, held)
-    held.set(peer, { bytes, expiresAtMs, source })
+    held.set(peer, { bytes, expiresAtMs, source, revokes })
     const keys = this.#keysOf.get(peer) ?? new Set()
     this.#keysOf.set(peer, keys.add(key))
     this.#size += 1
@@ -80,7 +83,12 @@ export class ProviderRecords {
     return this.#living(toBase64url(key)).length > 0
   }
 
-  /** Any so many of them, and this relay's own before all. */
+  /** Whether what this is the key of is given no more. */
+  revoked(key: Uint8Array): boolean {
+    return this.#living(toBase64url(key)).some(({ revokes }) => revokes)
+  }
+
+  /** Any so many of them; a revocation and this relay's own before all. */
   some(key: Uint8Array, count: number): Uint8Array[] {
     const { random } = this.#components
     const living = this.#living(toBase64url(key))
@@ -88,8 +96,7 @@ export class ProviderRecords {
       const other = Math.floor(random.fraction() * (last + 1))
       ;[living[last], living[other]] = [living[other]!, living[last]!]
     }
-    const isOwn = ({ source }: Held): boolean => source === OWN_RECORD
-    return [...living.filter(isOwn), ...living.filter((held) => !isOwn(held))]
+    return [...living.filter(isFirst), ...living.filter((held) => !isFirst(held))]
       .slice(0, count)
       .map(({ bytes }) => bytes)
   }
@@ -123,12 +130,16 @@ export class ProviderRecords {
   }
 }
 
+/** This relay's own word and a revocation are never crowded out, and named before others. */
+function isFirst({ source, revokes }: Held): boolean {
+  return source === OWN_RECORD || revokes
+}
+
 /** The oldest of the address that named most. */
 function crowding(held: ReadonlyMap<PeerIdString, Held>): PeerIdString {
   const counts = new Map<string, number>()
-  for (const { source } of held.values()) {
-    if (source !== OWN_RECORD) counts.set(source, (counts.get(source) ?? 0) + 1)
-  }
+  const others = [...held].filter(([, each]) => !isFirst(each))
+  for (const [, { source }] of others) counts.set(source, (counts.get(source) ?? 0) + 1)
   const most = Math.max(...counts.values())
-  return [...held].find(([, { source }]) => counts.get(source) === most)![0]
+  return others.find(([, { source }]) => counts.get(source) === most)![0]
 }

@@ -17,11 +17,11 @@ import {
   FIND_TIMEOUT_MS,
   MAX_FOUND_PROVIDERS,
   MAX_PROVIDER_REQUESTS_PER_MINUTE,
-  openProviderRecord,
   PROVIDERS,
   type ProvidersRequest,
   type ProvidersResponse,
 } from '#lib/protocol/providers.ts'
+import { openKeptRecord } from '#lib/protocol/revocation.ts'
 import type { Logger, Startable } from '#lib/protocol/seams.ts'
 import { Answers, type AnswersComponents } from '../answers.ts'
 import { QuotaError } from '../errors.ts'
@@ -80,6 +80,11 @@ export class Providers implements Startable {
     this.#spread((signal) => this.#tell(key, signal))
   }
 
+  /** Whether this relay was told that what this is the key of is given no more. */
+  revoked(key: Uint8Array): boolean {
+    return this.#components.records.revoked(key)
+  }
+
   withdraw(peer: PeerIdString, key: Uint8Array): void {
     const { records } = this.#components
     records.remove(peer, key)
@@ -114,7 +119,7 @@ export class Providers implements Startable {
   ): Promise<ProvidersResponse> {
     const { clock, refusals } = this.#components
     try {
-      const { peer: provider } = await openProviderRecord(record, clock.now())
+      const { peer: provider } = await openKeptRecord(record, clock.now())
       if (provider === peer) {
         await this.provide(record, getNetConfig(connection.remoteAddr).host)
         return { type: 'stored' }
@@ -181,7 +186,7 @@ export class Providers implements Startable {
         const answer = PROVIDERS.response.decode((await frames.read({ signal })).subarray())
         if (answer.type !== 'providers') return
         for (const record of answer.records) {
-          const { key: named } = await openProviderRecord(record, clock.now())
+          const { key: named } = await openKeptRecord(record, clock.now())
           if (Buffer.compare(named, key) === 0) found.push(record)
         }
       } finally {

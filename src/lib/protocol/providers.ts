@@ -5,7 +5,7 @@
  * whoever knows the id, from a link, can ask for it. Neither opens anything: that takes the key in the link's fragment.
  *
  * - `provide` → `stored` | `refused`. A record signed by the asking peer, kept for 24 h at most; the relay says in the
- *   DHT of relays that it knows of somebody.
+ *   DHT of relays that it knows of somebody. Or a revocation (revocation.ts), kept and found like one, for 30 days.
  * - `withdraw` → `withdrawn`. The asking peer has it no more.
  * - `find` → `providers`. Some of those the relay knows of and, where `scope` is `network`, of those that other relays
  *   do, looked for during at most `FIND_TIMEOUT_MS`. Each record is the provider's own signed bytes.

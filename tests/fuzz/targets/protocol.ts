@@ -17,6 +17,7 @@ import {
   providersResponse,
   sealProviderRecord,
 } from '#lib/protocol/providers.ts'
+import { openKeptRecord, openRevocation, sealRevocation } from '#lib/protocol/revocation.ts'
 import { relayStatusRequest, relayStatusResponse } from '#lib/protocol/relay-status.ts'
 import { iceRequest, iceResponse } from '#lib/protocol/ice.ts'
 import { openRelayList, RELAY_LIST_CONTEXT, sealRelayList } from '#lib/protocol/relay-list.ts'
@@ -266,7 +267,26 @@ async function providerTargets(): Promise<Target[]> {
     },
     me,
   )
+  const revocation = await sealRevocation(
+    { subject: key, peer: me.peer, madeAtMs: NOW, expiresAtMs: NOW + PROVIDER_LIFE_MS },
+    me,
+  )
+  const ofRevocation = (name: string): string => `${FOLDER}revocation.ts#${name}`
   return [
+    signedTarget(
+      'revocation',
+      [ofRevocation('revocations'), ofRevocation('openRevocation')],
+      { context: 'starling-revocation-1', signer: me },
+      [revocation],
+      (input) => openRevocation(input, NOW),
+    ),
+    signedTarget(
+      'record at a relay',
+      [ofRevocation('openKeptRecord')],
+      { context: 'starling-provider-1', signer: me },
+      [record, revocation],
+      (input) => openKeptRecord(input, NOW),
+    ),
     signedTarget(
       'provider record',
       [of('records'), of('openProviderRecord')],

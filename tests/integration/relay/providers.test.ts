@@ -10,6 +10,13 @@ import {
   type ProvidersRequest,
   type ProvidersResponse,
 } from '#lib/protocol/providers.ts'
+import {
+  openRevocation,
+  revocationKeyOf,
+  REVOCATION_LIFE_MS,
+  revocationSubjectOf,
+  sealRevocation,
+} from '#lib/protocol/revocation.ts'
 import { systemClock } from '#lib/protocol/seams.ts'
 import { signedBytes, type Signer } from '#lib/protocol/signed.ts'
 import { generateKeyPair } from '@libp2p/crypto/keys'
@@ -33,7 +40,9 @@ async function person(): Promise<Person> {
   return { client, peer: parsePeerId(client.peerId.toString()), signer }
 }
 
-const KEY = providerKeyOf(new Uint8Array(32).fill(7))
+const ID = new Uint8Array(32).fill(7)
+const KEY = providerKeyOf(ID)
+const SUBJECT = revocationSubjectOf(ID)
 
 async function ask(
   { client }: Person,
@@ -57,6 +66,26 @@ async function provide(
     signer,
   )
   return { type: 'provide', record }
+}
+
+async function revoke({ peer, signer }: Person): Promise<ProvidersRequest> {
+  const madeAtMs = Date.now()
+  const record = await sealRevocation(
+    { subject: SUBJECT, peer, madeAtMs, expiresAtMs: madeAtMs + REVOCATION_LIFE_MS },
+    signer,
+  )
+  return { type: 'provide', record }
+}
+
+/** Who of these is known to have taken it back. */
+async function revokedBy(who: Person, relay: Relay, sharer: Person): Promise<PeerIdString[]> {
+  const key = revocationKeyOf({ subject: SUBJECT, peer: sharer.peer })
+  const answer = await ask(who, relay, { type: 'find', key, scope: 'network' })
+  if (answer.type !== 'providers') throw new Error(answer.type)
+  const revocations = await Promise.all(
+    answer.records.map((record) => openRevocation(record, Date.now())),
+  )
+  return revocations.map(({ peer }) => peer)
 }
 
 async function found(who: Person, relay: Relay): Promise<PeerIdString[]> {
@@ -111,6 +140,19 @@ test('a peer is named for so many contents, and no more', async () => {
   expect(answers.at(-1)).toEqual({ type: 'refused', reason: 'full' })
 })
 
+test('that somebody took it back is kept beside who has it, and said by nobody else', async () => {
+  const relay = await startRelay()
+  const [ada, bob] = [await person(), await person()]
+  await ask(bob, relay, await provide(bob))
+  expect(await ask(bob, relay, await revoke(ada))).toEqual({ type: 'refused', reason: 'invalid' })
+  await ask(bob, relay, await revoke(bob))
+  expect(await revokedBy(bob, relay, ada)).toEqual([])
+  expect(await ask(ada, relay, await revoke(ada))).toEqual({ type: 'stored' })
+  expect(await revokedBy(bob, relay, ada)).toEqual([ada.peer])
+  // Who has it is a matter of their own.
+  expect(await found(ada, relay)).toEqual([bob.peer])
+})
+
 test('what one relay knows is found at another through the DHT', async () => {
   const first = await startRelay()
   const second = await startRelay(['--relay', webSocketOf(first).toString()])
@@ -122,4 +164,6 @@ test('what one relay knows is found at another through the DHT', async () => {
   const [ada, bob] = [await person(), await person()]
   await ask(ada, first, await provide(ada))
   await soon(() => found(bob, second)).toEqual([ada.peer])
+  await ask(ada, first, await revoke(ada))
+  await soon(() => revokedBy(bob, second, ada)).toEqual([ada.peer])
 })

@@ -10,6 +10,8 @@ import {
   type CopiesRequest,
   type CopiesResponse,
 } from '#lib/protocol/copies.ts'
+import { toBase64url } from '#lib/protocol/base64url.ts'
+import { revocationKeyOf, revocationSubjectOf } from '#lib/protocol/revocation.ts'
 import { Copies } from '#relay/copies/copies.ts'
 import { CopyRows } from '#relay/copies/copy-rows.ts'
 import { COPIES_SWEEP_MS } from '#relay/limits.ts'
@@ -28,9 +30,12 @@ let clock: ManualClock
 let rows: CopyRows
 let copies: Copies
 let serve: StreamHandler
+/** The keys of what relays were told is given no more. */
+let tookBack: Set<string>
 
 beforeEach(async () => {
   clock = new ManualClock()
+  tookBack = new Set()
   rows = new CopyRows({ datastore: new MemoryDatastore() })
   const signer = await signerOf(100)
   copies = new Copies(
@@ -38,7 +43,11 @@ beforeEach(async () => {
       channels: new FakeNetwork().host(signer.peer).channels,
       parts: new MemoryPartStore(),
       rows,
-      providers: { provide: () => Promise.resolve(), withdraw: () => undefined },
+      providers: {
+        provide: () => Promise.resolve(),
+        withdraw: () => undefined,
+        revoked: (key) => tookBack.has(toBase64url(key)),
+      },
       self: signer.peer,
       signer,
       libp2p: {
@@ -90,6 +99,25 @@ test('once all room is taken no more is kept, until some of it is free again', a
     await asker(1)
   )({ type: 'release', content: new Uint8Array(32).fill(1) })
   expect(await late(keep(9))).toMatchObject({ type: 'keeping' })
+})
+
+test('a copy goes once all who wanted it have taken back what it is of', async () => {
+  const takesBack = async (number: number): Promise<void> => {
+    const { peer } = await signerOf(number)
+    const subject = revocationSubjectOf(new Uint8Array(32).fill(1))
+    tookBack.add(toBase64url(revocationKeyOf({ subject, peer })))
+    clock.advance(COPIES_SWEEP_MS)
+    await settled(20)
+  }
+  for (const number of [1, 2]) {
+    expect(await (await asker(number))(keep(1))).toMatchObject({ type: 'keeping' })
+  }
+  await takesBack(3)
+  expect(copies.size).toBe(1)
+  await takesBack(1)
+  expect(copies.size).toBe(1)
+  await takesBack(2)
+  expect(copies.size).toBe(0)
 })
 
 test('a copy goes after its time, unless somebody wants it longer', async () => {
