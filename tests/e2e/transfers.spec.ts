@@ -160,6 +160,34 @@ test('a link that is taken back while somebody gets it stops at once, and says s
   await expect(boris.page.getByText(/does not give it any more/)).toBeVisible()
 })
 
+test('who has got it all hears at a relay that the link was taken back, and gives it to nobody', async ({
+  person,
+}) => {
+  const anna = await person('Anna')
+  const boris = await person('Boris')
+  const vera = await person('Vera')
+  const chosen = await file('songs.bin', 2_000_000)
+  const link = await anna.shareFiles([chosen.path])
+  await boris.openLink(link)
+  await expect(boris.transferState('All here')).toBeVisible()
+  await anna.page.getByRole('button', { name: 'Take the link back…' }).click()
+  await anna.page.getByRole('button', { name: 'Take it back', exact: true }).click()
+  await expect(anna.transferState('Link taken back')).toBeVisible()
+  // He has all of it, and asks her for nothing. Relays are asked when Starling starts.
+  await expect(async () => {
+    await boris.page.reload()
+    await expect(boris.page.getByText(/took the link back/)).toBeVisible({ timeout: 5_000 })
+  }).toPass({ timeout: 60_000 })
+  await expect(boris.transferState('All here')).toBeVisible()
+  await expect(boris.page.getByText('Pass it on')).toBeHidden()
+  await anna.context.close()
+  await vera.openLink(link)
+  await expect(vera.transferState('Link taken back')).toBeVisible()
+  await expect(boris.transferPeople).toHaveCount(0)
+  // What he has stays his.
+  await expect(boris.page.getByRole('button', { name: 'Save', exact: true })).toBeVisible()
+})
+
 test('what is shared waits while it is paused, and goes on', async ({ person }) => {
   const anna = await person('Anna')
   const boris = await person('Boris')

@@ -1,6 +1,7 @@
 import type { Connection } from '@libp2p/interface'
 import { TypedEventEmitter } from 'main-event'
 import type { RelayRow } from '../../../src/lib/db/schema.ts'
+import type { NodeIdentity } from '../../../src/lib/crypto/api.ts'
 import { createSecrets, openIdentity } from '../../../src/lib/crypto/identity.ts'
 import type {
   Channel,
@@ -72,6 +73,7 @@ export class MemoryRecords implements PeerRecordStore {
 }
 
 export interface Person {
+  identity: NodeIdentity
   peer: PeerIdString
   node: P2P
   bridge: SwitchableBridge
@@ -112,7 +114,7 @@ export async function person(init: { origin: string | null; webrtc?: boolean }):
         ?.abort(new Error('the test cut it'))
     }
   }
-  return { peer: identity.peer, node, bridge, log, cut }
+  return { identity, peer: identity.peer, node, bridge, log, cut }
 }
 
 /** Resolves when the condition holds, looked at again on each of these events. */

@@ -1,6 +1,7 @@
 import type { Download } from '../../content/exchange/download.ts'
 import type { Exchange } from '../../content/exchange/exchange.ts'
 import { CHUNK_BYTES } from '../../content/manifest.ts'
+import type { Held } from '../../content/providers/revocations.ts'
 import { Seeker, type SeekerComponents } from '../../content/providers/seeker.ts'
 import type { PartStore } from '../../content/store/part-store.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
@@ -22,6 +23,8 @@ export interface GettingComponents {
   company: Company
   /** Who and what a seeker looks with; `self` is not looked for. */
   seeking: Omit<SeekerComponents, 'exchange' | 'meeting'> & { self: PeerIdString }
+  /** Whether others are given it, once it is here. */
+  passedOn: (transfer: LiveTransfer) => boolean
   clock: Clock
 }
 
@@ -87,6 +90,41 @@ export class Getting {
     })
     // It begins anew, with all of them.
     this.halt(transfer)
+  }
+
+  /**
+   * What is here by a link and given to others, or comes: the latest first. Relays of the link are asked for what comes anyway;
+   * of what is all here only mine are, which know that I give it.
+   */
+  held(): Held[] {
+    const { roster, clock, passedOn } = this.#components
+    const nowMs = clock.now()
+    return roster.all
+      .toSorted((a, b) => b.row.addedAtMs - a.row.addedAtMs)
+      .flatMap((transfer) => {
+        const { content } = transfer
+        const { role, enclosed, from, problem } = transfer.row
+        const sharer = from?.peers[0]
+        const comes = transfer.wanted
+        if (role !== 'getting' || enclosed === true || problem !== null) return []
+        if (content === null || sharer === undefined || transfer.hasExpired(nowMs)) return []
+        if (!comes && !passedOn(transfer)) return []
+        return [{ content, sharer, relays: comes ? from!.relays : [] }]
+      })
+  }
+
+  /** Whoever shared it took it back. What of it is here stays; nobody is given it. */
+  async revoked({ content, sharer }: Held): Promise<void> {
+    const { roster, exchange } = this.#components
+    for (const transfer of roster.all) {
+      const { role, from, problem } = transfer.row
+      if (transfer.content !== content || role !== 'getting' || problem !== null) continue
+      // Another link may have named somebody else meanwhile.
+      if (from?.peers[0] !== sharer) continue
+      const noted = this.#failed(transfer, 'revoked')
+      exchange.refuse(content, 'revoked')
+      await noted
+    }
   }
 
   /** Gets nothing more of it for now. */

@@ -7,6 +7,7 @@ import { Reputation, type SourceStore } from '../../content/exchange/reputation.
 import { Announcer } from '../../content/providers/announcer.ts'
 import { RelayCopies, type Wish } from '../../content/providers/copies.ts'
 import { Finder } from '../../content/providers/finder.ts'
+import { Revocations } from '../../content/providers/revocations.ts'
 import type { PartStore } from '../../content/store/part-store.ts'
 import type { NodeIdentity } from '../../crypto/api.ts'
 import type { Stretch } from '../../crypto/stretch.ts'
@@ -94,13 +95,17 @@ export class TransfersService implements TransfersApi, Startable {
   readonly #announcer: Announcer
   readonly #awaited: Awaited
   readonly #copies: RelayCopies
+  readonly #revocations: Revocations
   #running: AbortController | null = null
 
   constructor(components: TransfersComponents) {
     const parts = new EvictingPartStore(components.parts, () => shelves.freeOne())
     const roster = new Roster({ ...components, parts })
     const exchange: Exchange = new Exchange(components, {
-      admit: (content, peer) => giving.admit(content, peer),
+      admit: (content, peer) => {
+        this.#revocations.wanted(content)
+        return giving.admit(content, peer)
+      },
       halts: (content) => giving.halts(content),
       reputation: new Reputation({ ...components, store: components.sources }),
     })
@@ -120,10 +125,24 @@ export class TransfersService implements TransfersApi, Startable {
     this.#giving = giving
     this.#shelves = shelves
     this.#sharing = new Sharing({ ...this.#components, roster })
-    this.#getting = new Getting({ ...this.#components, roster, exchange, company, seeking })
+    this.#getting = new Getting({
+      ...this.#components,
+      ...{ roster, exchange, company, seeking },
+      passedOn: (transfer) => giving.passedOn(transfer),
+    })
     this.#queue = new Queue({ roster, getting: this.#getting })
-    this.#announcer = new Announcer(components, { given: () => this.#given() })
+    this.#announcer = new Announcer(components, {
+      given: () => this.#given(),
+      revoked: () => this.#sharing.revoked(),
+    })
     roster.listen(this.#announcer.look)
+    this.#revocations = new Revocations(components, {
+      held: () => this.#getting.held(),
+      revoked: (held) => {
+        void this.#getting.revoked(held)
+      },
+    })
+    roster.listen(this.#revocations.look)
     this.#copies = new RelayCopies(components, {
       wishes: () => this.#wishes(),
       changed: (content, status) => {
@@ -154,6 +173,7 @@ export class TransfersService implements TransfersApi, Startable {
     await this.#exchange.reputation.load()
     await this.#exchange.start()
     this.#announcer.start()
+    this.#revocations.start()
     this.#copies.start()
     this.#queue.start()
     void this.#followSettings(this.#running.signal)
@@ -164,6 +184,7 @@ export class TransfersService implements TransfersApi, Startable {
     this.#running.abort()
     this.#running = null
     this.#announcer.stop()
+    this.#revocations.stop()
     this.#copies.stop()
     this.#queue.stop()
     for (const transfer of this.#roster.all) {
@@ -249,7 +270,8 @@ export class TransfersService implements TransfersApi, Startable {
       paused: false,
       agreed: true,
       freed: false,
-      problem: null,
+      // Of what is here, it says that nobody is given it.
+      problem: transfer.row.completeAtMs === null ? null : transfer.row.problem,
     })
   }
 

@@ -5,6 +5,7 @@ import { sha256 } from '../../content/content-id.ts'
 import { UnreadableFileError } from '../../content/errors.ts'
 import { takeIn, type IntakeFile } from '../../content/intake.ts'
 import { cleanPath } from '../../content/paths.ts'
+import type { Revoked } from '../../content/providers/announcer.ts'
 import type { PartStore } from '../../content/store/part-store.ts'
 import type { NodeIdentity } from '../../crypto/api.ts'
 import type { Stretch } from '../../crypto/stretch.ts'
@@ -63,6 +64,18 @@ export class Sharing {
     })
     void this.#takeIn(transfer, files, choices.description)
     return transfer
+  }
+
+  /** What was shared here and taken back, the latest first. */
+  revoked(): Revoked[] {
+    const { roster, clock } = this.#components
+    return roster.all
+      .filter((transfer) => !transfer.hasExpired(clock.now()))
+      .filter(({ row }) => row.role === 'sharing' && row.problem === 'revoked')
+      .toSorted((a, b) => b.row.addedAtMs - a.row.addedAtMs)
+      .flatMap(({ content, expiresAtMs: untilMs }) =>
+        content === null ? [] : [{ content, untilMs }],
+      )
   }
 
   /** The same for a file that goes with something else. @throws InvalidDataError, StorageFullError */

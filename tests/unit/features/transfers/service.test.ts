@@ -22,13 +22,25 @@ import { STEP_MS } from '#lib/features/transfers/traffic.ts'
 import { DexieSourceStore, DexieTransferStore } from '#lib/features/transfers/store.ts'
 import { createSecrets, openIdentity } from '#lib/crypto/identity.ts'
 import type { NodeIdentity } from '#lib/crypto/api.ts'
+import { manifestHashOf } from '#lib/content/content-id.ts'
+import { SETTLE_MS } from '#lib/content/providers/announcer.ts'
+import { FRESH_MS } from '#lib/content/providers/revocations.ts'
 import { MAX_KEEP_MS } from '#lib/protocol/copies.ts'
 import { InvalidDataError, LimitExceededError } from '#lib/protocol/errors.ts'
+import {
+  MAX_FOUND_PROVIDERS,
+  providerKeyOf,
+  PROVIDERS,
+  type ProvidersRequest,
+} from '#lib/protocol/providers.ts'
+import { revocationKeyOf, revocationSubjectOf, sealRevocation } from '#lib/protocol/revocation.ts'
 import { systemRandom } from '#lib/protocol/seams.ts'
+import { ProviderRecords } from '#relay/providers/provider-records.ts'
 import { FakeNetwork, silentLogger, type FakeHost } from '../../../fixtures/fake-network.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { memoryDatabase } from '../../../fixtures/memory-database.ts'
 import { MemoryPartStore } from '../../../fixtures/memory-part-store.ts'
+import { seededRandom } from '../../../fixtures/seeded-random.ts'
 import { until } from '../../../fixtures/until.ts'
 
 const HOUR_MS = 60 * 60_000
@@ -135,6 +147,33 @@ class Device {
 
 function file(path: string, content: string): ChosenFile {
   return { path, file: new Blob([content], { type: 'text/plain' }) }
+}
+
+/** A relay of these, which keeps who has what, and what is given no more. */
+function relayOf(
+  devices: readonly Device[],
+  records = new ProviderRecords({ clock, random: seededRandom(1) }),
+): ProviderRecords {
+  for (const { host, identity } of devices) {
+    host.network.answers = async (_relay, protocol, asked) => {
+      if (protocol !== PROVIDERS.protocol) throw new Error('nothing else is asked here')
+      const request = asked as ProvidersRequest
+      if (request.type === 'find') {
+        return { type: 'providers', records: records.some(request.key, MAX_FOUND_PROVIDERS) }
+      }
+      if (request.type === 'provide') await records.put(request.record, identity.peer)
+      else records.remove(identity.peer, request.key)
+      return { type: request.type === 'provide' ? 'stored' : 'withdrawn' }
+    }
+    host.peers.relays = ['relay.example']
+    host.network.changed()
+  }
+  return records
+}
+
+/** Resolves once it is so: it is looked at whenever time goes by. */
+async function untilTrue(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise<void>((resolve) => clock.after(100, resolve))
 }
 
 async function two(): Promise<[Device, Device]> {
@@ -414,6 +453,137 @@ test('what is taken back is given to nobody', async () => {
   await anna.service.revoke(shared!.id)
   const id = await boris.service.get(link, null)
   expect(await meanwhile(boris.reached(id, 'failed'))).toMatchObject({ problem: 'revoked' })
+})
+
+describe('what is taken back where others have all of it', () => {
+  /** Anna, who has taken it back and is gone; Boris, who has it and never saw her again; what a relay was told. */
+  async function takenBack(): Promise<{
+    boris: Device
+    id: string
+    link: string
+    records: ProviderRecords
+    anna: Device
+  }> {
+    const [anna, boris] = await two()
+    const records = relayOf([anna, boris])
+    const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+    const id = await boris.service.get(link, null)
+    await meanwhile(boris.reached(id, 'complete'))
+    const key = providerKeyOf(manifestHashOf(decodeLink(link).content))
+    await meanwhile(untilTrue(() => records.some(key, 9).length === 2))
+    network.disconnect(anna.host, boris.host)
+    const [own] = await meanwhile(until(anna.service.watchTransfers()))
+    await anna.service.revoke(own!.id)
+    await meanwhile(untilTrue(() => records.some(revocationKey(anna, link), 9).length === 1))
+    expect(records.some(key, 9)).toHaveLength(1)
+    await anna.service.stop()
+    return { anna, boris, id, link, records }
+  }
+
+  const revocationKey = ({ identity: { peer } }: Device, link: string): Uint8Array => {
+    const subject = revocationSubjectOf(manifestHashOf(decodeLink(link).content))
+    return revocationKeyOf({ subject, peer })
+  }
+
+  const heard = (device: Device, id: string): Promise<unknown> =>
+    until(device.service.watchTransfer(id), (each) => each?.problem === 'revoked')
+
+  test('is given to nobody once they hear of it, and stays theirs', async () => {
+    const { boris, id, link, records } = await takenBack()
+    await boris.restart()
+    await meanwhile(heard(boris, id))
+    expect(await boris.text(id)).toBe('one')
+    const key = providerKeyOf(manifestHashOf(decodeLink(link).content))
+    await meanwhile(untilTrue(() => !records.has(key)))
+    // Who asks him all the same, by a link that names nobody else, is told why.
+    const vera = await Device.start()
+    network.connect(boris.host, vera.host)
+    const named = { peers: [boris.identity.peer], relays: [] }
+    const hers = await vera.service.get(encodeLink({ ...decodeLink(link), ...named }), null)
+    expect(await meanwhile(vera.reached(hers, 'failed'))).toMatchObject({ problem: 'revoked' })
+    await boris.service.resume(id)
+    await boris.restart()
+    expect(await meanwhile(boris.reached(id, 'complete'))).toMatchObject({ problem: 'revoked' })
+  })
+
+  test('is asked about when somebody wants it from them', async () => {
+    const { boris, id, link } = await takenBack()
+    clock.sleep(FRESH_MS)
+    const vera = await Device.start()
+    network.connect(boris.host, vera.host)
+    await vera.service.get(link, null)
+    await meanwhile(heard(boris, id))
+  })
+
+  test('is looked for no longer by whoever has the link', async () => {
+    const { link, records } = await takenBack()
+    const vera = await Device.start()
+    relayOf([vera], records)
+    const id = await vera.service.get(link, null)
+    expect(await meanwhile(vera.reached(id, 'failed'))).toMatchObject({ problem: 'revoked' })
+  })
+
+  test('is not asked about by who gives it to nobody, nor elsewhere than at their own relays', async () => {
+    const [anna, boris] = await two()
+    anna.host.peers.relays = ['hers.example']
+    const asked = new Set<string>()
+    relayOf([boris])
+    const { answers } = boris.host.network
+    boris.host.network.answers = (relay, protocol, request) => {
+      if ((request as ProvidersRequest).type === 'find') asked.add(relay)
+      return answers(relay, protocol, request)
+    }
+    const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+    expect(decodeLink(link).relays).toEqual(['hers.example'])
+    const id = await boris.service.get(link, null)
+    await meanwhile(boris.reached(id, 'complete'))
+    asked.clear()
+    await boris.restart()
+    await meanwhile(untilTrue(() => asked.size > 0))
+    expect([...asked]).toEqual(['relay.example'])
+    await boris.service.passOn(id, false)
+    await boris.restart()
+    asked.clear()
+    await meanwhile(new Promise<void>((resolve) => clock.after(20 * SETTLE_MS, resolve)))
+    expect([...asked]).toEqual([])
+  })
+
+  test('is taken back by nobody else', async () => {
+    const [anna, boris] = await two()
+    const mallory = await Device.start()
+    const records = relayOf([boris])
+    const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+    const { content } = decodeLink(link)
+    const { identity } = mallory
+    const subject = revocationSubjectOf(manifestHashOf(content))
+    const times = { madeAtMs: clock.now(), expiresAtMs: clock.now() + HOUR_MS }
+    const hers = await sealRevocation({ subject, peer: identity.peer, ...times }, identity)
+    await records.put(hers, 'away')
+    // Whatever is asked, her word is answered.
+    const { answers } = boris.host.network
+    boris.host.network.answers = async (relay, protocol, request) => {
+      const answer = (await answers(relay, protocol, request)) as { type: string }
+      return answer.type === 'providers' ? { type: 'providers', records: [hers] } : answer
+    }
+    const id = await boris.service.get(link, null)
+    await meanwhile(boris.reached(id, 'complete'))
+    await boris.restart()
+    await meanwhile(new Promise<void>((resolve) => clock.after(SETTLE_MS * 2, resolve)))
+    expect(await meanwhile(boris.reached(id, 'complete'))).toMatchObject({ problem: null })
+  })
+
+  test('is another content when it is shared again, which lives', async () => {
+    const { anna, boris, link, records } = await takenBack()
+    await anna.restart()
+    network.connect(anna.host, boris.host)
+    const again = await meanwhile(anna.share([file('a.txt', 'one')]))
+    expect(decodeLink(again).content).not.toBe(decodeLink(link).content)
+    const id = await boris.service.get(again, null)
+    await meanwhile(boris.reached(id, 'complete'))
+    await boris.restart()
+    await meanwhile(untilTrue(() => records.some(revocationKey(anna, link), 9).length === 1))
+    expect(await meanwhile(boris.reached(id, 'complete'))).toMatchObject({ problem: null })
+  })
 })
 
 test('what has expired is given to nobody', async () => {

@@ -55,6 +55,7 @@ export function nextStep(
     case 'paused':
       return sharing ? m.transfers_next_paused_sharing() : m.transfers_next_paused()
     case 'complete':
+      if (problem === 'revoked') return m.transfers_next_revoked_complete()
       if (transfer.stays) return m.transfers_next_complete()
       return transfer.passedOn ? m.transfers_next_spare() : m.transfers_next_idle()
     case 'freed':

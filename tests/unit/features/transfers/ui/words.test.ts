@@ -86,6 +86,12 @@ test('says of a link that as many have used as may that it is used up', () => {
   expect(nextStep(transfer({ ...shared, takers: 2 }))).toMatch(/^As many people as you chose/u)
 })
 
+test('says of what is all here that whoever shared it took the link back', () => {
+  const here = { state: 'complete', problem: 'revoked' } as const
+  expect(nextStep(transfer(here))).toMatch(/took the link back/u)
+  expect(nextStep(transfer({ ...here, stays: false }))).toMatch(/You keep your files/u)
+})
+
 test('who has it is sought only while it is wanted now', () => {
   const sought = [...STATES, 'queued' as const].filter((state) => isSought(transfer({ state })))
   expect(sought).toEqual(['looking', 'getting', 'waiting'])
