@@ -173,7 +173,10 @@ export class Announcer implements Startable {
       try {
         const record = await statement.record()
         const answer = await network.askRelay(relay, PROVIDERS, { type: 'provide', record })
-        if (answer.type !== 'stored') throw new Error(answer.type)
+        // A relay of before knows no revocation: the rest does not wait for that, and it is told no sooner.
+        const invalid = answer.type === 'refused' && answer.reason === 'invalid'
+        const unknown = statement.withdraw === null && invalid
+        if (answer.type !== 'stored' && !unknown) throw new Error(answer.type)
         told.set(name, { ...statement, againAtMs: clock.now() + RENEW_MS })
       } catch (error) {
         log.debug(`${relay} was not told of a content: ${String(error)}`)

@@ -137,6 +137,22 @@ test('what I took back is said in place of that I give it, and stays said', asyn
   expect(await pass(SETTLE_MS)).toEqual([])
 })
 
+test('a relay that knows no revocation is told of the rest all the same', async () => {
+  host.peers.relays = ['one.example']
+  const { answers } = host.network
+  host.network.answers = async (relay, protocol, request) => {
+    const answer = await answers(relay, protocol, request)
+    const { revokes } = await openKeptRecord(records.at(-1)!, clock.now())
+    return revokes ? { type: 'refused', reason: 'invalid' } : answer
+  }
+  given = [SONGS]
+  revoked = [{ content: FILMS, untilMs: null }]
+  announcer.look()
+  expect(await pass(SETTLE_MS)).toHaveLength(2)
+  expect(await pass(RENEW_MS - SETTLE_MS)).toEqual([])
+  expect(await pass(SETTLE_MS)).toHaveLength(2)
+})
+
 test('nothing is said for longer than it means anything', async () => {
   host.peers.relays = ['one.example']
   revoked = [{ content: SONGS, untilMs: clock.now() + 60_000 }]
