@@ -98,6 +98,7 @@ export const NODE_METHODS: MethodTable<NodeApi> = {
     saved: 'idempotent',
     keep: 'idempotent',
     watchRoom: 'watch',
+    watchTotals: 'watch',
     free: 'idempotent',
     revoke: 'idempotent',
     keepCopy: 'idempotent',

@@ -446,6 +446,15 @@ export interface SourceRow {
   heardAtMs: number
 }
 
+/** What came and went on one day. See features/transfers/totals.ts. */
+export interface TotalsRow {
+  /** `2026-01-31` */
+  day: string
+  /** Bytes. */
+  down: number
+  up: number
+}
+
 /** Name of the database in the browser. Until 0.1 it was `starling`: see earlier.ts. */
 export const DATABASE_NAME = 'starling-2'
 
@@ -487,6 +496,7 @@ export class StarlingDatabase extends Dexie {
   declare readonly settings: EntityTable<SettingsRow, 'key'>
   declare readonly transfers: EntityTable<TransferRow, 'id'>
   declare readonly sources: EntityTable<SourceRow, 'peer'>
+  declare readonly totals: EntityTable<TotalsRow, 'day'>
 
   /** @param cipher keeps the rows unreadable for whoever has the disk */
   constructor(cipher: RowCipher, name: string = DATABASE_NAME) {
@@ -524,5 +534,6 @@ export class StarlingDatabase extends Dexie {
       messages:
         'id, [conversation+clock+id], [conversation+unread+clock+id], [sentAtMs+id], disappearsAtMs, content',
     })
+    this.version(6).stores({ totals: 'day' })
   }
 }

@@ -31,6 +31,8 @@ export type DownloadProblem = 'storage-full' | 'damaged'
 export interface DownloadEvents {
   /** Something of it came, or its sources changed. */
   changed: CustomEvent
+  /** So many bytes came and are kept. */
+  got: CustomEvent<number>
   /** This part is here from now on. */
   taken: CustomEvent<Part>
   /** All of it is here. */
@@ -242,7 +244,10 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
       else if (taken === 'unasked') this.#unask(part, source)
       else {
         // Known: it was kept like that while this was looked at.
-        if (taken === 'taken') source.bytes += bytes.byteLength
+        if (taken === 'taken') {
+          source.bytes += bytes.byteLength
+          this.safeDispatchEvent('got', { detail: bytes.byteLength })
+        }
         this.#keep(part)
       }
     } catch (error) {

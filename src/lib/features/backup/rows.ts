@@ -34,6 +34,7 @@ export type LeftOut =
   | 'safekeeping'
   | 'transfers'
   | 'sources'
+  | 'totals'
 
 export type BackedUp = Exclude<TableName, LeftOut>
 

@@ -113,6 +113,14 @@ export interface Transfer {
   awaitedBy: PeerIdString[]
 }
 
+/** What came and went on one day, in bytes. */
+export interface DayTotal {
+  /** `2026-01-31` */
+  day: string
+  down: number
+  up: number
+}
+
 /** What files take on this device. */
 export interface Room {
   /** Of what stays. */
@@ -203,6 +211,8 @@ export interface TransfersApi {
   /** Whether others are given what I got. */
   passOn(id: TransferId, on: boolean, options?: AbortOptions): Promise<void>
   watchRoom(options?: AbortOptions): AsyncIterable<Room>
+  /** How much came and went on each of the last 30 days, the oldest first and today last. */
+  watchTotals(options?: AbortOptions): AsyncIterable<DayTotal[]>
   /** Gives room back: what is here only to be given on goes. */
   free(options?: AbortOptions): Promise<void>
   /**

@@ -1,6 +1,5 @@
 import type { Download } from '../../content/exchange/download.ts'
 import type { Exchange } from '../../content/exchange/exchange.ts'
-import { CHUNK_BYTES } from '../../content/manifest.ts'
 import type { Held } from '../../content/providers/revocations.ts'
 import { Seeker, type SeekerComponents } from '../../content/providers/seeker.ts'
 import type { PartStore } from '../../content/store/part-store.ts'
@@ -10,6 +9,7 @@ import type { TransferProblem } from './api.ts'
 import type { Company } from './company.ts'
 import type { Link } from './link.ts'
 import type { Roster } from './roster.ts'
+import type { Totals } from './totals.ts'
 import type { LiveTransfer } from './transfer.ts'
 
 /** Who has one content by all links to it that were opened here, and their relays: beyond, others are found by a seeker. */
@@ -17,6 +17,7 @@ const MAX_NAMED_PEERS = 8
 const MAX_NAMED_RELAYS = 8
 
 export interface GettingComponents {
+  totals: Pick<Totals, 'count'>
   roster: Roster
   parts: PartStore
   exchange: Exchange
@@ -38,15 +39,18 @@ export class Getting {
 
   /** Gets what is missing, where that is wanted. */
   begin(transfer: LiveTransfer): void {
-    const { exchange, company, roster, seeking, clock } = this.#components
+    const { exchange, company, roster, seeking, totals, clock } = this.#components
     const { row, holding } = transfer
     if (holding === null || transfer.download !== null) return
     if (!transfer.wanted || row.from === null) return
     const download = exchange.get(holding)
     transfer.download = download
     download.addEventListener('changed', roster.changed)
+    download.addEventListener('got', ({ detail: bytes }) => {
+      transfer.traffic.count('down', bytes, clock.now())
+      totals.count('down', bytes)
+    })
     download.addEventListener('taken', ({ detail: part }) => {
-      if (part.kind === 'leaf') transfer.traffic.count('down', CHUNK_BYTES, clock.now())
       if (transfer.opened === null && part.kind === 'leaf') void this.#learn(transfer)
     })
     download.addEventListener('complete', () => {

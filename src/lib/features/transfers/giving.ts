@@ -5,6 +5,7 @@ import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock } from '../../protocol/seams.ts'
 import type { Company } from './company.ts'
 import type { Roster } from './roster.ts'
+import type { Totals } from './totals.ts'
 import type { LiveTransfer } from './transfer.ts'
 
 /** What readers are wanted for. */
@@ -17,6 +18,7 @@ export const LINGER_MS = 30_000
 const MAX_WAIT_MS = 24 * 60 * 60_000
 
 export interface GivingComponents {
+  totals: Pick<Totals, 'count'>
   roster: Roster
   exchange: Exchange
   company: Company
@@ -150,7 +152,8 @@ export class Giving {
   }
 
   #gave(content: ContentId, bytes: number): void {
-    const { roster, clock } = this.#components
+    const { roster, totals, clock } = this.#components
+    totals.count('up', bytes)
     const transfer = roster.all.find((each) => each.content === content)
     if (transfer === undefined) return
     transfer.traffic.count('up', bytes, clock.now())

@@ -1,11 +1,11 @@
 import type { StarlingDatabase } from '../../db/schema.ts'
 import type { Loggers } from '../../protocol/seams.ts'
 import { TransfersService, type TransfersComponents } from './service.ts'
-import { DexieSourceStore, DexieTransferStore } from './store.ts'
+import { DexieSourceStore, DexieTotalsStore, DexieTransferStore } from './store.ts'
 
 export interface TransfersSliceComponents extends Omit<
   TransfersComponents,
-  'store' | 'sources' | 'log'
+  'store' | 'sources' | 'totals' | 'log'
 > {
   db: StarlingDatabase
   loggers: Loggers
@@ -18,6 +18,7 @@ export function transfers(): (components: TransfersSliceComponents) => Transfers
       ...rest,
       store: new DexieTransferStore(db),
       sources: new DexieSourceStore(db),
+      totals: new DexieTotalsStore(db),
       log: loggers('transfers'),
     })
 }

@@ -21,6 +21,7 @@ import { watch } from '../../rpc/watch.ts'
 import type { SettingsApi } from '../settings/api.ts'
 import type {
   ChosenFile,
+  DayTotal,
   Room,
   Enclosures,
   ShareChoices,
@@ -41,7 +42,8 @@ import { Queue } from './queue.ts'
 import { Roster } from './roster.ts'
 import { Sharing } from './sharing.ts'
 import { Shelves } from './shelves.ts'
-import type { TransferRow, TransferStore } from './store.ts'
+import type { TotalsStore, TransferRow, TransferStore } from './store.ts'
+import { Totals } from './totals.ts'
 import { newRow, type LiveTransfer } from './transfer.ts'
 import { detailsOf, summaryOf, type ViewComponents } from './view.ts'
 import { zipOf } from './zip.ts'
@@ -55,6 +57,7 @@ const METER_MS = 1_000
 export interface TransfersComponents {
   store: TransferStore
   sources: SourceStore
+  totals: TotalsStore
   parts: PartStore
   identity: Pick<NodeIdentity, 'peer' | 'publicKey' | 'sign'>
   channels: Channels
@@ -96,6 +99,7 @@ export class TransfersService implements TransfersApi, Startable {
   readonly #awaited: Awaited
   readonly #copies: RelayCopies
   readonly #revocations: Revocations
+  readonly #totals: Totals
   #running: AbortController | null = null
 
   constructor(components: TransfersComponents) {
@@ -111,7 +115,8 @@ export class TransfersService implements TransfersApi, Startable {
     })
     const shelves: Shelves = new Shelves({ ...components, roster, exchange })
     const company = new Company(components.peers)
-    const giving: Giving = new Giving({ ...components, roster, exchange, company })
+    const totals = new Totals(components)
+    const giving: Giving = new Giving({ ...components, roster, exchange, company, totals })
     const seeking = {
       ...components,
       self: components.identity.peer,
@@ -122,12 +127,13 @@ export class TransfersService implements TransfersApi, Startable {
     this.#components = { ...components, parts }
     this.#roster = roster
     this.#exchange = exchange
+    this.#totals = totals
     this.#giving = giving
     this.#shelves = shelves
     this.#sharing = new Sharing({ ...this.#components, roster })
     this.#getting = new Getting({
       ...this.#components,
-      ...{ roster, exchange, company, seeking },
+      ...{ roster, exchange, company, seeking, totals },
       passedOn: (transfer) => giving.passedOn(transfer),
     })
     this.#queue = new Queue({ roster, getting: this.#getting })
@@ -195,6 +201,7 @@ export class TransfersService implements TransfersApi, Startable {
     }
     await this.#exchange.stop()
     this.#giving.stop()
+    await this.#totals.stop()
     await this.#roster.flush()
   }
 
@@ -299,6 +306,11 @@ export class TransfersService implements TransfersApi, Startable {
   async *watchRoom(options?: AbortOptions): AsyncIterable<Room> {
     await this.#roster.load()
     yield* this.#watch(() => this.#shelves.room, options)
+  }
+
+  async *watchTotals(options?: AbortOptions): AsyncIterable<DayTotal[]> {
+    await this.#totals.load()
+    yield* this.#watch(() => this.#totals.days, options)
   }
 
   async free(): Promise<void> {

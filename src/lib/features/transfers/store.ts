@@ -1,5 +1,5 @@
 import type { SourceRow, SourceStore } from '../../content/exchange/reputation.ts'
-import type { StarlingDatabase, TransferRow } from '../../db/schema.ts'
+import type { StarlingDatabase, TotalsRow, TransferRow } from '../../db/schema.ts'
 import { orStorageFull } from '../../db/storage-full.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 
@@ -11,6 +11,14 @@ export interface TransferStore {
   /** @throws StorageFullError */
   put(row: TransferRow): Promise<void>
   remove(id: string): Promise<void>
+}
+
+/** Remembers what came and went each day. */
+export interface TotalsStore {
+  all(): Promise<TotalsRow[]>
+  /** @throws StorageFullError */
+  put(rows: TotalsRow[]): Promise<void>
+  delete(day: string): Promise<void>
 }
 
 /** What rows of before there was such a thing have. */
@@ -47,6 +55,27 @@ export class DexieSourceStore implements SourceStore {
 
   async delete(peer: PeerIdString): Promise<void> {
     await this.#db.sources.delete(peer)
+  }
+}
+
+/** The `totals` table. */
+export class DexieTotalsStore implements TotalsStore {
+  readonly #db: Pick<StarlingDatabase, 'totals'>
+
+  constructor(db: Pick<StarlingDatabase, 'totals'>) {
+    this.#db = db
+  }
+
+  async all(): Promise<TotalsRow[]> {
+    return this.#db.totals.toArray()
+  }
+
+  async put(rows: TotalsRow[]): Promise<void> {
+    await orStorageFull(this.#db.totals.bulkPut(rows))
+  }
+
+  async delete(day: string): Promise<void> {
+    await this.#db.totals.delete(day)
   }
 }
 

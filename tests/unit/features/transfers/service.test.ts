@@ -19,7 +19,11 @@ import { TransfersService } from '#lib/features/transfers/service.ts'
 import { LINGER_MS } from '#lib/features/transfers/giving.ts'
 import { decodeLink, encodeLink } from '#lib/features/transfers/link.ts'
 import { STEP_MS } from '#lib/features/transfers/traffic.ts'
-import { DexieSourceStore, DexieTransferStore } from '#lib/features/transfers/store.ts'
+import {
+  DexieSourceStore,
+  DexieTotalsStore,
+  DexieTransferStore,
+} from '#lib/features/transfers/store.ts'
 import { createSecrets, openIdentity } from '#lib/crypto/identity.ts'
 import type { NodeIdentity } from '#lib/crypto/api.ts'
 import { manifestHashOf } from '#lib/content/content-id.ts'
@@ -92,6 +96,7 @@ class Device {
     this.service = new TransfersService({
       store: this.#store,
       sources: new DexieSourceStore(this.#db),
+      totals: new DexieTotalsStore(this.#db),
       parts: this.parts,
       identity: this.identity,
       channels: this.host.channels,
@@ -752,6 +757,16 @@ describe('where room is needed', () => {
       spareBytes: 9,
       spareLimitBytes: 9,
     })
+  })
+
+  test('both sides are told what came and went today', async () => {
+    const { anna, boris } = await saved(['one'])
+    const [gave, got] = await Promise.all(
+      [anna, boris].map(async ({ service }) => (await until(service.watchTotals())).at(-1)!),
+    )
+    expect(gave).toMatchObject({ down: 0, up: expect.any(Number) })
+    expect(gave!.up).toBeGreaterThan('one'.length)
+    expect(got).toMatchObject({ down: gave!.up, up: 0 })
   })
 
   test('what is kept, shared or not saved stays', async () => {
