@@ -90,6 +90,8 @@ export class Publisher {
     )
     const stored = answers.filter((a) => a.status === 'fulfilled' && a.value).length
     log.debug(`my record is at ${stored} of ${connections.length} relays`)
+    // A reservation that came or went meanwhile is not in it.
+    if (this.#cancelTimer !== null) return
     if (stored < connections.length) this.#plan(this.#backoff.next())
     else this.#plan(RENEW_MS)
   }
