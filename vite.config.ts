@@ -7,6 +7,7 @@ import { buildId } from './scripts/build-id.ts'
 import { checksums } from './scripts/checksums.ts'
 import { i18nOptions } from './scripts/i18n.ts'
 import { ownWords } from './scripts/own-words.ts'
+import { withoutWeald } from './scripts/without-weald.ts'
 
 /** The one noise of the bundle: @libp2p/webrtc asks for it by its other name. */
 const alias = { '@libp2p/noise': '@chainsafe/libp2p-noise' }
@@ -45,7 +46,11 @@ export default defineConfig(({ command }) => ({
     }),
     checksums(),
   ],
-  worker: { format: 'es', rolldownOptions: { output: { codeSplitting: entryApart } } },
+  worker: {
+    format: 'es',
+    plugins: () => [withoutWeald()],
+    rolldownOptions: { output: { codeSplitting: entryApart } },
+  },
   // For `npm run dev`: the worker's packages are found with the page's, not at the first visit.
   optimizeDeps: { entries: ['index.html', 'src/workers/node.worker.ts', 'src/lib/p2p/index.ts'] },
   build: {
