@@ -99,7 +99,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     this.#links = links
     this.#discovery = discovery
     this.#publisher = new Publisher({ identity, relays, clock, random, log: loggers('discovery') })
-    const ways = { links, relays, discovery, bridge }
+    const ways = { links, relays, discovery, bridge, traffic: this.#traffic }
     this.#keeper = new Keeper({ self, ...ways, pinger, browser, clock, random, log })
     this.#channels = new LinkChannels({
       self,
@@ -131,6 +131,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
       void this.#measure(connection)
     })
     links.addEventListener('closed', changed)
+    links.addEventListener('counts', changed)
   }
 
   get peers(): Peers {

@@ -6,8 +6,9 @@ import { CHUNK_BYTES } from '#lib/content/manifest.ts'
 import { completed, gotten } from '../../fixtures/swarm.ts'
 import { newShelf } from '../../fixtures/memory-part-store.ts'
 import { until } from './person.ts'
-import { aRelay } from './scene.ts'
+import { after, aRelay } from './scene.ts'
 import { Sharer } from './sharer.ts'
+import { SlowLine } from './slow-line.ts'
 import type { TestRelay } from './test-relay.ts'
 
 const LEAVES = 48
@@ -29,8 +30,15 @@ interface Coming {
   hurry: () => void
 }
 
-async function coming(relays: TestRelay[], init: { webrtc: boolean }): Promise<Coming> {
-  const [home] = relays as [TestRelay]
+/** Where a relay is reached. */
+type Place = Pick<TestRelay, 'host' | 'origin'>
+
+/** @param init `hints`: the hosts each is told that the other is at; all, if not given */
+async function coming(
+  relays: Place[],
+  init: { webrtc: boolean; hints?: string[] },
+): Promise<Coming> {
+  const [home] = relays as [Place]
   const [ada, bob] = await Promise.all([Sharer.at(home, init), Sharer.at(home, init)])
   for (const { person } of [ada, bob]) {
     person.bridge.set(false)
@@ -40,7 +48,7 @@ async function coming(relays: TestRelay[], init: { webrtc: boolean }): Promise<C
   let given = 0
   ada.exchange.addEventListener('gave', ({ detail: { bytes } }) => (given += bytes))
   ada.exchange.rates.up.limit(2 * CHUNK_BYTES)
-  const hosts = relays.map(({ host }) => host)
+  const hosts = init.hints ?? relays.map(({ host }) => host)
   ada.person.node.peers.want(bob.person.peer, hosts, 'directly', 'transfer')
   bob.person.node.peers.want(ada.person.peer, hosts, 'directly', 'transfer')
   const holding = await Holding.open(shared.content, newShelf(), { store: bob.store, sha256 })
@@ -65,6 +73,15 @@ async function coming(relays: TestRelay[], init: { webrtc: boolean }): Promise<C
       ada.exchange.rates.up.limit(null)
     },
   }
+}
+
+/** What the one has open with the other. */
+function linksWith({ person: { node } }: Sharer, { person: { peer } }: Sharer) {
+  const links = node.network.links().filter((link) => link.peer === peer)
+  return links.map((link) => ({
+    ...link,
+    goesBy: ({ host }: Place) => link.address.includes(`/tcp/${host.split(':')[1]}/`),
+  }))
 }
 
 function expectWhole({ download, setbacks, given }: Coming): void {
@@ -101,8 +118,8 @@ test('what comes through a relay that goes comes through another', async () => {
   await gotten(download, 4)
   const { network } = bob.person.node
   const carrier = (): TestRelay | undefined => {
-    const link = network.links().find(({ peer }) => peer === ada.person.peer)
-    return relays.find(({ host }) => link?.address.includes(`/tcp/${host.split(':')[1]}/`))
+    const [link] = linksWith(bob, ada)
+    return relays.find((relay) => link?.goesBy(relay))
   }
   const first = carrier()!
   await first.down()
@@ -110,5 +127,26 @@ test('what comes through a relay that goes comes through another', async () => {
   expect(download.holding.complete).toBe(false)
   hurry()
   await completed(download)
+  expectWhole(moving)
+})
+
+test('what comes through a slow relay moves to a faster one they are at', async () => {
+  const slow = await SlowLine.to(await aRelay(), 40)
+  after(() => slow.close())
+  const fast = await aRelay()
+  const moving = await coming([slow, fast], { webrtc: false, hints: [slow.host] })
+  const { ada, bob, download, paths, hurry } = moving
+  ada.exchange.rates.up.limit(CHUNK_BYTES)
+  const carried = (): number => {
+    const [link] = linksWith(bob, ada).filter((each) => each.goesBy(fast))
+    return link?.bytesIn ?? 0
+  }
+  await gotten(download, 4)
+  expect(linksWith(bob, ada).every((link) => link.goesBy(slow))).toBe(true)
+  await until(download, 'changed', () => carried() > 2 * CHUNK_BYTES)
+  expect(download.holding.complete).toBe(false)
+  hurry()
+  await completed(download)
+  expect(new Set(paths)).toEqual(new Set(['relayed']))
   expectWhole(moving)
 })

@@ -23,7 +23,10 @@ export class Sharer {
   readonly exchange: Exchange
   readonly holdings = new Map<ContentId, Holding>()
 
-  static async at(relay: TestRelay, init: { webrtc?: boolean } = {}): Promise<Sharer> {
+  static async at(
+    relay: Pick<TestRelay, 'origin'>,
+    init: { webrtc?: boolean } = {},
+  ): Promise<Sharer> {
     const person = await somebody({ origin: relay.origin, ...init })
     const sharer = new Sharer(person)
     await sharer.exchange.start()

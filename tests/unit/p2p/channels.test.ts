@@ -10,7 +10,12 @@ import { connect, type FakeConnection, FakeSide, LARGER, SMALLER } from './fake-
 const PROTOCOL = '/starling/test/1.0.0'
 
 /** Serves the protocol; gives each channel as it comes. */
-async function serve(side: FakeSide, accept: () => boolean = () => true, wide = false) {
+async function serve(
+  side: FakeSide,
+  accept: () => boolean = () => true,
+  wide = false,
+  takes = false,
+) {
   const channels: Channel[] = []
   const came = new EventTarget()
   await side.start()
@@ -19,6 +24,7 @@ async function serve(side: FakeSide, accept: () => boolean = () => true, wide = 
     maxFrameBytes: 1_000,
     wide,
     accept,
+    takes: () => takes,
     onChannel: (channel) => {
       channels.push(channel)
       came.dispatchEvent(new Event('came'))
@@ -137,6 +143,44 @@ test('falls back at once when the better connection breaks', async () => {
   clock.advance(0)
   await Promise.all([ours.count(3), theirs.count(3)])
   expect(ours.living().map(({ path }) => path)).toEqual(['relayed'])
+})
+
+test('what was taken is moved, too, by who dialled the better connection, and not opened anew', async () => {
+  const { small, large } = sides()
+  const ours = await serve(small, () => false, false, true)
+  const theirs = await serve(large)
+  connect(large, small, 'relayed')
+  await Promise.all([ours.count(1), theirs.count(1)])
+  connect(small, large, 'direct')
+  await Promise.all([ours.count(2), theirs.count(2)])
+  expect(theirs.living().map(({ path }) => path)).toEqual(['direct'])
+  theirs.living()[0]!.close()
+  const { closed } = ours.channels[1]!
+  if (!closed.aborted)
+    await new Promise((end) => {
+      closed.addEventListener('abort', end)
+    })
+  small.channels.offer(PROTOCOL, LARGER)
+  await new Promise((go) => setImmediate(go))
+  expect(ours.channels).toHaveLength(2)
+})
+
+test('a channel that was being opened when a better connection came moves there afterwards', async () => {
+  const { clock, small, large } = sides()
+  const ours = await serve(small, () => false, false, true)
+  const theirs = await serve(large)
+  const first = connect(large, small, 'relayed')
+  const opening = first.newStream.bind(first)
+  first.newStream = async (...parts) => {
+    connect(small, large, 'relayed')
+    await new Promise((go) => setImmediate(go))
+    return opening(...parts)
+  }
+  await Promise.all([ours.count(1), theirs.count(1)])
+  clock.advance(OPEN_GRACE_MS)
+  await Promise.all([ours.count(2), theirs.count(2)])
+  first.abort(new Error('spare'))
+  expect([ours.living().length, theirs.living().length]).toEqual([1, 1])
 })
 
 test('an unwanted peer gets no channel, and one no longer wanted loses it', async () => {
@@ -261,7 +305,7 @@ test('a lane is taken no more often than allowed, and not for the connection tha
   near.widen()
   await widened(1 + MAX_LANES, near, far)
   const [link] = small.links.of(LARGER)
-  const more = await small.links.lane(LARGER, () =>
+  const more = await small.links.aside(LARGER, 'direct', () =>
     Promise.resolve(connect(small, large, 'direct')),
   )
   for (const { connection } of [more!, link!]) {

@@ -13,7 +13,8 @@ export const silent: Logger = {
   error: () => undefined,
 }
 
-const RELAY = peerIdOf(new Uint8Array(32).fill(3))
+/** The relay that connections go through, if no other is named. */
+export const RELAY = peerIdOf(new Uint8Array(32).fill(3))
 
 const [first, second] = [1, 2].map((byte) => peerIdOf(new Uint8Array(32).fill(byte))).toSorted()
 
@@ -45,7 +46,7 @@ export class FakeSide {
       random: systemRandom,
       log: silent,
       doubt: ({ id }) => this.doubted.push(id),
-      openLane: (peer) => this.links.lane(peer, () => this.dialLane(peer)),
+      openLane: (peer) => this.links.aside(peer, 'direct', () => this.dialLane(peer)),
     })
   }
 
@@ -88,14 +89,14 @@ export class FakeConnection {
   constructor(
     side: FakeSide,
     remote: PeerIdString,
-    init: { id: string; direct: boolean; direction: 'inbound' | 'outbound' },
+    init: { id: string; direct: boolean; direction: 'inbound' | 'outbound'; relay: PeerIdString },
   ) {
     this.#side = side
     this.remotePeer = { toString: () => remote }
     this.id = init.id
     this.direct = init.direct
     this.direction = init.direction
-    const way = `/ip4/127.0.0.1/tcp/1/ws/p2p/${RELAY}/p2p-circuit`
+    const way = `/ip4/127.0.0.1/tcp/1/ws/p2p/${init.relay}/p2p-circuit`
     this.remoteAddr = multiaddr(`${way}${init.direct ? '/webrtc' : ''}/p2p/${remote}`)
   }
 
@@ -130,9 +131,14 @@ export class FakeConnection {
 let connections = 0
 
 /** A connection that `from` opened to `to`; both sides are told. */
-export function connect(from: FakeSide, to: FakeSide, path: 'direct' | 'relayed'): FakeConnection {
+export function connect(
+  from: FakeSide,
+  to: FakeSide,
+  path: 'direct' | 'relayed',
+  relay = RELAY,
+): FakeConnection {
   connections += 1
-  const init = { id: `c${connections}`, direct: path === 'direct' }
+  const init = { id: `c${connections}`, direct: path === 'direct', relay }
   const near = new FakeConnection(from, to.self, { ...init, direction: 'outbound' })
   const far = new FakeConnection(to, from.self, { ...init, direction: 'inbound' })
   near.other = far

@@ -14,6 +14,7 @@ import {
 import type { Node } from '../../../src/lib/p2p/node.ts'
 import { Pinger } from '../../../src/lib/p2p/ping.ts'
 import type { RelayBook } from '../../../src/lib/p2p/relay-book/relay-book.ts'
+import { Traffic } from '../../../src/lib/p2p/traffic.ts'
 import { peerIdOf, type PeerIdString } from '../../../src/lib/protocol/ids.ts'
 import { systemRandom } from '../../../src/lib/protocol/seams.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
@@ -45,6 +46,7 @@ function keeping(
     } as unknown as Discovery,
     bridge,
     pinger: new Pinger(clock),
+    traffic: new Traffic(),
     browser,
     clock,
     random: systemRandom,
@@ -210,7 +212,7 @@ test.each([
     })
   }
   bridge.available = true
-  const lane = vi.spyOn(small.links, 'lane').mockResolvedValue(null)
+  const lane = vi.spyOn(small.links, 'aside').mockResolvedValue(null)
   await keeper.openLane(LARGER, new AbortController().signal)
   expect(lane).toHaveBeenCalledTimes(Number(scene.lane))
   expect(takes).toEqual([])

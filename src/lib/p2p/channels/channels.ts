@@ -83,9 +83,11 @@ export class LinkChannels implements Channels {
 
   constructor(components: ChannelsComponents) {
     this.#components = components
-    components.links.addEventListener('opened', ({ detail: link }) => {
-      for (const service of this.#services.values()) void this.#consider(service, link.peer, false)
-    })
+    for (const type of ['opened', 'counts'] as const) {
+      components.links.addEventListener(type, ({ detail: { peer } }) => {
+        for (const service of this.#services.values()) void this.#consider(service, peer, false)
+      })
+    }
   }
 
   async attach(node: ServingNode): Promise<void> {
@@ -148,8 +150,13 @@ export class LinkChannels implements Channels {
     const wanted = await this.#wanted(service, peer)
     const slot = service.slots.get(peer)
     if (!wanted) {
-      if (slot !== undefined && !takes(service, peer)) this.#endSlot(service, slot)
-      return
+      if (slot === undefined) return
+      if (!takes(service, peer)) {
+        this.#endSlot(service, slot)
+        return
+      }
+      // What was taken moves all the same: the other side may not know yet which connection counts.
+      if (slot.active === null) return
     }
     const link = this.#components.links.best(peer)
     if (link === null || this.#node === null || !this.#serves(service)) return
@@ -223,6 +230,7 @@ export class LinkChannels implements Channels {
       stream.abort(new ChannelClosedError('not wanted'))
       return
     }
+    this.#components.links.count(link)
     const channel = this.#channel(service, stream, link)
     const cancelLimit = this.#components.clock.after(OPEN_TIMEOUT_MS, () => {
       channel.close(new ChannelClosedError('opened and left'))
@@ -364,6 +372,10 @@ export class LinkChannels implements Channels {
     })
     if (channel.closed.aborted) this.#closed(service, slot, active)
     else service.init.onChannel(wide ?? channel)
+    // A better connection may have come while it was opened, and nobody have opened one there.
+    if (slot.active === active && this.#components.links.best(slot.peer) !== link) {
+      this.#later(service, slot, OPEN_GRACE_MS)
+    }
   }
 
   #closed(service: Service, slot: Slot, active: Active): void {

@@ -50,11 +50,12 @@ export class Discovery {
     this.#dhtLookups.clear()
   }
 
-  /** Addresses of relays, stage by stage. */
+  /** Addresses of relays, stage by stage; `near`: without the last, the DHT. */
   async *relaysOf(
     peer: PeerIdString,
     hints: readonly string[],
     signal: AbortSignal,
+    where: 'near' | 'anywhere' = 'anywhere',
   ): AsyncIterable<string[]> {
     const known = await this.#known(peer)
     yield [...new Set([...hints, ...(known?.relays ?? [])])]
@@ -62,6 +63,7 @@ export class Discovery {
     const listed = await this.#newest(peer, await this.#fromDirectories(peer, signal), known)
     if (listed !== null) yield listed.relays
     signal.throwIfAborted()
+    if (where === 'near') return
     const found = await this.#newest(peer, await this.#fromDht(peer, signal), listed ?? known)
     if (found !== null) yield found.relays
   }

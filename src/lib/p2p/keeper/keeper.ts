@@ -10,6 +10,8 @@ import type { Discovery } from '../discovery/discovery.ts'
 import type { Node } from '../node.ts'
 import type { Pinger } from '../ping.ts'
 import type { RelayBook } from '../relay-book/relay-book.ts'
+import type { Traffic } from '../traffic.ts'
+import { BetterRelay } from './better-relay.ts'
 import type { Link, Links } from './links.ts'
 import { Upgrader } from './upgrader.ts'
 
@@ -38,6 +40,7 @@ export interface KeeperComponents {
   discovery: Discovery
   bridge: WebRtcBridge
   pinger: Pinger
+  traffic: Traffic
   browser: BrowserNetwork
   clock: Clock
   random: Random
@@ -64,6 +67,7 @@ interface Want {
 export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
   readonly #components: KeeperComponents
   readonly #upgrader: Upgrader
+  readonly #betterRelay: BetterRelay
   readonly #wants = new Map<PeerIdString, Want>()
   readonly #denied = new Set<PeerIdString>()
   readonly #queue: Want[] = []
@@ -74,6 +78,13 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
     super()
     this.#components = components
     this.#upgrader = new Upgrader({ ...components, wanted: (peer) => this.mayMeet(peer) })
+    this.#betterRelay = new BetterRelay({
+      ...components,
+      hints: (peer) => {
+        const want = this.#wants.get(peer)
+        return want === undefined ? null : hintsOf(want)
+      },
+    })
     components.links.addEventListener('path', (event) => {
       this.#pathChanged(event.detail)
     })
@@ -112,12 +123,14 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
   attach(node: Node): void {
     this.#node = node
     this.#upgrader.attach(node)
+    this.#betterRelay.attach(node)
     this.#retryAll()
   }
 
   detach(): void {
     this.#node = null
     this.#upgrader.detach()
+    this.#betterRelay.detach()
     for (const want of this.#wants.values()) this.#rest(want)
     this.#queue.length = 0
   }
@@ -343,8 +356,8 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
   /** Goes through the relays the peer may be at, the likeliest first. */
   async #reach(node: Node, want: Want, signal: AbortSignal): Promise<void> {
     const tried = new Set<string>()
-    const hints = [...want.purposes.values()].flatMap((each) => each.hints)
-    for await (const relays of this.#components.discovery.relaysOf(want.peer, hints, signal)) {
+    const { discovery } = this.#components
+    for await (const relays of discovery.relaysOf(want.peer, hintsOf(want), signal)) {
       const fresh = relays.filter((relay) => !tried.has(relay))
       for (const relay of fresh) tried.add(relay)
       if (fresh.length === 0) continue
@@ -398,6 +411,11 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
     want.controller = null
     controller?.abort(new UnreachableError('no longer needed'))
   }
+}
+
+/** Relays the peer may be at, as whoever wants it says. */
+function hintsOf({ purposes }: Want): string[] {
+  return [...purposes.values()].flatMap(({ hints }) => hints)
 }
 
 function reasons(error: unknown): string {

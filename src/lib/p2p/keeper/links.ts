@@ -14,6 +14,12 @@ export const RELAYED_SPARE_MS = 20_000
 /** How long a direct connection that the peer opened beside another may take to show that it is a lane. */
 export const LANE_WORD_MS = 10_000
 
+/**
+ * How long a relayed connection that the peer opened beside another may take to show that it counts: longer than one
+ * that is only tried is there.
+ */
+export const TRIAL_WORD_MS = 15_000
+
 /** One open connection to a peer. */
 export interface Link {
   readonly id: string
@@ -23,13 +29,18 @@ export interface Link {
   readonly initiator: PeerIdString
   readonly openedAtMs: number
   readonly connection: Connection
-  /** It carries a share of what is much (`WideChannel`), and counts only where no other direct one is left. */
-  lane: boolean
+  /**
+   * It counts only where no other of its kind is left: a lane, which carries a share of what is much (`WideChannel`), or a
+   * relayed one that is tried, or may be (`BetterRelay`).
+   */
+  aside: boolean
 }
 
 export interface LinksEvents {
   opened: CustomEvent<Link>
   closed: CustomEvent<Link>
+  /** This one stood aside, and counts from now on. */
+  counts: CustomEvent<Link>
   path: CustomEvent<{ peer: PeerIdString; path: PeerPath }>
 }
 
@@ -46,15 +57,16 @@ export interface LinksComponents {
  * one goes, and both sides choose the same without a word: the newer stays when one side opened both (it
  * would not have, had the older been alive) or when they opened far apart; the smaller peer id's stays when
  * they may have crossed. Lanes stay as well: who dials one knows it, the other is told by what is opened on it first.
+ * So it is with a relayed one beside an older: it may be tried only, and counts once who dialled it uses it.
  */
 export class Links extends TypedEventEmitter<LinksEvents> {
   readonly #components: LinksComponents
   readonly #links = new Map<PeerIdString, Link[]>()
   readonly #paths = new Map<PeerIdString, PeerPath>()
-  /** Takes back the closing of a spare connection, by its id. */
-  readonly #spares = new Map<string, () => void>()
-  /** Who is being dialled for a lane, and what is to be done with it. */
-  readonly #lanes = new Map<PeerIdString, (lane: Link) => void>()
+  /** Takes back what is to happen to a connection, by its id: that a spare one is closed, or a tried one counts. */
+  readonly #plans = new Map<string, () => void>()
+  /** Who is being dialled for one that stands aside, and what is to be done with it. */
+  readonly #asides = new Map<string, (link: Link) => void>()
   #detach: (() => void) | null = null
 
   constructor(components: LinksComponents) {
@@ -81,8 +93,8 @@ export class Links extends TypedEventEmitter<LinksEvents> {
   detach(): void {
     this.#detach?.()
     this.#detach = null
-    for (const cancel of this.#spares.values()) cancel()
-    this.#spares.clear()
+    for (const cancel of this.#plans.values()) cancel()
+    this.#plans.clear()
     for (const link of this.all()) this.#closed(link.connection)
   }
 
@@ -106,25 +118,39 @@ export class Links extends TypedEventEmitter<LinksEvents> {
     return this.best(peer)?.path ?? 'offline'
   }
 
-  /** The lane that this dial opens beside what is there; null if it opens none. Rejects as the dial does. */
-  async lane(peer: PeerIdString, dial: () => Promise<unknown>): Promise<Link | null> {
+  /** What this dial opens beside what is there, standing aside; null if it opens nothing. Rejects as the dial does. */
+  async aside(
+    peer: PeerIdString,
+    path: Link['path'],
+    dial: () => Promise<unknown>,
+  ): Promise<Link | null> {
     let opened: Link | null = null
-    const mine = (lane: Link): void => {
-      opened = lane
+    const key = `${path} ${peer}`
+    const mine = (link: Link): void => {
+      opened = link
     }
-    this.#lanes.set(peer, mine)
+    this.#asides.set(key, mine)
     try {
       await dial()
       return opened
     } finally {
-      if (this.#lanes.get(peer) === mine) this.#lanes.delete(peer)
+      if (this.#asides.get(key) === mine) this.#asides.delete(key)
     }
   }
 
   /** The peer uses this connection as a lane. */
   setAside(link: Link): void {
-    link.lane = true
+    link.aside = true
     for (const other of this.of(link.peer)) if (other.path === 'direct') this.#keep(other)
+  }
+
+  /** This relayed one was only tried, or may have been, and is used now. */
+  count(link: Link): void {
+    if (!link.aside || link.path === 'direct' || !this.of(link.peer).includes(link)) return
+    link.aside = false
+    this.#keep(link)
+    this.#settle(link)
+    this.safeDispatchEvent('counts', { detail: link })
   }
 
   /** Ends every connection to this peer at once. */
@@ -143,47 +169,63 @@ export class Links extends TypedEventEmitter<LinksEvents> {
       initiator: connection.direction === 'outbound' ? this.#components.self : peer,
       openedAtMs: this.#components.clock.now(),
       connection,
-      lane: false,
+      aside: false,
     }
-    if (link.path === 'direct' && connection.direction === 'outbound') this.#take(link)
+    if (connection.direction === 'outbound') this.#take(link)
     const others = this.of(peer)
     this.#links.set(peer, [...others, link])
     this.#components.log.debug(`${link.path} connection with ${peer} opened`)
-    for (const other of others) {
-      if (other.path !== link.path || other.lane || link.lane) continue
-      this.#retire(beats(link, other) ? other : link, link)
-    }
+    if (others.some((other) => mayBeTrial(link, other))) this.#await(link)
+    this.#settle(link)
     this.safeDispatchEvent('opened', { detail: link })
     this.#tellPath(peer)
   }
 
-  /** It is what a lane was dialled for. */
+  /** It is what was dialled to stand aside. */
   #take(link: Link): void {
-    const take = this.#lanes.get(link.peer)
+    const key = `${link.path} ${link.peer}`
+    const take = this.#asides.get(key)
     if (take === undefined) return
-    this.#lanes.delete(link.peer)
-    link.lane = true
+    this.#asides.delete(key)
+    link.aside = true
     take(link)
+  }
+
+  /** Leaves it to who dialled it to use it; one that is there for longer than any is tried counts all the same. */
+  #await(link: Link): void {
+    link.aside = true
+    const count = (): void => {
+      this.count(link)
+    }
+    this.#plans.set(link.id, this.#components.clock.after(TRIAL_WORD_MS, count))
+  }
+
+  /** Of this one, if it counts, and others of its kind that do, one goes each time. */
+  #settle(link: Link): void {
+    for (const other of this.of(link.peer)) {
+      if (other === link || other.path !== link.path || other.aside || link.aside) continue
+      this.#retire(beats(link, other) ? other : link, link)
+    }
   }
 
   /** Ends this one, because of the one that came last. */
   #retire(link: Link, last: Link): void {
     const end = (): void => {
-      this.#spares.delete(link.id)
+      this.#plans.delete(link.id)
       link.connection.abort(new SupersededError('another connection of this peer stays'))
     }
     const mayBeLane = last.path === 'direct' && last.connection.direction === 'inbound'
     if (link.path === 'direct' && !mayBeLane) end()
-    else if (!this.#spares.has(link.id)) {
+    else if (!this.#plans.has(link.id)) {
       const afterMs = mayBeLane ? LANE_WORD_MS : RELAYED_SPARE_MS
-      this.#spares.set(link.id, this.#components.clock.after(afterMs, end))
+      this.#plans.set(link.id, this.#components.clock.after(afterMs, end))
     }
   }
 
-  /** It is spare no more. */
+  /** It stays. */
   #keep({ id }: Link): void {
-    this.#spares.get(id)?.()
-    this.#spares.delete(id)
+    this.#plans.get(id)?.()
+    this.#plans.delete(id)
   }
 
   #closed(connection: Connection): void {
@@ -196,7 +238,7 @@ export class Links extends TypedEventEmitter<LinksEvents> {
     if (left.length === 0) this.#links.delete(peer)
     else this.#links.set(peer, left)
     this.#keep(link)
-    const same = left.filter(({ path, lane }) => path === link.path && !lane)
+    const same = left.filter(({ path, aside }) => path === link.path && !aside)
     // The very one that was to stay may have ended, or have been a lane that came to nothing.
     if (same.length === 1) this.#keep(same[0]!)
     this.#components.log.debug(`${link.path} connection with ${peer} closed`)
@@ -216,9 +258,19 @@ export class Links extends TypedEventEmitter<LinksEvents> {
 /** Whether `a` counts rather than `b`, of one peer; the same answer on both sides. */
 export function beats(a: Link, b: Link): boolean {
   if (a.path !== b.path) return a.path === 'direct'
-  if (a.lane !== b.lane) return b.lane
+  if (a.aside !== b.aside) return b.aside
   const newer = a.openedAtMs >= b.openedAtMs
   if (a.initiator === b.initiator) return newer
   if (Math.abs(a.openedAtMs - b.openedAtMs) > CROSSING_MS) return newer
   return a.initiator < b.initiator
+}
+
+/** Whether `link` may have been opened only to be tried beside `other`: who has lost that one opens another, too. */
+function mayBeTrial(link: Link, other: Link): boolean {
+  return (
+    link.path === 'relayed' &&
+    link.connection.direction === 'inbound' &&
+    other.path === 'relayed' &&
+    link.openedAtMs - other.openedAtMs > CROSSING_MS
+  )
 }

@@ -77,7 +77,7 @@ export class Upgrader {
     const relayed = links.of(peer).find(({ path }) => path === 'relayed')
     if (relayed === undefined || !bridge.available || !this.#mayStart()) return null
     try {
-      return await links.lane(peer, () => this.#dial(relayed, signal, true))
+      return await links.aside(peer, 'direct', () => this.#dial(relayed, signal, true))
     } catch (error) {
       log.debug(`no lane with ${peer}: ${String(error)}`)
       return null
