@@ -1,4 +1,4 @@
-import { Relay } from '../support/relay.ts'
+import { freePort, Relay } from '../support/relay.ts'
 import { expect, friends, friendsAt, test } from './fixtures.ts'
 
 test('a connection tells its path and its transport', async ({ person }) => {
@@ -75,7 +75,8 @@ test('the log tells what happened, without names, messages or secrets', async ({
 test('the connection is checked: what gets through, and what stands in its place', async ({
   person,
 }) => {
-  await using relay = await Relay.start('--turn', 'node-turn', '--turn-private-peers')
+  const turn = ['--turn', 'node-turn', '--turn-port', String(await freePort())]
+  await using relay = await Relay.start(...turn, '--turn-private-peers')
   const anna = await person('Anna', { relay })
   await anna.goTo('Network')
   const check = anna.page.getByRole('region', { name: 'Check my connection' })
