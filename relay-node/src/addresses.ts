@@ -4,6 +4,9 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { connectSuffix } from '#lib/protocol/connect/addresses.ts'
 import { InvalidDataError } from '#lib/protocol/errors.ts'
 
+/** What an address of WebTransport ends with, before the hashes of the certificates. */
+export const WEBTRANSPORT_SUFFIX = '/quic-v1/webtransport'
+
 /** The multiaddr of libp2p's WebSocket at an http(s) or ws(s) address: same host, same port, path `/`. */
 export function webSocketAddress(url: URL): string {
   return `${placeOf(url)}${isSecure(url) ? '/tls' : ''}/ws`
@@ -12,6 +15,11 @@ export function webSocketAddress(url: URL): string {
 /** The multiaddr of libp2p over plain HTTP there. */
 export function connectAddress(url: URL): string {
   return `${placeOf(url)}${connectSuffix(isSecure(url))}`
+}
+
+/** The multiaddr of WebTransport there, without the hashes of its certificates. */
+export function webTransportAddress(url: URL, port: number): string {
+  return `${placeOf(url).replace(/\/tcp\/\d+$/, '')}/udp/${port}${WEBTRANSPORT_SUFFIX}`
 }
 
 function isSecure({ protocol }: URL): boolean {

@@ -145,6 +145,12 @@ const FLAGS = {
     help: 'WebRTC-direct on the same port in UDP (default; --no-webrtc where no UDP gets through)',
     allowed: 'true or false',
   },
+  webtransport: {
+    env: 'STARLING_WEBTRANSPORT',
+    value: 'PORT',
+    help: 'WebTransport on this UDP port, in a process of its own (default none; 0 takes any)',
+    allowed: 'a whole number from 0 to 65535',
+  },
   mdns: {
     env: 'STARLING_MDNS',
     help: 'find relays on the same network (default; --no-mdns to switch off)',
@@ -276,6 +282,8 @@ export interface Config {
   operator: string | null
   app: boolean
   webrtc: boolean
+  /** Null: there is none. 0: any. */
+  webTransport: number | null
   mdns: boolean
   logLevel: (typeof LOG_LEVELS)[number]
   maxConnections: number
@@ -327,6 +335,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
     operator: read<string | null>('operator', operatorSchema, null),
     app: read('app', flag, true),
     webrtc: read('webrtc', flag, true),
+    webTransport: read<number | null>('webtransport', port, null),
     mdns: read('mdns', flag, true),
     logLevel: read('log-level', v.picklist(LOG_LEVELS), 'info'),
     maxConnections: read('max-connections', count, MAX_CONNECTIONS),

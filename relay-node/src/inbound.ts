@@ -1,4 +1,8 @@
-import type { MultiaddrConnection, Upgrader } from '@libp2p/interface'
+import type {
+  MultiaddrConnection,
+  Upgrader,
+  UpgraderWithoutEncryptionOptions,
+} from '@libp2p/interface'
 import type { Clock } from '#lib/protocol/seams.ts'
 import type { CostlyLimits } from './limits.ts'
 import type { Refusals } from './refusals.ts'
@@ -15,16 +19,22 @@ export interface Inbound extends MultiaddrConnection {
   readonly refused: boolean
 }
 
-/** Has libp2p find out who is there; counts why that failed and ends the connection. Resolves with whether it is open. */
+/**
+ * Has libp2p find out who is there; counts why that failed and ends the connection. Resolves with whether it is open.
+ * @param secure finds out who is there where that is not libp2p's own way
+ */
 export async function takeInbound(
   { clock, refusals, costly }: InboundComponents,
   upgrader: Upgrader,
   connection: Inbound,
   stopping: AbortSignal,
+  secure?: () => Promise<Omit<UpgraderWithoutEncryptionOptions, 'signal'>>,
 ): Promise<boolean> {
   const beganAtMs = clock.now()
   try {
-    await upgrader.upgradeInbound(connection, { signal: stopping })
+    const known = await secure?.()
+    if (known === undefined) await upgrader.upgradeInbound(connection, { signal: stopping })
+    else await upgrader.upgradeInbound(connection, { ...known, signal: stopping })
     return true
   } catch (cause) {
     const error = cause instanceof Error ? cause : new Error('upgrade failed', { cause })

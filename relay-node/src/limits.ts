@@ -305,23 +305,83 @@ export const TURN_ALLOCATIONS = 4_096
 /** Bytes a second of one allocation: a good film. */
 export const TURN_BYTES_PER_SECOND_PER_ALLOCATION = 2 * 1_024 * 1_024
 
-/** A TURN server that ends this soon did not start, and says why; later it would tell who used it. */
-export const TURN_START_MS = 2_000
+/** A program that ends this soon did not start, and says why; later it would tell who used it. */
+export const PROGRAM_START_MS = 2_000
 
-/** How soon a TURN server that ended is started again; twice as long each time. */
-export const TURN_RESTART_MS = 1_000
+/** How soon a program that ended is started again; twice as long each time. */
+export const PROGRAM_RESTART_MS = 1_000
 
 /** The longest wait until then. */
-export const TURN_MAX_RESTART_MS = 60_000
+export const PROGRAM_MAX_RESTART_MS = 60_000
 
 /** One that ran for so long was well: the next wait is short again. */
-export const TURN_STEADY_MS = 60_000
+export const PROGRAM_STEADY_MS = 60_000
 
 /** How long one may take to end: below `STOP_TIMEOUT_MS`, so that none outlives its relay. */
-export const TURN_KILL_MS = 2_000
+export const PROGRAM_KILL_MS = 2_000
 
 /** How soon to ask again while the TURN server is down. */
 export const TURN_DOWN_LIFE_MS = 60_000
+
+/** WebTransport connections in all: each may queue `WEBTRANSPORT_SESSION_WINDOW_BYTES`. The relay's own places come on top. */
+export const MAX_WEBTRANSPORT_CONNECTIONS = 1_000
+
+/** The same from one IPv4 address or IPv6 /64: as for other connections. */
+export const MAX_WEBTRANSPORT_CONNECTIONS_PER_ADDRESS = MAX_CONNECTIONS_PER_ADDRESS
+
+/** QUIC handshakes a second, of addresses that were shown to be real: 1 ms of one core each, a tenth of it. */
+export const MAX_QUIC_HANDSHAKES_PER_SECOND = 100
+
+/** From a QUIC handshake to a session: browsers ask for one at once. */
+export const QUIC_SESSION_TIMEOUT_MS = 5_000
+
+/** A connection on which nothing is heard for so long is over. */
+export const QUIC_IDLE_MS = 30_000
+
+/** How often a connection is asked for a sign of life, so that NATs keep it: twice in the above. */
+export const QUIC_KEEPALIVE_MS = 12_000
+
+/** How long a client may take to come back with the token that shows that its address is its own: five long round trips. */
+export const RETRY_TOKEN_LIFE_MS = 10_000
+
+/** Bytes of one stream that wait in either direction, with the reader of the other process or with QUIC. */
+export const WEBTRANSPORT_STREAM_WINDOW_BYTES = 64 * 1_024
+
+/** The same of all streams of a session, each way: what a WebSocket may have waiting behind a full socket. */
+export const WEBTRANSPORT_SESSION_WINDOW_BYTES = MAX_WRITE_BUFFER_BYTES
+
+/** Streams that a peer may open before it is known who it is: the stock dialer opens one. */
+export const MAX_WEBTRANSPORT_EARLY_STREAMS = 4
+
+/** Longest block of HTTP headers: browsers send 300 bytes. */
+export const MAX_HEADER_BLOCK_BYTES = 4 * 1_024
+
+/** Longest SETTINGS and longest capsule that is read; other ones are skipped. */
+export const MAX_HTTP3_ITEM_BYTES = 2 * 1_024
+
+/** JavaScript memory of the process that speaks QUIC, in MiB. */
+export const QUIC_HEAP_MIB = 128
+
+/** Memory it may write, in MiB; the system refuses more (`ulimit -d`): twice what a full house takes. */
+export const QUIC_MEMORY_MIB = 768
+
+/** It is restarted when it takes more than this share of a core ... */
+export const QUIC_CPU_SHARE = 0.95
+
+/** ... for so long: a file sent at full speed does not take as much. */
+export const QUIC_CPU_PATIENCE_MS = 30_000
+
+/** How often it says that it is well. */
+export const QUIC_PULSE_MS = 1_000
+
+/** It is restarted when it has not said so for this long: nothing it does takes a second. */
+export const QUIC_SILENCE_MS = 10_000
+
+/** How long a WebTransport certificate is shown: as long as it was announced before. Twice this is below its life. */
+export const WEBTRANSPORT_CERTIFICATE_SHOWN_MS = 6 * 24 * 60 * 60_000
+
+/** Life of such a certificate: browsers take at most 14 days for one that they know by its hash. */
+export const WEBTRANSPORT_CERTIFICATE_LIFE_MS = 13 * 24 * 60 * 60_000
 
 /** From SIGTERM to the end of the process: below the 10 s of a container, as promised. */
 export const STOP_TIMEOUT_MS = 4_500

@@ -23,7 +23,12 @@ import { createLibp2p } from 'libp2p'
 import type { Registry } from 'prom-client'
 import { connectSuffix } from '#lib/protocol/connect/addresses.ts'
 import { forgetStillborn } from '#lib/protocol/stillborn.ts'
-import { connectAddress, webSocketAddress } from './addresses.ts'
+import {
+  connectAddress,
+  WEBTRANSPORT_SUFFIX,
+  webSocketAddress,
+  webTransportAddress,
+} from './addresses.ts'
 import { autoNATWithoutWalks } from './auto-nat.ts'
 import { connectListener } from './connect/listener.ts'
 import type { ConnectSessions } from './connect/sessions.ts'
@@ -37,6 +42,7 @@ import type { RateLimit } from './rate-limit.ts'
 import { limitedYamux } from './limited-yamux.ts'
 import { webRtcConfiguration } from './webrtc-handshakes.ts'
 import { userAgent } from './user-agent.ts'
+import type { webTransportListener } from './webtransport/listener.ts'
 import { sharedWebSockets, type SharedWebSocketsComponents } from './ws-listener.ts'
 
 /** Relays announce themselves on a LAN under their own name, so that nothing else dials them. */
@@ -59,6 +65,8 @@ export interface NodeComponents extends SharedWebSocketsComponents {
   refusals: Refusals
   records: PeerRecords
   asker: DhtAsker
+  /** Null: no WebTransport. */
+  webTransport: ReturnType<typeof webTransportListener> | null
   /** How many WebRTC-direct handshakes may begin. */
   handshakes: RateLimit
   /** Told of each relay that announces itself on the LAN. */
@@ -73,6 +81,8 @@ export interface NodeInit {
   operator: string | null
   publicUrl: string | null
   webrtc: boolean
+  /** UDP; null: none. 0: any. */
+  webTransport: number | null
   mdns: boolean
   maxConnections: number
   maxReservations: number
@@ -94,19 +104,27 @@ export async function relayNode(components: NodeComponents, init: NodeInit): Pro
         `/${family}/${ip}/tcp/${init.port}${init.secure ? '/tls' : ''}/ws`,
         `/${family}/${ip}/tcp/${init.port}${connectSuffix(init.secure)}`,
         ...(init.webrtc ? [`/${family}/${ip}/udp/${init.port}/webrtc-direct`] : []),
+        ...(components.webTransport === null
+          ? []
+          : [`/${family}/${ip}/udp/${init.webTransport ?? 0}${WEBTRANSPORT_SUFFIX}`]),
       ],
       ...(init.publicUrl === null
         ? {}
         : {
-            appendAnnounce: [webSocketAddress, connectAddress].map((of) =>
-              of(new URL(init.publicUrl!)),
-            ),
+            appendAnnounce: [
+              ...[webSocketAddress, connectAddress].map((of) => of(new URL(init.publicUrl!))),
+              // Any port is not known yet, and nobody forwards it.
+              ...(components.webTransport === null || !init.webTransport
+                ? []
+                : [webTransportAddress(new URL(init.publicUrl), init.webTransport)]),
+            ],
           }),
     },
     transports: [
       sharedWebSockets(components),
       connectListener(components),
       webRTCDirect({ rtcConfiguration: () => webRtcConfiguration(components) }),
+      ...(components.webTransport === null ? [] : [components.webTransport]),
     ],
     connectionEncrypters: [noise()],
     streamMuxers: [limitedYamux(components)],

@@ -21,6 +21,10 @@ export const REFUSALS = [
   'connect-at-once',
   'connect-unknown',
   'connect-malformed',
+  'webtransport-total',
+  'webtransport-per-address',
+  'webtransport-rate',
+  'webtransport-malformed',
   'reservations',
   'dht-requests',
   'dht-value-too-large',
@@ -61,7 +65,7 @@ export type Refusal = (typeof REFUSALS)[number]
 
 /** Counts what was refused. */
 export interface Refusals {
-  count(refusal: Refusal): void
+  count(refusal: Refusal, times?: number): void
 }
 
 /** Refusals as `starling_relay_refused_total{reason}`, each there from the start with 0. */
@@ -74,8 +78,8 @@ export function refusals(registry: Registry): Refusals {
   })
   for (const reason of REFUSALS) counter.inc({ reason }, 0)
   return {
-    count(reason) {
-      counter.inc({ reason })
+    count(reason, times = 1) {
+      counter.inc({ reason }, times)
     },
   }
 }

@@ -1,5 +1,6 @@
 /** The composition root: builds every part of a relay, in start order, and stops them in reverse. */
 import type { KadDHT } from '@libp2p/kad-dht'
+import type { Datastore } from 'interface-datastore'
 import { join, resolve } from 'node:path'
 import { Registry } from 'prom-client'
 import { type PeerIdString, parsePeerId } from '#lib/protocol/ids.ts'
@@ -55,6 +56,12 @@ import { ResilientDatastore } from './store/resilient-datastore.ts'
 import { iceAnswers } from './turn/ice-answers.ts'
 import { turnServer } from './turn/turn.ts'
 import { UpgradeRoutes } from './upgrade-routes.ts'
+import { Certificates } from './webtransport/certificates.ts'
+import {
+  webTransportListener,
+  type WebTransportListenerComponents,
+} from './webtransport/listener.ts'
+import { hasQuic } from './webtransport/quic-process.ts'
 
 export interface RelayComponents {
   clock: Clock
@@ -207,6 +214,11 @@ export async function createRelay(
       asker: () => asker.current(),
       isRelay: isChosen,
     })
+    const webTransport = await webTransportOf(
+      { clock, refusals: refused, admission, costly, log: loggers('webtransport') },
+      { datastore: store, port: config.webTransport },
+      stops,
+    )
     const upgrades = new UpgradeRoutes({ server, refusals: refused, remoteOf })
     const stopSockets = connectSockets({ clock, refusals: refused, upgrades, sessions })
     stops.push(stopSockets)
@@ -217,6 +229,7 @@ export async function createRelay(
         refusals: refused,
         admission,
         sessions,
+        webTransport,
         server,
         upgrades,
         datastore: quota,
@@ -372,6 +385,27 @@ export async function createRelay(
     await stop()
     throw error
   }
+}
+
+/** What listens for WebTransport; null where nothing is to, or can. */
+async function webTransportOf(
+  components: Omit<WebTransportListenerComponents, 'certificates'>,
+  { datastore, port }: { datastore: Datastore; port: number | null },
+  stops: (() => PromiseLike<unknown>)[],
+): Promise<ReturnType<typeof webTransportListener> | null> {
+  if (port === null) return null
+  if (!hasQuic()) {
+    const machine = `${process.platform}-${process.arch}`
+    components.log.warn(`no WebTransport: @matrixai/quic has no binary for ${machine}`)
+    return null
+  }
+  const certificates = new Certificates({ datastore, clock: components.clock })
+  await certificates.start()
+  stops.push(() => {
+    certificates.stop()
+    return Promise.resolve()
+  })
+  return webTransportListener({ ...components, certificates })
 }
 
 /** Where browsers find this relay: each host once, those that others can use everywhere first. */

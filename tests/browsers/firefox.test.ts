@@ -25,6 +25,17 @@ test('Chromium and Firefox talk directly', async () => {
     .toBeGreaterThan(3000)
 })
 
+test('Firefox reaches a relay by WebTransport', async () => {
+  await using relay = await Relay.start('--webtransport', '0')
+  await using wanda = await Firefox.start()
+  await wanda.open(relay.origin)
+  await wanda.start('Wanda')
+  await wanda.press('link', 'Network')
+  await wanda.press('button', 'Check')
+  await wanda.sees('Everything gets through.')
+  expect(await wanda.text()).toMatch(/WebTransport\s*Works, /)
+})
+
 test('what Firefox got is downloaded from the service worker, piece by piece', async () => {
   await using relay = await Relay.start()
   await using shelf = await PeerProcess.start(relay, 'Shelf')

@@ -76,13 +76,13 @@ test('the connection is checked: what gets through, and what stands in its place
   person,
 }) => {
   const turn = ['--turn', 'node-turn', '--turn-port', String(await freePort())]
-  await using relay = await Relay.start(...turn, '--turn-private-peers')
+  await using relay = await Relay.start(...turn, '--turn-private-peers', '--webtransport', '0')
   const anna = await person('Anna', { relay })
   await anna.goTo('Network')
   const check = anna.page.getByRole('region', { name: 'Check my connection' })
   await check.getByRole('button', { name: 'Check', exact: true }).click()
   await expect(check.getByText('Everything gets through.')).toBeVisible({ timeout: 60_000 })
-  for (const way of ['WebSocket', 'HTTP, long polling', 'TURN over UDP']) {
+  for (const way of ['WebSocket', 'HTTP, long polling', 'WebTransport', 'TURN over UDP']) {
     await expect(check.getByRole('listitem').filter({ hasText: way })).toContainText('Works, ')
   }
   await anna.context.grantPermissions(['clipboard-read', 'clipboard-write'])

@@ -7,6 +7,7 @@ import { featureTargets } from './targets/features.ts'
 import { portTargets } from './targets/ports.ts'
 import { protocolTargets } from './targets/protocol.ts'
 import { relayTargets } from './targets/relay.ts'
+import { webTransportTargets } from './targets/webtransport.ts'
 
 /** Everything that reads what it was not given by this process itself. */
 export async function allTargets(): Promise<Target[]> {
@@ -19,5 +20,6 @@ export async function allTargets(): Promise<Target[]> {
     ...(await featureTargets()),
     ...portTargets(),
     ...(await relayTargets()),
+    ...webTransportTargets(),
   ]
 }

@@ -11,7 +11,7 @@ import { ConfigError } from '../errors.ts'
 import { COTURN, prepareCoturn } from './coturn.ts'
 import { TurnCredentials } from './credentials.ts'
 import { findProgram } from './find-program.ts'
-import { SupervisedProcess } from './supervised-process.ts'
+import { SupervisedProcess } from '../supervised-process.ts'
 
 /** `auto`: coturn where it is installed, else node-turn where that may run. */
 export const TURN_KINDS = ['off', 'auto', 'coturn', 'node-turn'] as const

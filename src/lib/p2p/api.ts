@@ -182,6 +182,7 @@ export type Way =
   | 'http-binary'
   | 'http-sse'
   | 'http-longpoll'
+  | 'webtransport'
   | 'stun'
   | 'turn-udp'
   | 'turn-tcp'

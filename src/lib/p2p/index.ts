@@ -35,7 +35,7 @@ import { HideableBridge } from './rtc/hideable-bridge.ts'
 import { probeIce } from './rtc/ice-probe.ts'
 import { IceServers } from './rtc/ice-servers.ts'
 import { Traffic } from './traffic.ts'
-import { tryWays } from './ways.ts'
+import { announcedWebTransport, tryWays } from './ways.ts'
 
 export interface P2PInit {
   /** Origin of the page, whose server is the first relay; null where there is none. */
@@ -230,14 +230,17 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     const node = this.#node
     if (node === null) throw new NotRunningError('the node is not running')
     const { clock } = this.#components
+    const peerOfRelay = (address: string): PeerIdString | null =>
+      this.#relays.statuses().find((each) => each.address === address)?.peer ?? null
     const relays = this.#relays
       .statuses()
       .toSorted((a, b) => Number(b.state === 'reserved') - Number(a.state === 'reserved'))
       .map(({ address }) => ({
         address: parseRelayAddress(address),
+        webTransport: () => announcedWebTransport(node.libp2p, peerOfRelay(address)),
         iceServers: async () => {
-          const peer = this.#relays.statuses().find((each) => each.address === address)?.peer
-          return this.webrtc && peer != null ? this.#iceServers.of(peer) : []
+          const peer = peerOfRelay(address)
+          return this.webrtc && peer !== null ? this.#iceServers.of(peer) : []
         },
       }))
     yield* tryWays(

@@ -1,5 +1,6 @@
-import type { Connection } from '@libp2p/interface'
+import type { Connection, Libp2p } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import type { PeerIdString } from '../protocol/ids.ts'
 import type { Clock } from '../protocol/seams.ts'
 import { type RelayAddress, overHttp, transportOf } from './addresses.ts'
 import type { Way, WayTried } from './api.ts'
@@ -10,14 +11,19 @@ import type { IceServer } from './rtc/ice-servers.ts'
 /** Relays whose ways are tried: who has more knows from these what the network lets through. */
 export const MAX_RELAYS_TRIED = 3
 
+/** Addresses of one relay's WebTransport that are tried: a relay may announce any number. */
+export const MAX_WEBTRANSPORT_TRIED = 4
+
 /** One way to a relay may take so long, from the dial to the answer to a ping, in ms. */
 export const WAY_TIMEOUT_MS = 12_000
 
 const MODES = ['binary', 'sse', 'longpoll'] as const
 
-/** A relay of mine, and what it says helps to meet people directly: asked once the ways to it were tried. */
+/** A relay of mine, and what it says of itself: asked once the ways to it were tried. */
 export interface TriedRelay {
   address: RelayAddress
+  /** Where it has WebTransport, with its peer id: it says so itself, whoever it is connected to. */
+  webTransport: () => Promise<readonly Multiaddr[]>
   iceServers: () => Promise<readonly IceServer[]>
 }
 
@@ -60,7 +66,10 @@ export async function* tryWays(
   signal.addEventListener('abort', tell)
   const tryGroup = async ({ relay, attempts }: (typeof groups)[number]): Promise<void> => {
     await tryAll(components.clock, attempts, tell, over.signal)
-    const beside = waysBeside(components, relay.address, await relay.iceServers())
+    const beside = [
+      ...waysAnnounced(components, relay.address, await relay.webTransport()),
+      ...waysBeside(components, relay.address, await relay.iceServers()),
+    ]
     attempts.push(...beside)
     await tryAll(components.clock, beside, tell, over.signal)
   }
@@ -85,6 +94,20 @@ export async function* tryWays(
   }
 }
 
+/** Where a relay that is connected says it has WebTransport, with its peer id. */
+export async function announcedWebTransport(
+  libp2p: Pick<Libp2p, 'getConnections' | 'peerStore'>,
+  relay: PeerIdString | null,
+): Promise<Multiaddr[]> {
+  const id = libp2p
+    .getConnections()
+    .find(({ remotePeer }) => remotePeer.toString() === relay)?.remotePeer
+  if (id === undefined || !(await libp2p.peerStore.has(id))) return []
+  return (await libp2p.peerStore.get(id)).addresses
+    .filter(({ multiaddr }) => transportOf(multiaddr) === 'webtransport')
+    .map(({ multiaddr }) => multiaddr.encapsulate(`/p2p/${id.toString()}`))
+}
+
 /** One after the other, as long as anybody wants to know. */
 async function tryAll(
   clock: Clock,
@@ -106,26 +129,46 @@ async function tryAll(
   }
 }
 
-function waysTo({ dial, release, pinger }: WaysComponents, { address }: TriedRelay): Attempt[] {
-  const { host, peer, multiaddrs } = address
+function waysTo(components: WaysComponents, { address }: TriedRelay): Attempt[] {
+  const { peer, multiaddrs } = address
   const sockets = multiaddrs.filter((each) => transportOf(each) === 'websocket')
   const named = (ways: Multiaddr[]): Multiaddr[] =>
     peer === null ? ways : ways.map((each) => each.encapsulate(`/p2p/${peer}`))
-  const attempt = (way: Way, addresses: Multiaddr[]): Attempt => ({
+  return [
+    wayTo(components, address, 'websocket', named(sockets)),
+    ...MODES.map((mode) =>
+      wayTo(components, address, `http-${mode}`, named(overHttp(sockets, mode))),
+    ),
+  ]
+}
+
+/** A certificate's hash is in these addresses: they are known once the relay was reached otherwise. */
+function waysAnnounced(
+  components: WaysComponents,
+  address: RelayAddress,
+  announced: readonly Multiaddr[],
+): Attempt[] {
+  const some = announced.slice(0, MAX_WEBTRANSPORT_TRIED)
+  return some.length === 0 ? [] : [wayTo(components, address, 'webtransport', some)]
+}
+
+function wayTo(
+  { dial, release, pinger }: WaysComponents,
+  { host }: RelayAddress,
+  way: Way,
+  addresses: Multiaddr[],
+): Attempt {
+  return {
     tried: { way, relay: host, state: 'waiting', latencyMs: null },
     run: async (signal) => {
-      const connection = await dial(named(addresses), signal)
+      const connection = await dial(addresses, signal)
       try {
         return await pinger.ping(connection)
       } finally {
         release(connection)
       }
     },
-  })
-  return [
-    attempt('websocket', sockets),
-    ...MODES.map((mode) => attempt(`http-${mode}`, overHttp(sockets, mode))),
-  ]
+  }
 }
 
 function waysBeside(

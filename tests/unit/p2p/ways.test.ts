@@ -1,10 +1,11 @@
 import type { Connection } from '@libp2p/interface'
-import type { Multiaddr } from '@multiformats/multiaddr'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { expect, test } from 'vitest'
 import { parseRelayAddress } from '../../../src/lib/p2p/addresses.ts'
 import type { WayTried } from '../../../src/lib/p2p/api.ts'
 import {
   MAX_RELAYS_TRIED,
+  MAX_WEBTRANSPORT_TRIED,
   type TriedRelay,
   tryWays,
   WAY_TIMEOUT_MS,
@@ -21,8 +22,16 @@ const TURN = {
 }
 
 function relayAt(host: string, ...servers: IceServer[]): TriedRelay {
-  return { address: parseRelayAddress(host), iceServers: () => Promise.resolve(servers) }
+  return {
+    address: parseRelayAddress(host),
+    webTransport: () => Promise.resolve([]),
+    iceServers: () => Promise.resolve(servers),
+  }
 }
+
+const HASH = 'uEiCyzkonC9IpDMxKwFZ9vm57eVoCq_wvI1QNdwMZsayYVQ'
+const PEER = '12D3KooWD6nrPokBZTD21hQxgjwu7mNddCKK3eXuM8kAFWWaoXfw'
+const WEB_TRANSPORT = `/dns/relay.example/udp/4433/quic-v1/webtransport/certhash/${HASH}/p2p/${PEER}`
 
 /** Ways that are let through by what their address has in it; those with `hangs` never answer. */
 function network(passes: (address: string) => boolean | 'hangs') {
@@ -83,6 +92,32 @@ test('each way is tried for real, by a connection that is let go again', async (
     'sse',
     'longpoll',
   ])
+})
+
+test('WebTransport is tried last of the ways to a relay, by the addresses it says, and where it has any', async () => {
+  const { components, released } = network((address) => address.includes('/webtransport'))
+  const relay = relayAt('relay.example', TURN)
+  const addresses = Array.from({ length: MAX_WEBTRANSPORT_TRIED + 1 }, () =>
+    multiaddr(WEB_TRANSPORT),
+  )
+  const dialled: Multiaddr[][] = []
+  const dial: WaysComponents['dial'] = (some, signal) => {
+    dialled.push(some)
+    return components.dial(some, signal)
+  }
+  const ways = tryWays(
+    { ...components, dial },
+    [{ ...relay, webTransport: () => Promise.resolve(addresses) }],
+    never,
+  )
+  expect(statesOf((await all(ways)).at(-1)).slice(3)).toEqual([
+    'http-longpoll fails –',
+    'webtransport works 7',
+    'turn-udp fails –',
+    'turn-tls fails –',
+  ])
+  expect(dialled.at(-1)).toHaveLength(MAX_WEBTRANSPORT_TRIED)
+  expect(released).toEqual([WEB_TRANSPORT])
 })
 
 test('a way without an answer fails in time, and the next is tried', async () => {

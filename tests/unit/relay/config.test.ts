@@ -16,6 +16,7 @@ describe('the configuration', () => {
       operator: null,
       app: true,
       webrtc: true,
+      webTransport: null,
       mdns: true,
       logLevel: 'info',
       maxConnections: 10_000,

@@ -4,7 +4,7 @@ import type { Refusal, Refusals } from '#relay/refusals.ts'
 export class CountingRefusals implements Refusals {
   readonly counted: Refusal[] = []
 
-  count(refusal: Refusal): void {
-    this.counted.push(refusal)
+  count(refusal: Refusal, times = 1): void {
+    for (let time = 0; time < times; time += 1) this.counted.push(refusal)
   }
 }

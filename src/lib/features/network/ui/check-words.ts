@@ -12,6 +12,7 @@ export function wayText(way: Way): string {
     case 'http-binary':
     case 'http-sse':
     case 'http-longpoll':
+    case 'webtransport':
       return transportText(way)
     case 'stun':
       return m.network_way_stun()

@@ -1,12 +1,12 @@
 import { expect, onTestFinished, test, vi } from 'vitest'
 import {
-  TURN_MAX_RESTART_MS,
-  TURN_RESTART_MS,
-  TURN_START_MS,
-  TURN_STEADY_MS,
+  PROGRAM_MAX_RESTART_MS,
+  PROGRAM_RESTART_MS,
+  PROGRAM_START_MS,
+  PROGRAM_STEADY_MS,
 } from '#relay/limits.ts'
-import { SupervisedProcess } from '#relay/turn/supervised-process.ts'
-import { ManualClock } from '../../../fixtures/manual-clock.ts'
+import { SupervisedProcess } from '#relay/supervised-process.ts'
+import { ManualClock } from '../../fixtures/manual-clock.ts'
 
 function supervise(script: string) {
   const clock = new ManualClock()
@@ -39,16 +39,16 @@ test('one that ends is started again, later each time, and its last words are to
   expect(warnings[0]).toContain('(3)')
   expect(warnings[0]).toContain('no room')
   expect(program.pid).toBeNull()
-  clock.advance(TURN_RESTART_MS - 1)
+  clock.advance(PROGRAM_RESTART_MS - 1)
   expect(program.pid).toBeNull()
   clock.advance(1)
   expect(program.pid).not.toBeNull()
   await ended(2)
-  clock.advance(2 * TURN_RESTART_MS - 1)
+  clock.advance(2 * PROGRAM_RESTART_MS - 1)
   expect(program.pid).toBeNull()
   for (let times = 2; times < 10; times += 1) {
     await ended(times)
-    clock.advance(TURN_MAX_RESTART_MS)
+    clock.advance(PROGRAM_MAX_RESTART_MS)
     expect(program.pid).not.toBeNull()
   }
 })
@@ -56,7 +56,7 @@ test('one that ends is started again, later each time, and its last words are to
 test('what one says that ran for a while is told to nobody: it names who used it', async () => {
   const { clock, program, warnings, ended } = supervise(`console.log("192.0.2.1"); ${FOREVER}`)
   program.start()
-  clock.advance(TURN_START_MS)
+  clock.advance(PROGRAM_START_MS)
   process.kill(program.pid!)
   await ended(1)
   expect(warnings[0]).toMatch(/^program ended \(SIGTERM\), started again in 1 s$/)
@@ -66,10 +66,10 @@ test('one that ran for a while is started again soon', async () => {
   const { clock, program, ended } = supervise(FOREVER)
   program.start()
   for (const times of [1, 2, 3]) {
-    clock.advance(TURN_STEADY_MS)
+    clock.advance(PROGRAM_STEADY_MS)
     process.kill(program.pid!)
     await ended(times)
-    clock.advance(TURN_RESTART_MS)
+    clock.advance(PROGRAM_RESTART_MS)
     expect(program.pid).not.toBeNull()
   }
 })
@@ -95,7 +95,7 @@ test('stopped, nothing of it is left', async () => {
   await program.stop()
   expect(() => process.kill(pid, 0)).toThrow('ESRCH')
   expect(clock.pending).toBe(0)
-  clock.advance(TURN_MAX_RESTART_MS)
+  clock.advance(PROGRAM_MAX_RESTART_MS)
   expect(program.pid).toBeNull()
   expect(warnings).toEqual([])
 })

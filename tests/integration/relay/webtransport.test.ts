@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto'
+import { createSocket } from 'node:dgram'
+import { readFile } from 'node:fs/promises'
+import { multiaddr } from '@multiformats/multiaddr'
+import type { Page } from 'playwright'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { launchChromium } from '../../support/chromium.ts'
+import { Relay } from '../../support/relay.ts'
+import { makeWebTransportClient } from '../../support/web-transport-client.ts'
+import { stockClient } from './harness.ts'
+
+const PATIENCE = { timeout: 25_000 }
+
+async function relayWithWebTransport(): Promise<Relay> {
+  const relay = await Relay.start('--no-app', '--no-webrtc', '--webtransport', '0')
+  onTestFinished(() => relay[Symbol.asyncDispose]())
+  return relay
+}
+
+async function addressesOf(relay: Relay): Promise<string[]> {
+  const answer = await fetch(`${relay.origin}/api/bootstrap`)
+  return ((await answer.json()) as { addresses: string[] }).addresses
+}
+
+/** Where it listens for WebTransport, once it does. */
+async function webTransportOf(relay: Relay): Promise<string> {
+  return await vi.waitFor(async () => {
+    const found = (await addressesOf(relay)).find((each) => each.includes('/webtransport/'))
+    if (found === undefined) throw new Error('not yet')
+    return found
+  }, PATIENCE)
+}
+
+/** A page that is connected there. */
+async function pageAt(relay: Relay, address: string): Promise<Page> {
+  const browser = await launchChromium()
+  onTestFinished(() => browser.close())
+  const page = await browser.newPage()
+  await makeWebTransportClient(page, relay)
+  await page.evaluate(async (to) => {
+    globalThis.client = await startClient()
+    await client.dial(to)
+  }, address)
+  return page
+}
+
+/** The process that speaks QUIC: the only one that the relay has started. */
+async function quicPidOf(relay: Relay): Promise<number> {
+  const children = await readFile(`/proc/${relay.pid}/task/${relay.pid}/children`, 'utf8')
+  return Number(children.trim())
+}
+
+test('a page with the stock dialer connects, learns who the relay is, and reserves', async () => {
+  const relay = await relayWithWebTransport()
+  const address = await webTransportOf(relay)
+  const page = await pageAt(relay, address)
+  const { protocols, announced, reserved } = await page.evaluate(async () => {
+    await client.ping()
+    return {
+      protocols: await client.protocols(),
+      announced: await client.addresses(),
+      reserved: await client.reserve(),
+    }
+  })
+  expect(protocols).toContain('/libp2p/circuit/relay/0.2.0/hop')
+  // Two certificates, as whoever connected otherwise hears of them.
+  expect(address.match(/\/certhash\//g)).toHaveLength(2)
+  expect(announced).toContain(address.replace(/\/p2p\/.*$/, ''))
+  expect(reserved.filter((each) => each.includes('/p2p-circuit/'))).not.toEqual([])
+})
+
+test('much goes there and back, on several streams at once', async () => {
+  const relay = await relayWithWebTransport()
+  const page = await pageAt(relay, await webTransportOf(relay))
+  const results = await page.evaluate(() =>
+    Promise.all(Array.from({ length: 4 }, () => client.echo(256 * 1_024))),
+  )
+  expect(results).toEqual([true, true, true, true])
+})
+
+test('when its process dies, nobody else notices; it comes back where it was', async () => {
+  const relay = await relayWithWebTransport()
+  const address = await webTransportOf(relay)
+  const page = await pageAt(relay, address)
+  const other = await stockClient()
+  const [socket] = (await addressesOf(relay)).filter((each) => each.includes('/ws/'))
+  const connection = await other.dial(multiaddr(socket))
+  const before = { relay: relay.pid, quic: await quicPidOf(relay) }
+  process.kill(before.quic, 'SIGKILL')
+  await expect.poll(() => quicPidOf(relay), PATIENCE).not.toBe(before.quic)
+  expect(relay.pid).toBe(before.relay)
+  await other.services.ping.ping(connection.remotePeer)
+  expect(connection.status).toBe('open')
+  // The same certificates at the same port: what the page knows still holds.
+  await vi.waitFor(() => page.evaluate((to) => client.dialAnew(to), address), PATIENCE)
+  await page.evaluate(() => client.ping())
+  expect(await webTransportOf(relay)).toBe(address)
+})
+
+test('datagrams of anything at all reach nobody but that process, and it goes on', async () => {
+  const relay = await relayWithWebTransport()
+  const address = await webTransportOf(relay)
+  const page = await pageAt(relay, address)
+  const quic = await quicPidOf(relay)
+  const port = Number(/\/udp\/(\d+)\//.exec(address)![1])
+  const socket = createSocket('udp4')
+  for (let sent = 0; sent < 5_000; sent += 1) {
+    const bytes = randomBytes(sent % 1_400)
+    // Half of them with the beginning of a long header of QUIC 1.
+    if (sent % 2 === 0 && bytes.byteLength > 5) bytes.set([0xc0, 0, 0, 0, 1])
+    await new Promise((resolve) => {
+      socket.send(bytes, port, '127.0.0.1', resolve)
+    })
+  }
+  socket.close()
+  await page.evaluate(() => client.ping())
+  expect(await quicPidOf(relay)).toBe(quic)
+})
+
+test('it has no key but those of its certificates, and not the environment of the relay', async () => {
+  const relay = await relayWithWebTransport()
+  await webTransportOf(relay)
+  const environment = await readFile(`/proc/${await quicPidOf(relay)}/environ`, 'utf8')
+  expect(environment).not.toContain('STARLING_DATA')
+})
+
+test('there is none unless it is wanted, and it ends with the relay', async () => {
+  await using without = await Relay.start('--no-app', '--no-webrtc')
+  expect((await addressesOf(without)).join()).not.toContain('/webtransport')
+  expect(await quicPidOf(without)).toBe(0)
+  const relay = await relayWithWebTransport()
+  await webTransportOf(relay)
+  const quic = await quicPidOf(relay)
+  await relay.kill()
+  await expect
+    .poll(() => {
+      try {
+        return process.kill(quic, 0)
+      } catch {
+        return false
+      }
+    }, PATIENCE)
+    .toBe(false)
+})
