@@ -13,6 +13,7 @@ describe('the flags of a peer', () => {
       share: [],
       get: [],
       into: '.',
+      relayForOthers: null,
       acceptAll: false,
       echo: false,
       logLevel: 'warn',
@@ -42,10 +43,17 @@ describe('the flags of a peer', () => {
       share: ['a.jpg', 'b'],
       get: ['c', 'd'],
       into: 'e',
+      relayForOthers: null,
       acceptAll: true,
       echo: true,
       logLevel: 'debug',
     })
+  })
+
+  test('of one that is a relay too are those of a relay, in a folder of the peer’s', () => {
+    const config = readConfig(['--relay-for-others', '--data', '/d'], { PORT: '9000' })
+    expect(config).toMatchObject({ relayForOthers: { port: 9_000, dataFolder: '/d/relay' } })
+    expect(() => readConfig(['--relay-for-others'], { PORT: 'x' })).toThrow('PORT')
   })
 
   test.each([
