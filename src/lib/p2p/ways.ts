@@ -102,8 +102,10 @@ export async function announcedWebTransport(
   const id = libp2p
     .getConnections()
     .find(({ remotePeer }) => remotePeer.toString() === relay)?.remotePeer
-  if (id === undefined || !(await libp2p.peerStore.has(id))) return []
-  return (await libp2p.peerStore.get(id)).addresses
+  if (id === undefined) return []
+  // It may have been forgotten meanwhile.
+  const known = await libp2p.peerStore.get(id).catch(() => null)
+  return (known?.addresses ?? [])
     .filter(({ multiaddr }) => transportOf(multiaddr) === 'webtransport')
     .map(({ multiaddr }) => multiaddr.encapsulate(`/p2p/${id.toString()}`))
 }

@@ -764,7 +764,7 @@ describe('where room is needed', () => {
     const [gave, got] = await Promise.all(
       [anna, boris].map(async ({ service }) => (await until(service.watchTotals())).at(-1)!),
     )
-    expect(gave).toMatchObject({ down: 0, up: expect.any(Number) })
+    expect(gave!.down).toBe(0)
     expect(gave!.up).toBeGreaterThan('one'.length)
     expect(got).toMatchObject({ down: gave!.up, up: 0 })
   })
