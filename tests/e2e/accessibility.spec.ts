@@ -103,6 +103,7 @@ test('a name, a chat and a message by keyboard alone', async ({ stranger }) => {
   await keyboard.press('Enter')
   await expect(anna.navigation).toBeVisible()
   await anna.reload()
+  await expect(anna.navigation).toBeVisible()
   await tabTo(anna, 'Skip to content')
   await keyboard.press('Enter')
   await expect(anna.page.getByRole('main')).toBeFocused()
