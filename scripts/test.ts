@@ -2,11 +2,13 @@
  * Every test, from units to two browsers that talk. `npm test` is the one command for a fresh machine; with
  * CI=true it also needs every browser, kills relays, and chats for ten minutes to see that nothing leaks.
  *
- * Ends with `N passed, N failed`. A skipped test is a failed one, and so is a suite in which none ran.
+ * Ends with the names of those that failed and `N passed, N failed`. A skipped test is a failed one, and so is a
+ * suite in which none ran.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { ensureChromium, findFirefox, findWebKit, installOtherBrowsers } from './browser.ts'
 import { run } from './command.ts'
 import { findPostgres, installPostgres } from './postgres.ts'
@@ -14,6 +16,35 @@ import { findPostgres, installPostgres } from './postgres.ts'
 interface Tally {
   passed: number
   failed: number
+}
+
+/** What is read of Vitest's JSON report. */
+interface VitestReport {
+  numTotalTests: number
+  numPassedTests: number
+  testResults: {
+    assertionResults: { fullName: string; status: string; failureMessages: string[] }[]
+  }[]
+}
+
+interface PlaywrightSpec {
+  title: string
+  tests: {
+    projectName: string
+    status: string
+    results: { error?: { message?: string } }[]
+  }[]
+}
+
+interface PlaywrightSuite {
+  specs: PlaywrightSpec[]
+  suites?: PlaywrightSuite[]
+}
+
+/** What is read of Playwright's JSON report. */
+interface PlaywrightReport {
+  stats: { expected: number; unexpected: number; flaky: number; skipped: number }
+  suites: PlaywrightSuite[]
 }
 
 const inCi = process.env['CI'] === 'true'
@@ -39,11 +70,17 @@ async function vitest(project: string, files: string[] = []): Promise<void> {
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const command = ['vitest', 'run', '--project', project, ...reporters, ...files] as const
   const { code } = await run(command, { show: true })
-  const { numTotalTests, numPassedTests } = await readReport(report, {
+  const { numTotalTests, numPassedTests, testResults } = await readReport<VitestReport>(report, {
     numTotalTests: 0,
     numPassedTests: 0,
+    testResults: [],
   })
   settle(project, numPassedTests, numTotalTests - numPassedTests, code)
+  for (const { fullName, status, failureMessages } of testResults.flatMap(
+    (file) => file.assertionResults,
+  )) {
+    if (status !== 'passed') name(fullName, failureMessages[0])
+  }
 }
 
 async function playwright(): Promise<void> {
@@ -53,10 +90,25 @@ async function playwright(): Promise<void> {
     show: true,
     env: { PLAYWRIGHT_JSON_OUTPUT_NAME: report },
   })
-  const { stats } = await readReport(report, {
+  const { stats, suites } = await readReport<PlaywrightReport>(report, {
     stats: { expected: 0, unexpected: 0, flaky: 0, skipped: 0 },
+    suites: [],
   })
   settle('e2e', stats.expected, stats.unexpected + stats.flaky + stats.skipped, code)
+  for (const { title, tests } of suites.flatMap(specsOf)) {
+    for (const { projectName, status, results } of tests) {
+      if (status !== 'expected') name(`[${projectName}] ${title}`, results[0]?.error?.message)
+    }
+  }
+}
+
+function specsOf({ specs, suites = [] }: PlaywrightSuite): PlaywrightSpec[] {
+  return [...specs, ...suites.flatMap(specsOf)]
+}
+
+/** A test that did not pass, and the first line of why. */
+function name(title: string, message = 'did not run'): void {
+  remarks.push(`  ${title}: ${stripVTControlCharacters(message).split('\n', 1)[0]}`)
 }
 
 /** What a runner counted, held against how it ended: it may fail for a reason that no test stands for. */
