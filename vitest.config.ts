@@ -7,6 +7,8 @@ export default defineConfig({
     passWithNoTests: false,
     allowOnly: false,
     retry: 0,
+    // Whatever is waited for may take as long as the machine does: its own second fails tests on one that is busy.
+    expect: { poll: { timeout: 25_000 } },
     projects: [
       {
         // For views: their runes are compiled.

@@ -20,9 +20,7 @@ test('Chromium and Firefox talk directly', async () => {
   const before = await anna.directBytes()
   await anna.write('straight to you '.repeat(200).trim())
   await wanda.sees('straight to you straight to you')
-  await expect
-    .poll(async () => (await anna.directBytes()).sent - before.sent, { timeout: 10_000 })
-    .toBeGreaterThan(3000)
+  await expect.poll(async () => (await anna.directBytes()).sent - before.sent).toBeGreaterThan(3000)
 })
 
 test('Firefox reaches a relay by WebTransport', async () => {

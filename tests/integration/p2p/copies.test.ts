@@ -56,7 +56,7 @@ test.each([
   const shared = await ada.make(MIB, how)
   const bytes = said(shared.manifest!.bytes)
   await expect
-    .poll(() => ada.keep(relay, shared, bytes), { timeout: 20_000 })
+    .poll(() => ada.keep(relay, shared, bytes))
     .toEqual({ type: 'refused', reason: 'not-sealed' })
   expect(await ada.find(relay, shared.content)).toEqual([])
 })

@@ -131,7 +131,7 @@ test('what comes through a relay that goes comes through another', async () => {
 })
 
 test('what comes through a slow relay moves to a faster one they are at', async () => {
-  const slow = await SlowLine.to(await aRelay(), 40)
+  const slow = await SlowLine.to(await aRelay(), 100)
   after(() => slow.close())
   const fast = await aRelay()
   const moving = await coming([slow, fast], { webrtc: false, hints: [slow.host] })

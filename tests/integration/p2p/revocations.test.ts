@@ -31,7 +31,7 @@ test('who has it hears at a relay that it was taken back by who is gone since; t
   const find = { type: 'find', key: revocationKeyOf({ subject, peer }), scope: 'relay' } as const
   const { network, peers } = bob.person.node
   await expect
-    .poll(() => network.askRelay(relay.host, PROVIDERS, find), { timeout: 20_000 })
+    .poll(() => network.askRelay(relay.host, PROVIDERS, find))
     .toMatchObject({ records: [expect.any(Uint8Array)] })
   announcer.stop()
   await node.stop()

@@ -92,7 +92,7 @@ export class Sharer {
 
   async kept(relay: TestRelay, holding: Holding): Promise<void> {
     await expect
-      .poll(() => this.keep(relay, holding), { timeout: 20_000 })
+      .poll(() => this.keep(relay, holding))
       .toMatchObject({ type: 'keeping', complete: true })
   }
 

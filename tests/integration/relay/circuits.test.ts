@@ -3,7 +3,7 @@ import { RELAY_V2_HOP_CODEC, RELAY_V2_STOP_CODEC } from '@libp2p/circuit-relay-v
 import { expect, test } from 'vitest'
 import { MAX_CIRCUITS_PER_CONNECTION } from '#relay/limits.ts'
 import { circuitClient, openCircuit } from './circuits.ts'
-import { soon, startRelay, stockClient, webSocketOf } from './harness.ts'
+import { startRelay, stockClient, webSocketOf } from './harness.ts'
 
 /** Resolves once this much has come. */
 async function received(stream: Stream, bytes: number): Promise<void> {
@@ -68,7 +68,7 @@ test('one connection opens as many circuits at once as allowed, and another when
   expect(circuits.filter(({ status }) => status === 'open')).toHaveLength(circuits.length)
 
   circuits[0]?.abort(new Error('no longer needed'))
-  await soon(() => open(0).then(({ status }) => status, String)).toBe('open')
+  await expect.poll(() => open(0).then(({ status }) => status, String)).toBe('open')
 })
 
 test('a circuit whose other side does not answer in time is refused', async () => {

@@ -13,7 +13,7 @@ import {
   MAX_POST_BYTES,
 } from '#lib/protocol/connect/frames.ts'
 import type { Relay } from '#relay/relay.ts'
-import { refused, soon, startRelay } from './harness.ts'
+import { refused, startRelay } from './harness.ts'
 
 const UNKNOWN = 'a'.repeat(32)
 
@@ -121,7 +121,7 @@ test('a body that comes byte by byte is cut, and so is a WebSocket that says not
   const silent = new WebSocket(`${url.replace('http', 'ws')}?mode=ws`)
   let ended = 0
   for (const each of [slow, silent]) each.on('close', () => (ended += 1))
-  await soon(() => ended).toBe(2)
+  await expect.poll(() => ended).toBe(2)
 })
 
 function rawSocket(): Socket {

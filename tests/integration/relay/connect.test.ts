@@ -10,7 +10,7 @@ import { connectTransport } from '../../../src/lib/p2p/connect/transport.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
 import { Middlebox } from '../../support/middlebox.ts'
 import { circuitClient, openCircuit } from './circuits.ts'
-import { soon, startRelay, stockClient, type StockClient } from './harness.ts'
+import { startRelay, stockClient, type StockClient } from './harness.ts'
 
 /** A client whose only way to a relay is plain HTTP. */
 function httpClient(): Promise<StockClient> {
@@ -92,12 +92,12 @@ describe.each(CONNECT_MODES)('%s', (mode) => {
     const relay = await startRelay()
     const client = await httpClient()
     const connection = await client.dial(connectOf(relay, mode))
-    await soon(() => gauge(relay, 'connect_sessions')).toBe(1)
+    await expect.poll(() => gauge(relay, 'connect_sessions')).toBe(1)
     await connection.close()
-    await soon(() => gauge(relay, 'connect_sessions')).toBe(0)
+    await expect.poll(() => gauge(relay, 'connect_sessions')).toBe(0)
     const other = await client.dial(connectOf(relay, mode))
     await relay.stop()
-    await soon(() => other.status).not.toBe('open')
+    await expect.poll(() => other.status).not.toBe('open')
   })
 })
 

@@ -17,7 +17,7 @@ import {
   SOCKETS_PER_CONNECTION,
 } from '#relay/limits.ts'
 import type { Relay } from '#relay/relay.ts'
-import { refused, startRelay, stockClient, webSocketOf, soon } from './harness.ts'
+import { refused, startRelay, stockClient, webSocketOf } from './harness.ts'
 
 /** Opens a WebSocket; resolves with whether the relay let it in. */
 async function openSocket(relay: Relay, path = '/'): Promise<{ socket: WebSocket; open: boolean }> {
@@ -190,14 +190,14 @@ test('bytes that are no handshake are counted', async () => {
   socket.send(Buffer.from('\x13/multistream/1.0.0\n\x04/x\n'))
   socket.close()
   await closed
-  await soon(() => refused(relay, 'handshake-failed')).toBe(1)
+  await expect.poll(() => refused(relay, 'handshake-failed')).toBe(1)
 })
 
 test('whoever says nothing is cut when the handshake should be over', async () => {
   const relay = await startRelay([], { handshakeTimeoutMs: 500 })
   const { socket } = await openSocket(relay)
   await once(socket, 'close')
-  await soon(() => refused(relay, 'handshake-timeout')).toBe(1)
+  await expect.poll(() => refused(relay, 'handshake-timeout')).toBe(1)
 })
 
 test('as many connections without a known peer as allowed, and the next is cut', async () => {
@@ -211,7 +211,7 @@ test('as many connections without a known peer as allowed, and the next is cut',
     WebSocket.OPEN,
   ])
   first.socket.terminate()
-  await soon(async () => (await openSocket(relay)).socket.readyState).toBe(WebSocket.OPEN)
+  await expect.poll(async () => (await openSocket(relay)).socket.readyState).toBe(WebSocket.OPEN)
 })
 
 test('streams of one connection beyond the limit are reset and counted', async () => {
@@ -225,10 +225,10 @@ test('streams of one connection beyond the limit are reset and counted', async (
   const streams = await Promise.all(
     Array.from({ length: MAX_STREAMS_PER_CONNECTION + 8 }, () => muxer.createStream()),
   )
-  await soon(() => refused(relay, 'streams-per-connection')).toBeGreaterThanOrEqual(8)
-  await soon(
-    () => streams.filter(({ status }) => status === 'reset').length,
-  ).toBeGreaterThanOrEqual(8)
+  await expect.poll(() => refused(relay, 'streams-per-connection')).toBeGreaterThanOrEqual(8)
+  await expect
+    .poll(() => streams.filter(({ status }) => status === 'reset').length)
+    .toBeGreaterThanOrEqual(8)
   await stillServes(relay)
 })
 
@@ -247,10 +247,10 @@ test.each([
     const streams: Stream[] = []
     while (streams.length < max) streams.push(await open())
     const oneMore = await open()
-    await soon(() => oneMore.status).toBe('reset')
+    await expect.poll(() => oneMore.status).toBe('reset')
     expect(streams.filter(({ status }) => status === 'open')).toHaveLength(max)
     streams[0]?.abort(new Error('no longer needed'))
-    await soon(async () => (await open()).status).toBe('open')
+    await expect.poll(async () => (await open()).status).toBe('open')
   },
 )
 
@@ -262,7 +262,7 @@ test('when a peer connects too often its oldest connection goes', async () => {
     connections.push(await client.dial(webSocketOf(relay), { force: true }))
   }
   const [oldest, ...others] = connections
-  await soon(() => oldest!.status).not.toBe('open')
+  await expect.poll(() => oldest!.status).not.toBe('open')
   expect(others.map(({ status }) => status)).toEqual(['open', 'open', 'open', 'open'])
   expect(await refused(relay, 'connections-per-peer')).toBe(1)
 })
@@ -274,8 +274,8 @@ test('reservations as many as allowed, freed when their peer goes', async () => 
   await expect(stockClient({ listen })).rejects.toThrow()
   expect(await refused(relay, 'reservations')).toBe(1)
   await first.stop()
-  await soon(
-    async () => await relay.registry.getSingleMetricAsString('starling_relay_reservations'),
-  ).toContain('starling_relay_reservations 0')
+  await expect
+    .poll(async () => await relay.registry.getSingleMetricAsString('starling_relay_reservations'))
+    .toContain('starling_relay_reservations 0')
   await stockClient({ listen })
 })

@@ -11,7 +11,7 @@ import { ping, type Ping } from '@libp2p/ping'
 import { webSockets } from '@libp2p/websockets'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
-import { expect, onTestFinished } from 'vitest'
+import { onTestFinished } from 'vitest'
 import type { Clock, Logger } from '#lib/protocol/seams.ts'
 import { systemClock } from '#lib/protocol/seams.ts'
 import { readConfig } from '#relay/config.ts'
@@ -63,11 +63,6 @@ export function webSocketOf(relay: Relay): Multiaddr {
   const address = relay.addresses().find((text) => text.includes('/ws/'))
   if (address === undefined) throw new Error('the relay has no WebSocket address')
   return multiaddr(address)
-}
-
-/** Expects this of what `read` tells, at last: nothing here says how fast a busy machine is. */
-export function soon<T>(read: () => T): ReturnType<typeof expect.poll<Awaited<T>>> {
-  return expect.poll(read as () => Awaited<T>, { timeout: 25_000 })
 }
 
 /** How often the relay has refused this. */

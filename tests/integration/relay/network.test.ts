@@ -34,7 +34,6 @@ import {
   stockClient,
   type StockClient,
   webSocketOf,
-  soon,
 } from './harness.ts'
 
 /** kad-dht's request for the peers nearest to a key: fields 1, `type`, FIND_NODE, and 2, `key`, of four bytes. */
@@ -75,9 +74,9 @@ async function ask(
 /** Waits until these two answer each other's lookups. */
 async function connected(a: Relay, b: Relay): Promise<void> {
   for (const relay of [a, b]) {
-    await soon(async () =>
-      relay.registry.getSingleMetricAsString('libp2p_kad_dht_routing_table_size'),
-    ).toMatch(/ [1-9]/)
+    await expect
+      .poll(async () => relay.registry.getSingleMetricAsString('libp2p_kad_dht_routing_table_size'))
+      .toMatch(/ [1-9]/)
   }
 }
 
@@ -165,9 +164,9 @@ describe('two relays', () => {
     await connected(a, b)
     const [ada, bob] = [await person(), await person()]
     await ask(ada, a, { type: 'publish', record: await recordOf(ada) })
-    await soon(async () => (await ask(bob, b, { type: 'lookup', peer: ada.peer })).type).toBe(
-      'found',
-    )
+    await expect
+      .poll(async () => (await ask(bob, b, { type: 'lookup', peer: ada.peer })).type)
+      .toBe('found')
   })
 
   test('are one DHT of signposts: one put up by a relay is found by the other, whoever asks', async () => {
@@ -215,7 +214,7 @@ describe('two relays', () => {
       if (response.type !== 'relays') throw new Error(response.type)
       return openRelayList(response.list, Date.now())
     }
-    await soon(async () => (await list()).relays.length).toBe(1)
+    await expect.poll(async () => (await list()).relays.length).toBe(1)
     const { issuer, relays } = await list()
     expect(issuer).toBe(b.peerId)
     expect(relays[0]).toMatchObject({ peer: a.peerId, operator: 'Ada' })
@@ -290,9 +289,9 @@ describe('the DHT', () => {
     const relay = await startRelay([], { clock })
     const client = await selfStyledRelay()
     await client.dial(webSocketOf(relay))
-    await soon(() =>
-      relay.registry.getSingleMetricAsString('starling_relay_known_relays'),
-    ).toContain('starling_relay_known_relays 1')
+    await expect
+      .poll(() => relay.registry.getSingleMetricAsString('starling_relay_known_relays'))
+      .toContain('starling_relay_known_relays 1')
     await putMoreThanAPeerMay(client)
     expect(await refused(relay, 'dht-records-per-peer')).toBe(1)
   })
@@ -300,9 +299,9 @@ describe('the DHT', () => {
   test('keeps more of a relay that the operator names', async () => {
     const client = await selfStyledRelay()
     const relay = await startRelay(['--relay', String(client.getMultiaddrs()[0])])
-    await soon(() =>
-      relay.registry.getSingleMetricAsString('starling_relay_known_relays'),
-    ).toContain('starling_relay_known_relays 1')
+    await expect
+      .poll(() => relay.registry.getSingleMetricAsString('starling_relay_known_relays'))
+      .toContain('starling_relay_known_relays 1')
     await putMoreThanAPeerMay(client)
     expect(await refused(relay, 'dht-records-per-peer')).toBe(0)
   })
@@ -312,9 +311,9 @@ describe('the DHT', () => {
     const { client } = await person()
     await client.dial(webSocketOf(relay))
     // Itself and its guest.
-    await soon(() => relay.registry.getSingleMetricAsString('starling_relay_peer_rows')).toContain(
-      'starling_relay_peer_rows 2',
-    )
+    await expect
+      .poll(() => relay.registry.getSingleMetricAsString('starling_relay_peer_rows'))
+      .toContain('starling_relay_peer_rows 2')
   })
 
   test('refuses a record under a foreign key', async () => {

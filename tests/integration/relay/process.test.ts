@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { join, resolve } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { DEFAULT_PORT } from '#relay/config.ts'
-import { dataFolder, soon } from './harness.ts'
+import { dataFolder } from './harness.ts'
 import { runToEnd, startProcess } from './relay-process.ts'
 
 const LOOPBACK = ['--host', '127.0.0.1']
@@ -121,7 +121,7 @@ test('says how to build the app when there is none, and serves as a relay', asyn
     { main: await unbuiltCopy() },
   )
   expect(address).toMatch(/^http:/)
-  await soon(printed).toContain('npm run build')
+  await expect.poll(printed).toContain('npm run build')
   expect(await (await fetch(address)).text()).toContain('serves no app')
 })
 

@@ -22,7 +22,7 @@ import { signedBytes, type Signer } from '#lib/protocol/signed.ts'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { MAX_PROVIDER_RECORDS_PER_PEER } from '#relay/limits.ts'
 import type { Relay } from '#relay/relay.ts'
-import { refused, soon, startRelay, stockClient, type StockClient, webSocketOf } from './harness.ts'
+import { refused, startRelay, stockClient, type StockClient, webSocketOf } from './harness.ts'
 
 interface Person {
   client: StockClient
@@ -157,13 +157,13 @@ test('what one relay knows is found at another through the DHT', async () => {
   const first = await startRelay()
   const second = await startRelay(['--relay', webSocketOf(first).toString()])
   for (const relay of [first, second]) {
-    await soon(() =>
-      relay.registry.getSingleMetricAsString('libp2p_kad_dht_routing_table_size'),
-    ).toMatch(/ [1-9]/)
+    await expect
+      .poll(() => relay.registry.getSingleMetricAsString('libp2p_kad_dht_routing_table_size'))
+      .toMatch(/ [1-9]/)
   }
   const [ada, bob] = [await person(), await person()]
   await ask(ada, first, await provide(ada))
-  await soon(() => found(bob, second)).toEqual([ada.peer])
+  await expect.poll(() => found(bob, second)).toEqual([ada.peer])
   await ask(ada, first, await revoke(ada))
-  await soon(() => revokedBy(bob, second, ada)).toEqual([ada.peer])
+  await expect.poll(() => revokedBy(bob, second, ada)).toEqual([ada.peer])
 })

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { MemoryDatastore } from 'datastore-core'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { type Clock, systemClock, systemRandom } from '#lib/protocol/seams.ts'
 import {
   MAX_QUIC_HANDSHAKES_PER_SECOND,
@@ -21,6 +21,7 @@ import { encodeVarint } from '#relay/webtransport/varint.ts'
 import type { Word } from '#relay/webtransport/words.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
 import { frame, QuicClient, request } from '../../support/quic-client.ts'
+import { eventually } from '../../fixtures/eventually.ts'
 
 /** A server in this process, and what it says to its relay. */
 async function serve(clock: Clock = systemClock) {
@@ -44,12 +45,7 @@ async function serve(clock: Clock = systemClock) {
   })
   const [listening] = said as [Word & { type: 'listening' }]
   const hear = <T extends Word['type']>(type: T): Promise<Word & { type: T }> =>
-    vi.waitFor(
-      () => said.find((word): word is Word & { type: T } => word.type === type) ?? never(),
-      {
-        timeout: 20_000,
-      },
-    )
+    eventually(() => said.find((word): word is Word & { type: T } => word.type === type) ?? never())
   return {
     server,
     port: listening.port,
@@ -124,23 +120,23 @@ test('no more of a stream is read than the relay takes, and nothing while it doe
   }
   write()
   const windowBytes = WEBTRANSPORT_STREAM_WINDOW_BYTES
-  await vi.waitFor(() => {
+  await eventually(() => {
     if (bytesOf(said) < windowBytes - PREAMBLE.byteLength) write()
     expect(bytesOf(said)).toBeGreaterThanOrEqual(windowBytes - PREAMBLE.byteLength)
-  }, 20_000)
+  })
   write()
   client.send(8, PREAMBLE)
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(said.filter(({ type }) => type === 'opened')).toHaveLength(2)
-  }, 20_000)
+  })
   expect(bytesOf(said)).toBeLessThanOrEqual(windowBytes)
   keepUp(false)
   await server.take({ type: 'taken', stream: 2, byteCount: windowBytes })
   expect(bytesOf(said)).toBeLessThanOrEqual(windowBytes)
   keepUp(true)
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(bytesOf(said)).toBeGreaterThan(windowBytes)
-  }, 20_000)
+  })
 })
 
 test('resets go both ways, and so does that nobody reads', async () => {
@@ -156,10 +152,10 @@ test('resets go both ways, and so does that nobody reads', async () => {
   await client.answer(1, PREAMBLE.byteLength)
   client.shut(1)
   expect(await hear('reset')).toEqual({ type: 'reset', stream: 3 })
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     await server.take({ type: 'data', stream: 3, bytes: new Uint8Array(10) })
     expect(said).toContainEqual({ type: 'stop', stream: 3 })
-  }, 20_000)
+  })
 })
 
 test('other requests are answered, and make no session', async () => {
@@ -293,9 +289,9 @@ test('an address has so many places, and everybody so many handshakes a second',
   for (let place = 0; place < MAX_WEBTRANSPORT_CONNECTIONS_PER_ADDRESS; place += 1) {
     if (place === MAX_QUIC_HANDSHAKES_PER_SECOND) {
       await connected(QuicClient.begin(port))
-      await vi.waitFor(() => {
+      await eventually(() => {
         expect(refused[0]).toBe('webtransport-rate')
-      }, 20_000)
+      })
       second += 1
       // The client that was refused tries again by itself, and is let in.
       continue
@@ -303,9 +299,9 @@ test('an address has so many places, and everybody so many handshakes a second',
     await connected(QuicClient.connect(port))
   }
   await connected(QuicClient.begin(port))
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(refused).toContain('webtransport-per-address')
-  }, 20_000)
+  })
 })
 
 /** What a client begins with. */

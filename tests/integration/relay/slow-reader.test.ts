@@ -7,7 +7,7 @@ import { WebSocket } from 'ws'
 import { MAX_SOCKET_QUEUE_BYTES } from '#relay/limits.ts'
 import type { Relay } from '#relay/relay.ts'
 import { circuitClient, openCircuit } from './circuits.ts'
-import { refused, startRelay, stockClient, webSocketOf, soon } from './harness.ts'
+import { refused, startRelay, stockClient, webSocketOf } from './harness.ts'
 
 /** The longest header of a frame a server sends: https://www.rfc-editor.org/rfc/rfc6455#section-5.2 */
 const FRAME_HEADER_BYTES = 10
@@ -70,11 +70,11 @@ test('who stops reading is cut, after a queue as long as allowed, and others are
   const writer = await circuitClient(relay, () => undefined)
   const circuits: Stream[] = []
   while (circuits.length < CIRCUITS) circuits.push(await openCircuit(writer, reader, relay))
-  await soon(() => arrived).toBe(CIRCUITS)
+  await expect.poll(() => arrived).toBe(CIRCUITS)
 
   stopReading()
   for (const circuit of circuits) circuit.send(new Uint8Array(WINDOW_BYTES))
-  await soon(() => refused(relay, 'slow-reader')).toBe(1)
+  await expect.poll(() => refused(relay, 'slow-reader')).toBe(1)
   expect(longestQueueBytes).toBeGreaterThan(MAX_SOCKET_QUEUE_BYTES / 2)
   expect(longestQueueBytes).toBeLessThanOrEqual(MAX_SOCKET_QUEUE_BYTES + FRAME_HEADER_BYTES)
 

@@ -6,6 +6,7 @@ import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import type { Relay } from '#relay/relay.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { dataFolder, startRelay, webSocketOf } from './harness.ts'
+import { eventually } from '../../fixtures/eventually.ts'
 
 /** How long a WebRTC-direct certificate is used: made for 14 days, renewed on the last. */
 const CERTIFICATE_USE_MS = 13 * 24 * 60 * 60_000
@@ -46,7 +47,7 @@ test('a relay with WebRTC connections stops', async () => {
   const client = await directClient()
   await client.dial(multiaddr(directAddressOf(relay)))
   await relay.stop()
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(client.getConnections()).toEqual([])
   })
 })

@@ -8,7 +8,7 @@ import type { Relay } from '#relay/relay.ts'
 import { findProgram } from '#relay/turn/find-program.ts'
 import { freePort } from '../../support/relay.ts'
 import { type Credential, type Place, StunClient } from '../../support/stun.ts'
-import { dataFolder, refused, soon, startRelay, stockClient, webSocketOf } from './harness.ts'
+import { dataFolder, refused, startRelay, stockClient, webSocketOf } from './harness.ts'
 
 const hasCoturn = findProgram('turnserver') !== null
 
@@ -45,7 +45,7 @@ async function turnRelay(kind: string, ...flags: string[]) {
   onTestFinished(() => {
     client[Symbol.dispose]()
   })
-  await soon(() => client.bind(place)).not.toBeNull()
+  await expect.poll(() => client.bind(place)).not.toBeNull()
   return { relay, place, client, folder: join(data, 'turn') }
 }
 
@@ -134,8 +134,8 @@ test.runIf(hasCoturn)(
     const { relay, place, client, folder } = await turnRelay('coturn')
     const pid = Number(await readFile(join(folder, 'turnserver.pid'), 'utf8'))
     process.kill(pid, 'SIGKILL')
-    await soon(async () => (await servers(relay)).servers).toEqual([])
-    await soon(() => client.bind(place)).not.toBeNull()
+    await expect.poll(async () => (await servers(relay)).servers).toEqual([])
+    await expect.poll(() => client.bind(place)).not.toBeNull()
     expect((await servers(relay)).servers).not.toEqual([])
   },
 )

@@ -9,7 +9,7 @@ import { WebPush } from '#relay/mailbox/push.ts'
 import { MemoryMailboxStore } from '../../fixtures/memory-mailbox-store.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
 import { RefusalError, TestMailbox } from '../../support/mailbox.ts'
-import { soon, startRelay } from './harness.ts'
+import { startRelay } from './harness.ts'
 
 const random = seededRandom(11)
 
@@ -62,7 +62,7 @@ test('a put wakes the owner with an empty push that names nobody', async () => {
   expect(received).toEqual([])
   const pass = await box.pass(random.bytes(16))
   await box.put(pass, random.bytes(10))
-  await soon(() => received.length).toBe(1)
+  await expect.poll(() => received.length).toBe(1)
   const [{ path, headers, body }] = received as [Received]
   expect(path).toBe('/subscription')
   expect(body).toHaveLength(0)
@@ -81,7 +81,7 @@ test('a put wakes the owner with an empty push that names nobody', async () => {
   await box.put(pass, random.bytes(10))
   await box.wakeAt(`${address}/another`, box.now() + 1)
   await box.put(pass, random.bytes(10))
-  await soon(() => received.map(({ path }) => path)).toEqual(['/subscription', '/another'])
+  await expect.poll(() => received.map(({ path }) => path)).toEqual(['/subscription', '/another'])
 })
 
 test('where nobody is any more, the push service says so, and is understood', async () => {
@@ -95,7 +95,7 @@ test('where nobody is any more, the push service says so, and is understood', as
     const metric = await relay.registry.getSingleMetric('starling_relay_wake_ups_total')?.get()
     return metric?.values.find(({ labels }) => labels['outcome'] === 'gone')?.value
   }
-  await soon(gone).toBe(1)
+  await expect.poll(gone).toBe(1)
 })
 
 test.each([

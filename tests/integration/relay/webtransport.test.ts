@@ -3,13 +3,12 @@ import { createSocket } from 'node:dgram'
 import { readFile } from 'node:fs/promises'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Page } from 'playwright'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { launchChromium } from '../../support/chromium.ts'
 import { Relay } from '../../support/relay.ts'
 import { makeWebTransportClient } from '../../support/web-transport-client.ts'
 import { stockClient } from './harness.ts'
-
-const PATIENCE = { timeout: 25_000 }
+import { eventually } from '../../fixtures/eventually.ts'
 
 async function relayWithWebTransport(): Promise<Relay> {
   const relay = await Relay.start('--no-app', '--no-webrtc', '--webtransport', '0')
@@ -24,11 +23,11 @@ async function addressesOf(relay: Relay): Promise<string[]> {
 
 /** Where it listens for WebTransport, once it does. */
 async function webTransportOf(relay: Relay): Promise<string> {
-  return await vi.waitFor(async () => {
+  return await eventually(async () => {
     const found = (await addressesOf(relay)).find((each) => each.includes('/webtransport/'))
     if (found === undefined) throw new Error('not yet')
     return found
-  }, PATIENCE)
+  })
 }
 
 /** A page that is connected there. */
@@ -87,12 +86,12 @@ test('when its process dies, nobody else notices; it comes back where it was', a
   const connection = await other.dial(multiaddr(socket))
   const before = { relay: relay.pid, quic: await quicPidOf(relay) }
   process.kill(before.quic, 'SIGKILL')
-  await expect.poll(() => quicPidOf(relay), PATIENCE).not.toBe(before.quic)
+  await expect.poll(() => quicPidOf(relay)).not.toBe(before.quic)
   expect(relay.pid).toBe(before.relay)
   await other.services.ping.ping(connection.remotePeer)
   expect(connection.status).toBe('open')
   // The same certificates at the same port: what the page knows still holds.
-  await vi.waitFor(() => page.evaluate((to) => client.dialAnew(to), address), PATIENCE)
+  await eventually(() => page.evaluate((to) => client.dialAnew(to), address))
   await page.evaluate(() => client.ping())
   expect(await webTransportOf(relay)).toBe(address)
 })
@@ -139,6 +138,6 @@ test('there is none unless it is wanted, and it ends with the relay', async () =
       } catch {
         return false
       }
-    }, PATIENCE)
+    })
     .toBe(false)
 })

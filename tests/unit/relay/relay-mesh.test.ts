@@ -1,7 +1,7 @@
 import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
 import type { PeerId, PeerInfo } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { peerIdOf } from '#lib/protocol/ids.ts'
 import { DHT_PROTOCOL } from '#relay/dht/index.ts'
 import { MAX_KNOWN_RELAYS, RELAY_CHECK_MS } from '#relay/limits.ts'
@@ -10,6 +10,7 @@ import { RelayMesh } from '#relay/relay-mesh.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { signerOf } from '../../fixtures/signers.ts'
 import { silent } from '../p2p/fake-network.ts'
+import { eventually } from '../../fixtures/eventually.ts'
 
 const SETTING = '/ip4/10.0.0.1/tcp/8787/ws'
 
@@ -52,7 +53,7 @@ test('beside the settings as many relays are visited as allowed of the LAN, and 
   )
   mesh.start()
   onTestFinished(() => mesh.stop())
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(clock.pending).toBe(1)
   })
   expect(node.dialled.splice(0)).toEqual([SETTING])

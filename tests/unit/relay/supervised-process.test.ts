@@ -7,6 +7,7 @@ import {
 } from '#relay/limits.ts'
 import { SupervisedProcess } from '#relay/supervised-process.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
+import { eventually } from '../../fixtures/eventually.ts'
 
 function supervise(script: string) {
   const clock = new ManualClock()
@@ -24,9 +25,9 @@ function supervise(script: string) {
   onTestFinished(() => program.stop())
   /** Until it has ended so many times. */
   const ended = (times: number): Promise<void> =>
-    vi.waitFor(() => {
+    eventually(() => {
       expect(warnings).toHaveLength(times)
-    }, 20_000)
+    })
   return { clock, warnings, program, ended }
 }
 
@@ -81,9 +82,9 @@ test('one that is not there does no harm', async () => {
   const command = ['no-such-program-of-anyone'] as const
   const program = new SupervisedProcess({ clock, log }, { name: 'program', command: [...command] })
   program.start()
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(warn).toHaveBeenCalledOnce()
-  }, 20_000)
+  })
   await program.stop()
   expect(clock.pending).toBe(0)
 })
@@ -106,11 +107,11 @@ test('one that does not listen is killed', async () => {
   program.start()
   const pid = program.pid!
   // It has its handler by then.
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     const { readFile } = await import('node:fs/promises')
     const status = await readFile(`/proc/${pid}/status`, 'utf8')
     expect(Number.parseInt(/SigCgt:\s*([0-9a-f]+)/.exec(status)![1]!, 16) & (1 << 14)).not.toBe(0)
-  }, 20_000)
+  })
   const stopped = program.stop()
   clock.advance(60_000)
   await stopped

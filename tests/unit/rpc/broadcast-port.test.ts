@@ -1,6 +1,7 @@
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { acceptTabs, portToHost } from '../../../src/lib/rpc/broadcast-port.ts'
 import type { Port } from '../../../src/lib/rpc/port.ts'
+import { eventually } from '../../fixtures/eventually.ts'
 
 /* On the platform's own BroadcastChannel, which is asynchronous: what is expected is waited for. */
 
@@ -49,7 +50,7 @@ function stranger(): BroadcastChannel {
 test('a host that starts says so to the tabs that are there', async () => {
   const [one, other] = [tab('one'), tab('other')]
   host()
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(one.heard).toEqual(['up'])
     expect(other.heard).toEqual(['up'])
   })
@@ -61,12 +62,12 @@ test('each tab that speaks has a line of its own', async () => {
   one.port.post('I am one')
   other.port.post('I am the other')
   one.port.post('still one')
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(lines.map(({ heard }) => heard)).toEqual([['I am one', 'still one'], ['I am the other']])
   })
   lines[0]?.port.post('to one')
   lines[1]?.port.post('to the other')
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(one.heard).toEqual(['to one'])
     expect(other.heard).toEqual(['to the other'])
   })
@@ -88,7 +89,7 @@ test('what is out of shape, and what is meant for others, is not heard', async (
   }
   channel.postMessage({ from: 'host', to: 'one', message: 'the last' })
   channel.postMessage({ from: 'one', to: 'host', message: 'the last' })
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(one.heard).toEqual(['the last'])
     expect(lines.at(-1)?.heard.at(-1)).toBe('the last')
   })
@@ -99,12 +100,12 @@ test('a tab that speaks after its line was closed has a new one', async () => {
   const { lines } = host()
   const one = tab('one')
   one.port.post('first')
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(lines).toHaveLength(1)
   })
   lines[0]?.port.close()
   one.port.post('second')
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(lines.map(({ heard }) => heard)).toEqual([['first'], ['second']])
   })
 })
@@ -116,13 +117,13 @@ test('a host accepts two hundred tabs, and another once one of them is gone', as
     channel.postMessage({ from: `tab ${number}`, to: 'host', message: 'hello' })
   }
   channel.postMessage({ from: 'tab 1', to: 'host', message: 'after all' })
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(lines[0]?.heard).toEqual(['hello', 'after all'])
   })
   expect(lines).toHaveLength(200)
   lines[0]?.port.close()
   channel.postMessage({ from: 'tab 201', to: 'host', message: 'hello again' })
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(lines.at(-1)?.heard).toEqual(['hello again'])
   })
   expect(lines).toHaveLength(201)
@@ -132,16 +133,16 @@ test('a tab that was closed hears nothing more', async () => {
   const { lines } = host()
   const [one, other] = [tab('one'), tab('other')]
   one.port.post('hello')
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(lines).toHaveLength(1)
   })
   one.port.close()
   other.port.post('hello')
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(lines).toHaveLength(2)
   })
   for (const { port } of lines) port.post('anyone?')
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(other.heard).toEqual(['anyone?'])
   })
   expect(one.heard).toEqual([])

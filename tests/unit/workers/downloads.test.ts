@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { beginDownload } from '../../../src/lib/ui/save-download.ts'
+import { eventually } from '../../fixtures/eventually.ts'
 
 /** What the browser asked for and was answered. */
 let answers: Response[]
@@ -52,7 +53,7 @@ const piece = (text: string) => new TextEncoder().encode(text)
 /** Begins one, and gives its bytes as the browser takes them: the first are asked for as it begins. */
 async function begun(name = 'a.bin', bytes: number | null = null) {
   const beginning = beginDownload(name, bytes)
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(answers).toHaveLength(2)
   })
   const reader = answers[0]!.body!.getReader()

@@ -2,6 +2,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { lockReleased } from '../../../src/lib/rpc/life-lock.ts'
 import { becomeOnlyHost, SUCCESSION_TIMEOUT_MS } from '../../../src/workers/only-host.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
+import { eventually } from '../../fixtures/eventually.ts'
 
 /** A host that wants to be the only one, on the platform's own Web Locks and BroadcastChannel. */
 class Candidate {
@@ -66,7 +67,7 @@ test('a host that starts later is heard by the one before, and waits until that 
   const first = new Candidate('first')
   await first.place
   const second = new Candidate('second')
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(first.replaced).toHaveBeenCalled()
   })
   expect(await hasPlace(second)).toBe(false)
@@ -79,14 +80,14 @@ test('a host that does not let go in time is cut off, and told', async () => {
   const first = new Candidate('first')
   await first.place
   const second = new Candidate('second')
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(first.replaced).toHaveBeenCalledTimes(1)
   })
   second.clock.advance(SUCCESSION_TIMEOUT_MS - 1)
   expect(await hasPlace(second)).toBe(false)
   second.clock.advance(1)
   await second.place
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(first.replaced).toHaveBeenCalledTimes(2)
   })
   expect(second.replaced).not.toHaveBeenCalled()

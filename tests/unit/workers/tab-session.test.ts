@@ -6,6 +6,7 @@ import type { Port } from '../../../src/lib/rpc/port.ts'
 import type { Promised } from '../../../src/lib/rpc/server.ts'
 import { tabLock, type FromHost, type FromTab } from '../../../src/lib/rpc/session.ts'
 import { TabSession } from '../../../src/workers/tab-session.ts'
+import { eventually } from '../../fixtures/eventually.ts'
 
 /** A tab as its session sees it. */
 class FakeTab {
@@ -89,13 +90,13 @@ test('a tab is greeted once its host is alive, and then served', async () => {
   tab.say(call)
   expect(tab.heard).toEqual([])
   alive.resolve(undefined)
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(tab.heard).toEqual([greeting])
   })
   expect(rename).not.toHaveBeenCalled()
   expect(bridge.available).toBe(true)
   tab.say(call)
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(tab.heard.at(-1)).toEqual({
       lane: 'rpc',
       message: { type: 'result', id: 1, value: undefined },
@@ -109,7 +110,7 @@ test('a tab that says hello twice is one tab', async () => {
   const { tab, gone } = session()
   tab.hello()
   tab.hello()
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(tab.heard).toEqual([greeting, greeting])
   })
   expect(gone).not.toHaveBeenCalled()
@@ -121,7 +122,7 @@ test.each([
 ])('a tab of %s is told the versions and nothing else', async (_what, hello) => {
   const { tab, bridge, rename } = session()
   tab.hello(hello)
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(tab.heard).toEqual([greeting])
   })
   tab.say(call)
@@ -133,11 +134,11 @@ test('a tab without WebRTC is served, and is no bridge', async () => {
   await live('t1')
   const { tab, bridge, rename } = session()
   tab.hello({ webrtc: false })
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(tab.heard).toEqual([greeting])
   })
   tab.say(call)
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(rename).toHaveBeenCalled()
   })
   expect(bridge.available).toBe(false)
@@ -147,12 +148,12 @@ test('a tab that dies is noticed by its lock', async () => {
   const die = await live('t1')
   const { tab, bridge, gone } = session()
   tab.hello()
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(bridge.available).toBe(true)
   })
   expect(gone).not.toHaveBeenCalled()
   die()
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(gone).toHaveBeenCalledTimes(1)
   })
   expect(tab.closed).toBe(true)
@@ -163,7 +164,7 @@ test('a tab that says bye is gone at once', async () => {
   await live('t1')
   const { tab, bridge, gone } = session()
   tab.hello()
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(bridge.available).toBe(true)
   })
   tab.say({ lane: 'bye' })
@@ -185,7 +186,7 @@ test('a message out of shape is refused, and the next one is heard', async () =>
   tab.say({ lane: 'nonsense' })
   expect(warn).toHaveBeenCalledTimes(1)
   tab.hello()
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(tab.heard).toEqual([greeting])
   })
 })
@@ -194,7 +195,7 @@ test('a host that leaves tells why, and then nothing more', async () => {
   await live('t1')
   const { session: left, tab, gone } = session()
   tab.hello()
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(tab.heard).toEqual([greeting])
   })
   left.leave('replaced')

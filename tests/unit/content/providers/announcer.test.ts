@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { contentIdOf, manifestHashOf, type ContentId } from '#lib/content/content-id.ts'
 import {
   Announcer,
@@ -25,6 +25,7 @@ import {
 } from '../../../fixtures/fake-network.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { signerOf } from '../../../fixtures/signers.ts'
+import { eventually } from '../../../fixtures/eventually.ts'
 
 const [SONGS, FILMS] = [1, 2].map((fill) => contentIdOf(new Uint8Array(32).fill(fill))) as [
   ContentId,
@@ -172,14 +173,14 @@ test('as much is said at most as a relay keeps of one peer', async () => {
   revoked = many(MAX_REVOKED, 1).map((content) => ({ content, untilMs: null }))
   announcer.look()
   clock.advance(SETTLE_MS)
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(records).toHaveLength(MAX_REVOKED)
   })
   records = []
   revoked = many(MAX_REVOKED + 1, 2).map((content) => ({ content, untilMs: null }))
   announcer.look()
   clock.advance(SETTLE_MS)
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(records).toHaveLength(MAX_REVOKED)
   })
   await pass(SETTLE_MS)

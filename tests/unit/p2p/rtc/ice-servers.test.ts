@@ -1,7 +1,7 @@
 import type { Connection } from '@libp2p/interface'
 import { streamPair } from '@libp2p/utils'
 import { multiaddr } from '@multiformats/multiaddr'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { encodeLengthPrefixed } from '../../../../src/lib/p2p/length-prefixed.ts'
 import {
   ICE_PATIENCE_MS,
@@ -12,6 +12,7 @@ import {
 import { ICE, type IceResponse } from '../../../../src/lib/protocol/ice.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { silent } from '../fake-network.ts'
+import { eventually } from '../../../fixtures/eventually.ts'
 
 const LIFE_MS = 60 * 60_000
 
@@ -98,7 +99,7 @@ test('with those of so many relays and no more, the first of them', async () => 
   const { ice, learn, relays } = setUp('one', 'two', 'three')
   expect(relays.length).toBeGreaterThan(MAX_ICE_RELAYS)
   learn()
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect((await ice.configuration()).iceServers).toEqual([...servers('one'), ...servers('two')])
   })
 })
@@ -119,7 +120,7 @@ test('they are asked for again at half of their life', async () => {
   clock.advance(LIFE_MS / 2 - 1)
   expect(relays[0]!.asked).toBe(1)
   clock.advance(1)
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect(await passwords()).toEqual(['second'])
   })
 })
@@ -138,7 +139,7 @@ test('a relay that is slow holds nothing up for long', async () => {
   relays[0]!.answer = null
   learn()
   const made = ice.configuration()
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(relays[0]!.asked).toBe(1)
   })
   clock.advance(ICE_PATIENCE_MS)
@@ -154,13 +155,13 @@ test.each<[string, IceResponse | Error]>([
   expect(await passwords()).toEqual(['first'])
   relays[0]!.answer = failure
   clock.advance(LIFE_MS / 2)
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(relays[0]!.asked).toBe(2)
   })
   expect(await passwords()).toEqual(['first'])
   relays[0]!.answer = { ...ANSWER, password: 'second' }
   // The failure may still be on its way.
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     clock.advance(ICE_RETRY_MS)
     expect(await passwords()).toEqual(['second'])
   })

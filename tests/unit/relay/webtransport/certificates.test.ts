@@ -9,6 +9,7 @@ import {
 import { Certificates, LOOK_MS } from '#relay/webtransport/certificates.ts'
 import { settled } from '../../../fixtures/fake-network.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
+import { eventually } from '../../../fixtures/eventually.ts'
 
 const DAY_MS = 24 * 60 * 60_000
 
@@ -44,7 +45,7 @@ test('the next one is shown after a while, a newer one announced, and whoever wa
   await settled()
   expect(hashesOf(made)).toEqual([first, second])
   clock.advance(LOOK_MS)
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(told).toHaveBeenCalledTimes(1)
   })
   const [shown, third] = hashesOf(made)
