@@ -24,6 +24,7 @@ import type { WebRtcBridge } from '../lib/p2p/api.ts'
 import { DexiePeerRecordStore } from '../lib/p2p/discovery/record-store.ts'
 import type { LogRing } from '../lib/p2p/log-ring.ts'
 import { DexieRelayStore } from '../lib/p2p/relay-book/store.ts'
+import { DexieNetworkStore } from '../lib/p2p/ways/store.ts'
 import type { Clock, Random, Startable } from '../lib/protocol/seams.ts'
 import type { Promised } from '../lib/rpc/server.ts'
 import { AddressPrivacy } from './address-privacy.ts'
@@ -136,6 +137,7 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       loggers,
       bridge,
       relays: new DexieRelayStore(db),
+      networks: new DexieNetworkStore(db),
       records: new DexiePeerRecordStore(db),
     })
     const { peers, channels } = node

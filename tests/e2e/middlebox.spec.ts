@@ -1,3 +1,4 @@
+import { Front } from '../support/front.ts'
 import { Middlebox, type MiddleboxInit } from '../support/middlebox.ts'
 import { freePort, Relay } from '../support/relay.ts'
 import { expect, friends, test } from './fixtures.ts'
@@ -37,3 +38,29 @@ for (const { what, init, way } of NETWORKS) {
     })
   })
 }
+
+test('where nothing but UDP gets through any more, the relay is reached by WebTransport', async ({
+  person,
+}) => {
+  test.slow()
+  const port = await freePort()
+  await using both = new AsyncDisposableStack()
+  const front = await Front.before({ port })
+  const flags = ['--public-url', front.origin, '--no-webrtc', '--webtransport', '0']
+  both.use(await Relay.startAt(port, ...flags))
+  const bootstrap = async (): Promise<string> =>
+    (await fetch(`${front.origin}/api/bootstrap`)).text()
+  await expect.poll(bootstrap).toContain('/webtransport/')
+  const anna = await person('Anna', { relay: front })
+  await anna.goTo('Network')
+  const check = anna.page.getByRole('region', { name: 'Check my connection' })
+  await check.getByRole('button', { name: 'Check', exact: true }).click()
+  const tried = check.getByRole('listitem').filter({ hasText: 'WebTransport' })
+  await expect(tried).toContainText('Works, ', { timeout: 60_000 })
+  // All that goes by TCP ends here.
+  await front[Symbol.asyncDispose]()
+  const relay = anna.page.getByRole('listitem').filter({ hasText: `localhost:${front.port}` })
+  await expect(relay.getByText('WebTransport').first()).toBeAttached()
+  await relay.locator('summary').first().click()
+  await expect(relay.getByText('WebTransport').first()).toBeVisible()
+})

@@ -27,6 +27,7 @@ export class Middlebox implements AsyncDisposable {
   readonly #random: ReturnType<typeof seededRandom>
   readonly #asked: string[] = []
   #cuts = 0
+  #refused = 0
   #healed = false
 
   private constructor(server: Server, relay: { port: number }, init: Required<MiddleboxInit>) {
@@ -39,7 +40,10 @@ export class Middlebox implements AsyncDisposable {
     server.on('request', (near: IncomingMessage, answer: ServerResponse) => {
       this.#pass(near, answer)
     })
-    server.on('upgrade', (_request, socket) => socket.destroy())
+    server.on('upgrade', (_request, socket) => {
+      this.#refused += 1
+      socket.destroy()
+    })
   }
 
   /** @param relay which need not run yet */
@@ -57,9 +61,20 @@ export class Middlebox implements AsyncDisposable {
     return this.#cuts
   }
 
+  /** WebSockets refused so far. */
+  get refused(): number {
+    return this.#refused
+  }
+
   /** Paths asked for so far, with their queries. */
   get asked(): readonly string[] {
     return this.#asked
+  }
+
+  /** Modes of `/connect` asked for, from this request on. */
+  modes(from = 0): string[] {
+    const modes = this.#asked.slice(from).flatMap((path) => /mode=(\w+)/.exec(path)?.[1] ?? [])
+    return [...new Set(modes)]
   }
 
   /** From now on it cuts nothing. */

@@ -342,6 +342,32 @@ export interface RelayRow {
   preferred?: boolean
 }
 
+/** How a network let one way to a relay through. See p2p/ways/tally.ts. */
+export interface WayTally {
+  /** `host[:port]`. */
+  relay: string
+  way: 'websocket' | 'http' | 'webtransport'
+  /** Tries, and those that came through: each weighs less, the more came after it. */
+  tries: number
+  through: number
+  /** How long it takes to open; null: never seen. */
+  openMs: number | null
+  /** The last try. */
+  atMs: number
+  /** Over HTTP: what went last; absent where that is not known. */
+  mode?: 'ws' | 'binary' | 'sse' | 'longpoll'
+  /** WebTransport: where the relay said that it has it, with its peer id. */
+  addresses?: string[]
+}
+
+/** A network this device was on, by the address that relays saw. */
+export interface NetworkRow {
+  /** The first part of the address, as much as is one network's: see `networkOf`. */
+  id: string
+  seenAtMs: number
+  ways: WayTally[]
+}
+
 /** Where a peer said last that it can be reached: its newest signed record, sealed as it came. */
 export interface PeerRecordRow {
   peer: PeerIdString
@@ -492,6 +518,7 @@ export class StarlingDatabase extends Dexie {
   declare readonly mailboxRelays: EntityTable<MailboxRelayRow, 'address'>
   declare readonly wakeUps: EntityTable<WakeUpsRow, 'key'>
   declare readonly relays: EntityTable<RelayRow, 'address'>
+  declare readonly networks: EntityTable<NetworkRow, 'id'>
   declare readonly peerRecords: EntityTable<PeerRecordRow, 'peer'>
   declare readonly settings: EntityTable<SettingsRow, 'key'>
   declare readonly transfers: EntityTable<TransferRow, 'id'>
@@ -535,5 +562,6 @@ export class StarlingDatabase extends Dexie {
         'id, [conversation+clock+id], [conversation+unread+clock+id], [sentAtMs+id], disappearsAtMs, content',
     })
     this.version(6).stores({ totals: 'day' })
+    this.version(7).stores({ networks: 'id' })
   }
 }

@@ -1,5 +1,6 @@
 /** What relay addresses look like to people, in cards and to libp2p, and what a connection's address tells. */
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { bytesToHex } from '@noble/hashes/utils.js'
 import { connectSuffix, decodeConnectAddress } from '../protocol/connect/addresses.ts'
 import type { ConnectMode } from '../protocol/connect/connect.ts'
 import { isPeerId, type PeerIdString } from '../protocol/ids.ts'
@@ -105,6 +106,19 @@ export function hostOf(address: Multiaddr): string | null {
   const port = components.find(({ name }) => name === 'tcp' || name === 'udp')?.value
   if (host?.value === undefined) return null
   return joinHost(host.name === 'ip6' ? `[${host.value}]` : host.value, Number(port ?? 443))
+}
+
+/**
+ * Of the address a relay sees, as much as is one network's: of IPv4 the first 24 bits, of IPv6 the first 48, which is what
+ * a site gets (RFC 6177). Null when it is neither.
+ */
+export function networkOf(observed: Multiaddr): string | null {
+  const [first] = observed.getComponents()
+  const prefixBytes = first?.name === 'ip4' ? 3 : first?.name === 'ip6' ? 6 : 0
+  if (prefixBytes === 0) return null
+  // What it is comes first, in one byte.
+  const prefix = multiaddr([first!]).bytes.subarray(0, 1 + prefixBytes)
+  return bytesToHex(prefix)
 }
 
 export function transportOf(address: Multiaddr): TransportName {

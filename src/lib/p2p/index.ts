@@ -35,7 +35,10 @@ import { HideableBridge } from './rtc/hideable-bridge.ts'
 import { probeIce } from './rtc/ice-probe.ts'
 import { IceServers } from './rtc/ice-servers.ts'
 import { Traffic } from './traffic.ts'
-import { announcedWebTransport, tryWays } from './ways.ts'
+import { Networks } from './ways/networks.ts'
+import type { NetworkStore } from './ways/store.ts'
+import { announcedWebTransport, tryWays } from './ways/try-ways.ts'
+import { WayFinder } from './ways/way-finder.ts'
 
 export interface P2PInit {
   /** Origin of the page, whose server is the first relay; null where there is none. */
@@ -50,6 +53,7 @@ export interface P2PComponents {
   random: Random
   loggers: Loggers
   relays: RelayStore
+  networks: NetworkStore
   records: PeerRecordStore
   bridge: WebRtcBridge
 }
@@ -71,6 +75,8 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
   readonly #bridge: HideableBridge
   readonly #iceServers: IceServers
   readonly #pinger: Pinger
+  readonly #networks: Networks
+  readonly #ways: WayFinder
   readonly #traffic = new Traffic()
   readonly #browser = { offline: false }
   #node: Node | null = null
@@ -86,13 +92,15 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     const bridge = new HideableBridge(components.bridge)
     const pinger = new Pinger(clock)
     const browser = this.#browser
+    const log = loggers('relays')
+    this.#networks = new Networks({ store: components.networks, clock, log })
+    this.#ways = new WayFinder({ networks: this.#networks, clock, log })
     const relays = new RelayBook(
-      { store: components.relays, pinger, browser, clock, random, log: loggers('relays') },
+      { store: components.relays, ways: this.#ways, pinger, browser, clock, random, log },
       { origin: init.origin },
     )
     const links = new Links({ self, clock, log: loggers('links') })
     const discovery = new Discovery({ relays, records, clock, random, log: loggers('discovery') })
-    const log = loggers('keeper')
     this.#bridge = bridge
     this.#pinger = pinger
     this.#relays = relays
@@ -100,7 +108,15 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     this.#discovery = discovery
     this.#publisher = new Publisher({ identity, relays, clock, random, log: loggers('discovery') })
     const ways = { links, relays, discovery, bridge, traffic: this.#traffic }
-    this.#keeper = new Keeper({ self, ...ways, pinger, browser, clock, random, log })
+    this.#keeper = new Keeper({
+      self,
+      ...ways,
+      pinger,
+      browser,
+      clock,
+      random,
+      log: loggers('keeper'),
+    })
     this.#channels = new LinkChannels({
       self,
       links,
@@ -230,17 +246,24 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     const node = this.#node
     if (node === null) throw new NotRunningError('the node is not running')
     const { clock } = this.#components
-    const peerOfRelay = (address: string): PeerIdString | null =>
-      this.#relays.statuses().find((each) => each.address === address)?.peer ?? null
+    const connectionTo = (address: string): Connection | undefined => {
+      const relay = this.#relays.statuses().find((each) => each.address === address)?.peer
+      return node.libp2p
+        .getConnections()
+        .find(
+          ({ direct, status, remotePeer }) =>
+            direct && status === 'open' && remotePeer.toString() === relay,
+        )
+    }
     const relays = this.#relays
       .statuses()
       .toSorted((a, b) => Number(b.state === 'reserved') - Number(a.state === 'reserved'))
       .map(({ address }) => ({
         address: parseRelayAddress(address),
-        webTransport: () => announcedWebTransport(node.libp2p, peerOfRelay(address)),
+        webTransport: () => announcedWebTransport(node.libp2p, connectionTo(address)),
         iceServers: async () => {
-          const peer = peerOfRelay(address)
-          return this.webrtc && peer !== null ? this.#iceServers.of(peer) : []
+          const connection = connectionTo(address)
+          return this.webrtc && connection !== undefined ? this.#iceServers.of(connection) : []
         },
       }))
     yield* tryWays(
@@ -281,6 +304,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     if (this.#node === null) return
     this.#components.loggers('keeper').debug(`woken: ${reason}`)
     this.safeDispatchEvent('woken')
+    if (reason !== 'asked') this.#networks.moved()
     this.#discovery.wake()
     this.#relays.wake()
     await this.#keeper.wake()
@@ -335,6 +359,8 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     await node.libp2p.start()
     this.#node = node
     this.#iceServers.start()
+    await this.#networks.open()
+    this.#ways.attach(node)
     this.#discovery.attach(node)
     this.#publisher.start()
     await this.#relays.attach(node)
@@ -350,6 +376,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     this.#discovery.detach()
     this.#iceServers.stop()
     this.#relays.detach()
+    this.#ways.detach()
     await this.#channels.detach()
     await node.dht.stop()
     await node.libp2p.stop()

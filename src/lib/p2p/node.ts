@@ -19,7 +19,6 @@ import type { Clock, Loggers, Random } from '../protocol/seams.ts'
 import { forgetStillborn } from '../protocol/stillborn.ts'
 import { closingWebSockets } from '../protocol/web-sockets.ts'
 import { connectTransport } from './connect/transport.ts'
-import { limitDials } from './dial-limit.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { LazyDht, type LazyDhtInit } from './discovery/lazy-dht.ts'
 import { guardedWebRTC } from './rtc/guarded-web-rtc.ts'
@@ -28,9 +27,6 @@ import type { Traffic } from './traffic.ts'
 
 /** One address gets this long: on a slow mobile link ICE alone took over 3 s, and libp2p's own limit is 6 s. */
 export const ADDRESS_DIAL_TIMEOUT_MS = 15_000
-
-/** A WebSocket opens in four round trips; where it does not, plain HTTP has the rest of the time. */
-export const WEB_SOCKET_DIAL_TIMEOUT_MS = 8_000
 
 /** One dial over all addresses of a peer. */
 export const DIAL_TIMEOUT_MS = 30_000
@@ -85,7 +81,7 @@ export function browserTransports(
   { clock, random }: { clock: Clock; random: Random },
 ): TransportFactory[] {
   return [
-    limitDials(closingWebSockets(), { clock, timeoutMs: WEB_SOCKET_DIAL_TIMEOUT_MS }),
+    closingWebSockets(),
     webTransport(),
     guardedWebRTC(mayMeet, rtcConfiguration),
     connectTransport({ clock, random }),

@@ -6,6 +6,7 @@ import type { Channel, P2P } from '../../../src/lib/p2p/api.ts'
 import { DexiePeerRecordStore } from '../../../src/lib/p2p/discovery/record-store.ts'
 import { LogRing } from '../../../src/lib/p2p/log-ring.ts'
 import { DexieRelayStore } from '../../../src/lib/p2p/relay-book/store.ts'
+import { DexieNetworkStore } from '../../../src/lib/p2p/ways/store.ts'
 import { RtcBridge, type RtcTab } from '../../../src/lib/p2p/rtc/rtc-bridge.ts'
 import { parsePeerId, type PeerIdString } from '../../../src/lib/protocol/ids.ts'
 import { systemClock, systemRandom } from '../../../src/lib/protocol/seams.ts'
@@ -148,6 +149,7 @@ async function start(relay: string): Promise<string> {
     loggers,
     bridge,
     relays: new DexieRelayStore(db),
+    networks: new DexieNetworkStore(db),
     records: new DexiePeerRecordStore(db),
   })
   await node.channels.handle({

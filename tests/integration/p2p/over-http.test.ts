@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Middlebox } from '../../support/middlebox.ts'
-import { Inbox, onState } from './person.ts'
+import { Inbox, MemoryNetworks, onState } from './person.ts'
 import { aRelay, hear, PROTOCOL, say, somebody } from './scene.ts'
 
 test('where no WebSocket gets through, a relay is reached over plain HTTP, and people through it', async () => {
@@ -23,6 +23,34 @@ test('where no WebSocket gets through, a relay is reached over plain HTTP, and p
   expect(await hear(await bobs.living())).toBe('hello')
   await say(await bobs.living(), 'hello back')
   expect(await hear(await adas.living())).toBe('hello back')
+})
+
+test('what a network does not let through is not begun with at the next start there', async () => {
+  const relay = await aRelay()
+  await using proxy = await Middlebox.before(
+    { port: Number(new URL(relay.origin).port) },
+    { buffers: true },
+  )
+  const networks = new MemoryNetworks()
+  const ada = await somebody({ origin: proxy.origin, networks })
+  await onState(ada.node, 'online')
+  await expect
+    .poll(() => [...networks.rows.values()])
+    .toMatchObject([
+      {
+        ways: [
+          { way: 'websocket', through: 0 },
+          { way: 'http', through: 1, mode: 'longpoll' },
+        ],
+      },
+    ])
+  await ada.node.stop()
+  const { refused, asked } = proxy
+  const before = asked.length
+  const again = await somebody({ origin: proxy.origin, networks })
+  await onState(again.node, 'online')
+  expect(proxy.refused).toBe(refused)
+  expect(proxy.modes(before)).toEqual(['longpoll'])
 })
 
 test('a relay whose WebSocket works is reached by it', async () => {

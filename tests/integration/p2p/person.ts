@@ -1,6 +1,6 @@
 import type { Connection } from '@libp2p/interface'
 import { TypedEventEmitter } from 'main-event'
-import type { RelayRow } from '../../../src/lib/db/schema.ts'
+import type { NetworkRow, RelayRow } from '../../../src/lib/db/schema.ts'
 import type { NodeIdentity } from '../../../src/lib/crypto/api.ts'
 import { createSecrets, openIdentity } from '../../../src/lib/crypto/identity.ts'
 import type {
@@ -16,6 +16,7 @@ import { p2p } from '../../../src/lib/p2p/index.ts'
 import { LogRing } from '../../../src/lib/p2p/log-ring.ts'
 import { browserTransports, type TransportFactory } from '../../../src/lib/p2p/node.ts'
 import type { RelayStore } from '../../../src/lib/p2p/relay-book/store.ts'
+import type { NetworkStore } from '../../../src/lib/p2p/ways/store.ts'
 import type { PeerIdString } from '../../../src/lib/protocol/ids.ts'
 import { systemClock, systemRandom } from '../../../src/lib/protocol/seams.ts'
 
@@ -59,6 +60,24 @@ export class MemoryRelays implements RelayStore {
   }
 }
 
+export class MemoryNetworks implements NetworkStore {
+  readonly rows = new Map<string, NetworkRow>()
+
+  all(): Promise<NetworkRow[]> {
+    return Promise.resolve([...this.rows.values()])
+  }
+
+  put(row: NetworkRow): Promise<void> {
+    this.rows.set(row.id, row)
+    return Promise.resolve()
+  }
+
+  delete(id: string): Promise<void> {
+    this.rows.delete(id)
+    return Promise.resolve()
+  }
+}
+
 export class MemoryRecords implements PeerRecordStore {
   readonly records = new Map<PeerIdString, Uint8Array>()
 
@@ -83,7 +102,11 @@ export interface Person {
 }
 
 /** A node as a browser has it, in this process; not started. */
-export async function person(init: { origin: string | null; webrtc?: boolean }): Promise<Person> {
+export async function person(init: {
+  origin: string | null
+  webrtc?: boolean
+  networks?: NetworkStore
+}): Promise<Person> {
   const identity = await openIdentity(createSecrets(systemRandom))
   const bridge = new SwitchableBridge(init.webrtc ?? false)
   const log = new LogRing(systemClock)
@@ -103,6 +126,7 @@ export async function person(init: { origin: string | null; webrtc?: boolean }):
     random: systemRandom,
     loggers: log.loggers,
     relays: new MemoryRelays(),
+    networks: init.networks ?? new MemoryNetworks(),
     records: new MemoryRecords(),
     bridge,
   })

@@ -2,6 +2,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { expect, test } from 'vitest'
 import {
   hostOf,
+  networkOf,
   MAX_ADDRESS_CHARS,
   parseRelayAddress,
   parseTypedAddress,
@@ -92,4 +93,17 @@ test('an address tells its relay, host and transport', () => {
   expect(transportOf(circuit)).toBe('circuit')
   expect(transportOf(multiaddr(relay))).toBe('websocket')
   expect(transportOf(multiaddr(`${relay}/p2p-circuit/webrtc/p2p/${PEER}`))).toBe('webrtc')
+})
+
+test.each([
+  ['/ip4/203.0.113.7/tcp/4000/ws', '/ip4/203.0.113.99/tcp/1', true],
+  ['/ip4/203.0.113.7/tcp/4000', '/ip4/203.0.114.7/tcp/4000', false],
+  ['/ip6/2001:db8:1:2::3/tcp/4000', '/ip6/2001:db8:1::/udp/1', true],
+  ['/ip6/2001:db8:1::3/tcp/4000', '/ip6/2001:db8:2::3/tcp/4000', false],
+])('%s and %s are of one network: %s', (one, other, same) => {
+  expect(networkOf(multiaddr(one)) === networkOf(multiaddr(other))).toBe(same)
+})
+
+test('a name is of no network', () => {
+  expect(networkOf(multiaddr('/dns/relay.example/tcp/443'))).toBeNull()
 })

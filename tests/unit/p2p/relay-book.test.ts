@@ -4,7 +4,6 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import { expect, test } from 'vitest'
 import type { RelayRow } from '../../../src/lib/db/schema.ts'
 import type { Node } from '../../../src/lib/p2p/node.ts'
-import { hostOf } from '../../../src/lib/p2p/addresses.ts'
 import { encodeLengthPrefixed } from '../../../src/lib/p2p/length-prefixed.ts'
 import { Pinger } from '../../../src/lib/p2p/ping.ts'
 import {
@@ -96,6 +95,7 @@ async function aBook(init: {
   const rows = new Map((init.kept ?? []).map((row) => [row.address, row]))
   const browser = { offline: init.offline ?? false }
   const disk = { full: init.full ?? false }
+  let dials = 0
   const book = new RelayBook(
     {
       store: init.store ?? {
@@ -111,6 +111,13 @@ async function aBook(init: {
           return Promise.resolve()
         },
       },
+      ways: {
+        connect: async ({ host, multiaddrs }) => {
+          dials += 1
+          await init.dialled?.(host)
+          return init.answers?.connect(multiaddrs) ?? Promise.reject(new Error('no way'))
+        },
+      },
       pinger: new Pinger(clock),
       browser,
       clock,
@@ -119,16 +126,8 @@ async function aBook(init: {
     },
     { origin: init.origin },
   )
-  let dials = 0
   const node = {
-    libp2p: {
-      dial: async (to: readonly Multiaddr[]) => {
-        dials += 1
-        await init.dialled?.(hostOf(to[0]!) ?? '')
-        return init.answers?.connect(to) ?? Promise.reject(new Error('no way'))
-      },
-      getConnections: () => init.answers?.connections ?? [],
-    },
+    libp2p: { getConnections: () => init.answers?.connections ?? [] },
     reservations: init.answers ?? { addEventListener: () => undefined },
   } as unknown as Node
   await book.attach(node)

@@ -35,6 +35,7 @@ export type LeftOut =
   | 'transfers'
   | 'sources'
   | 'totals'
+  | 'networks'
 
 export type BackedUp = Exclude<TableName, LeftOut>
 

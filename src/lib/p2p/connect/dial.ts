@@ -27,14 +27,12 @@ export interface ConnectComponents {
 export interface ConnectDial {
   address: Multiaddr
   target: ConnectTarget
-  /** The mode that worked last, tried before others; null when none did. */
-  first: ConnectMode | null
 }
 
 /** A connection to a relay over HTTP, in the first mode that works; its address names the mode. */
 export async function connectTo(
   components: ConnectComponents,
-  { address, target, first }: ConnectDial,
+  { address, target }: ConnectDial,
   signal?: AbortSignal,
 ): Promise<ConnectConnection> {
   const { clock } = components
@@ -42,7 +40,7 @@ export async function connectTo(
   const session = await beginSession(target.url, signal)
   const { least, most } = FIRST_FRAME_MS
   const patienceMs = Math.min(most, Math.max(least, 4 * (clock.now() - beganAtMs)))
-  const modes = target.mode === null ? inOrder(first) : [target.mode]
+  const modes = target.mode === null ? TRIED : [target.mode]
   let gathers = false
   for (const mode of modes) {
     const carrier: Carrier =
@@ -64,10 +62,6 @@ export async function connectTo(
   }
   signal?.throwIfAborted()
   throw new ConnectionFailedError('no way to connect over HTTP works here')
-}
-
-function inOrder(first: ConnectMode | null): ConnectMode[] {
-  return first === null ? [...TRIED] : [first, ...TRIED.filter((mode) => mode !== first)]
 }
 
 /** The first frames down, once the mode is seen to work. */

@@ -13,14 +13,7 @@ import {
 } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { decodeConnectAddress, isConnectAddress } from '../../protocol/connect/addresses.ts'
-import type { ConnectMode } from '../../protocol/connect/connect.ts'
 import type { Clock, Random } from '../../protocol/seams.ts'
-
-/** How long the mode that worked is tried before others, ms. */
-const REMEMBERED_MS = 10 * 60_000
-
-/** Relays of which that is remembered. */
-const MAX_REMEMBERED = 64
 
 export interface ConnectTransportInit {
   clock: Clock
@@ -30,8 +23,6 @@ export interface ConnectTransportInit {
 export function connectTransport(
   init: ConnectTransportInit,
 ): (components: { logger: ComponentLogger }) => Transport {
-  /** The mode that worked last for a relay, and until when it is taken to: the network may be another one then. */
-  const worked = new Map<string, { mode: ConnectMode | null; untilMs: number }>()
   return ({ logger }) => ({
     [transportSymbol]: true,
     [Symbol.toStringTag]: 'starling/connect',
@@ -46,17 +37,9 @@ export function connectTransport(
       if (target === null) throw new ConnectionFailedError('another kind of address')
       const { connectTo } = await import('./dial.ts')
       const log = logger.forComponent('starling:connect')
-      const last = worked.get(target.url)
-      const first = last !== undefined && last.untilMs > init.clock.now() ? last.mode : null
-      worked.delete(target.url)
-      const dial = { address, target, first }
-      const connection = await connectTo({ ...init, log }, dial, options.signal)
+      const connection = await connectTo({ ...init, log }, { address, target }, options.signal)
       try {
-        const upgraded = await options.upgrader.upgradeOutbound(connection, options)
-        if (worked.size >= MAX_REMEMBERED) worked.delete(worked.keys().next().value!)
-        const { mode = null } = decodeConnectAddress(connection.remoteAddr) ?? {}
-        worked.set(target.url, { mode, untilMs: init.clock.now() + REMEMBERED_MS })
-        return upgraded
+        return await options.upgrader.upgradeOutbound(connection, options)
       } catch (error) {
         connection.abort(error as Error)
         throw error

@@ -18,6 +18,7 @@ import { Backoff } from '../backoff.ts'
 import { AlreadyKnownError, NoAnswerError, NotRunningError } from '../errors.ts'
 import type { Node } from '../node.ts'
 import type { Pinger } from '../ping.ts'
+import type { WayFinder } from '../ways/way-finder.ts'
 import { checkRelay, requireRelay } from './check-relay.ts'
 import { operatorOf, rank } from './ranking.ts'
 import { Referrals } from './referrals.ts'
@@ -50,6 +51,7 @@ export interface RelayBookEvents {
 
 export interface RelayBookComponents {
   store: RelayStore
+  ways: Pick<WayFinder, 'connect'>
   pinger: Pinger
   browser: BrowserNetwork
   clock: Clock
@@ -95,7 +97,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     super()
     this.#components = components
     this.#init = init
-    this.#dialer = new RelayDialer(components.clock, (peer) => {
+    this.#dialer = new RelayDialer(components, (peer) => {
       this.#met(peer)
     })
     this.#referrals = new Referrals({

@@ -1,11 +1,12 @@
 import type { Connection } from '@libp2p/interface'
 import { isPeerId, type PeerIdString } from '../../protocol/ids.ts'
 import type { Clock } from '../../protocol/seams.ts'
-import { hostOf, overHttp, parseRelayAddress, type RelayAddress } from '../addresses.ts'
+import { hostOf, parseRelayAddress, type RelayAddress } from '../addresses.ts'
 import { NoAnswerError, NotRunningError } from '../errors.ts'
 import type { Node } from '../node.ts'
+import type { WayFinder } from '../ways/way-finder.ts'
 
-/** Connecting to one relay, over all its addresses: a WebSocket that never opens, and three modes of plain HTTP. */
+/** Connecting to one relay, by all ways to it: a WebSocket that never opens, and three modes of plain HTTP beside it. */
 export const CONNECT_TIMEOUT_MS = 25_000
 
 /** A connection to a relay that holds no reservation, with nothing on it, is closed after this. */
@@ -16,6 +17,7 @@ export const VISIT_MS = 60_000
  */
 export class RelayDialer {
   readonly #clock: Clock
+  readonly #ways: Pick<WayFinder, 'connect'>
   readonly #onMet: (relay: PeerIdString) => void
   /** Connecting to an address, for all who want it. */
   readonly #connecting = new Map<string, Promise<Connection>>()
@@ -28,8 +30,12 @@ export class RelayDialer {
   #node: Node | null = null
 
   /** @param onMet told of each relay that answered a dial */
-  constructor(clock: Clock, onMet: (relay: PeerIdString) => void) {
+  constructor(
+    { clock, ways }: { clock: Clock; ways: Pick<WayFinder, 'connect'> },
+    onMet: (relay: PeerIdString) => void,
+  ) {
     this.#clock = clock
+    this.#ways = ways
     this.#onMet = onMet
   }
 
@@ -101,16 +107,9 @@ export class RelayDialer {
       limit.abort(new NoAnswerError(`no answer from ${address.host}`))
     })
     try {
-      const { peer, multiaddrs } = address
-      // libp2p sorts these behind WebSockets.
-      const ways = [...multiaddrs, ...overHttp(multiaddrs)]
-      const targets = peer === null ? ways : ways.map((to) => to.encapsulate(`/p2p/${peer}`))
-      const connection = await node.libp2p.dial(targets, { signal: limit.signal })
+      const connection = await this.#ways.connect(address, limit.signal)
       this.#met(node, address, connection)
       return connection
-    } catch (error) {
-      limit.signal.throwIfAborted()
-      throw error
     } finally {
       cancel()
     }

@@ -64,9 +64,8 @@ export class IceServers {
   }
 
   /** Asks this relay, which is one of mine now. */
-  learn(relay: string): void {
+  learn(relay: string, connection = this.#connectionTo(relay)): void {
     if (this.#asking.has(relay) || this.#stopping.signal.aborted) return
-    const connection = this.#connectionTo(relay)
     if (connection === undefined) return
     const asked = this.#ask(relay, connection, this.#stopping.signal).finally(() => {
       this.#asking.delete(relay)
@@ -87,9 +86,11 @@ export class IceServers {
     return { iceServers: this.#living(relays).slice(0, MAX_ICE_RELAYS).flat() }
   }
 
-  /** What this relay offers; as long as nothing is known of it, it is asked. */
-  async of(relay: string): Promise<readonly IceServer[]> {
-    if (this.#living([relay]).length === 0) this.learn(relay)
+  /** What the relay at the other end offers, which may hold no place for me; as long as nothing is known, it is asked. */
+  async of(connection: Connection): Promise<readonly IceServer[]> {
+    const relay = connection.remotePeer.toString()
+    await this.#asking.get(relay)
+    if (this.#living([relay]).length === 0) this.learn(relay, connection)
     await this.#asking.get(relay)
     return this.#living([relay]).flat()
   }

@@ -87,12 +87,20 @@ test('a connection is made with the servers of my relays, found where the relay 
 
 test('a relay of which nothing is known is asked what it offers, and that is waited for', async () => {
   const { ice, relays } = setUp('one')
-  relays[0]!.answer = { ...ANSWER, servers: [] }
-  expect(await ice.of('one')).toEqual([])
-  relays[0]!.answer = ANSWER
-  expect(await ice.of('one')).toEqual(servers('one'))
-  expect(await ice.of('one')).toEqual(servers('one'))
-  expect(relays[0]!.asked).toBe(2)
+  const [one] = relays as [FakeRelay]
+  one.answer = { ...ANSWER, servers: [] }
+  expect(await ice.of(one.connection)).toEqual([])
+  one.answer = ANSWER
+  expect(await ice.of(one.connection)).toEqual(servers('one'))
+  expect(await ice.of(one.connection)).toEqual(servers('one'))
+  expect(one.asked).toBe(2)
+})
+
+test('a relay that has just lost my place says what it offers all the same', async () => {
+  const { ice, relays, connections } = setUp('one')
+  const [{ connection }] = relays as [FakeRelay]
+  connections.length = 0
+  expect(await ice.of(connection)).toEqual(servers('one'))
 })
 
 test('with those of so many relays and no more, the first of them', async () => {

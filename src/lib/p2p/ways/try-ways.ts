@@ -1,12 +1,11 @@
 import type { Connection, Libp2p } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import type { PeerIdString } from '../protocol/ids.ts'
-import type { Clock } from '../protocol/seams.ts'
-import { type RelayAddress, overHttp, transportOf } from './addresses.ts'
-import type { Way, WayTried } from './api.ts'
-import { NoAnswerError } from './errors.ts'
-import type { Pinger } from './ping.ts'
-import type { IceServer } from './rtc/ice-servers.ts'
+import type { Clock } from '../../protocol/seams.ts'
+import { type RelayAddress, overHttp, transportOf } from '../addresses.ts'
+import type { Way, WayTried } from '../api.ts'
+import { NoAnswerError } from '../errors.ts'
+import type { Pinger } from '../ping.ts'
+import type { IceServer } from '../rtc/ice-servers.ts'
 
 /** Relays whose ways are tried: who has more knows from these what the network lets through. */
 export const MAX_RELAYS_TRIED = 3
@@ -96,15 +95,13 @@ export async function* tryWays(
 
 /** Where a relay that is connected says it has WebTransport, with its peer id. */
 export async function announcedWebTransport(
-  libp2p: Pick<Libp2p, 'getConnections' | 'peerStore'>,
-  relay: PeerIdString | null,
+  { peerStore }: Pick<Libp2p, 'peerStore'>,
+  relay: Connection | undefined,
 ): Promise<Multiaddr[]> {
-  const id = libp2p
-    .getConnections()
-    .find(({ remotePeer }) => remotePeer.toString() === relay)?.remotePeer
-  if (id === undefined) return []
+  if (relay === undefined) return []
+  const { remotePeer: id } = relay
   // It may have been forgotten meanwhile.
-  const known = await libp2p.peerStore.get(id).catch(() => null)
+  const known = await peerStore.get(id).catch(() => null)
   return (known?.addresses ?? [])
     .filter(({ multiaddr }) => transportOf(multiaddr) === 'webtransport')
     .map(({ multiaddr }) => multiaddr.encapsulate(`/p2p/${id.toString()}`))

@@ -1,8 +1,8 @@
 import type { Connection } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { expect, test } from 'vitest'
-import { parseRelayAddress } from '../../../src/lib/p2p/addresses.ts'
-import type { WayTried } from '../../../src/lib/p2p/api.ts'
+import { parseRelayAddress } from '../../../../src/lib/p2p/addresses.ts'
+import type { WayTried } from '../../../../src/lib/p2p/api.ts'
 import {
   MAX_RELAYS_TRIED,
   MAX_WEBTRANSPORT_TRIED,
@@ -10,10 +10,10 @@ import {
   tryWays,
   WAY_TIMEOUT_MS,
   type WaysComponents,
-} from '../../../src/lib/p2p/ways.ts'
-import type { IceServer } from '../../../src/lib/p2p/rtc/ice-servers.ts'
-import { ManualClock } from '../../fixtures/manual-clock.ts'
-import { settled } from '../../fixtures/fake-network.ts'
+} from '../../../../src/lib/p2p/ways/try-ways.ts'
+import type { IceServer } from '../../../../src/lib/p2p/rtc/ice-servers.ts'
+import { ManualClock } from '../../../fixtures/manual-clock.ts'
+import { settled } from '../../../fixtures/fake-network.ts'
 
 const TURN = {
   urls: ['turn:relay.example:3478?transport=udp', 'turns:relay.example:443?transport=tcp'],

@@ -1,0 +1,84 @@
+import type { WayTally } from '../../db/schema.ts'
+
+/** How a relay is reached. Which mode of plain HTTP goes is found out while it is dialled. */
+export type RelayWay = WayTally['way']
+
+/** How a try ended; `cut`: the last one that came through broke soon, which it had not come through for. */
+export type Outcome =
+  | { through: false; cut?: true }
+  | {
+      through: true
+      /** From the first packet to a connection that can be used. */
+      openMs: number
+      /** Over HTTP: the mode that went. */
+      mode?: WayTally['mode']
+    }
+
+/** Each try weighs so much of the one after it. */
+export const FADING = 0.8
+
+/** So long after, what was seen counts half: what a network lets through changes. */
+export const HALF_LIFE_MS = 24 * 60 * 60_000
+
+/** How likely each comes through where nothing was tried, as if one try had: some networks let no UDP out. */
+const UNTRIED: Record<RelayWay, number> = { websocket: 0.9, http: 0.75, webtransport: 0.4 }
+
+/** What each is worth once it is open: over plain HTTP whatever goes up is a request of its own. */
+const WORTH: Record<RelayWay, number> = { websocket: 1, http: 0.6, webtransport: 1 }
+
+/** How long one takes to open where that was never seen. */
+const UNTRIED_OPEN_MS = 500
+
+/** A way that opens in this time is worth half of one that is there at once: to come through weighs more. */
+const SLOW_OPEN_MS = 10_000
+
+/** The least and the most time before another way is tried beside this one. */
+export const HEAD_START_MS = { least: 1_000, most: 4_000 }
+
+/**
+ * How good a way is on a network, from 0 to 1: how likely it comes through, how fast it opens, and what it is worth then.
+ *
+ * @param tally what is known of it there
+ */
+export function scoreOf(way: RelayWay, tally: WayTally | undefined, nowMs: number): number {
+  const weight = tally === undefined ? 0 : weightOf(tally, nowMs)
+  const { tries = 0, through = 0, openMs = null } = tally ?? {}
+  const likely = (through * weight + UNTRIED[way]) / (tries * weight + 1)
+  const quick = 1 / (1 + (openMs ?? UNTRIED_OPEN_MS) / SLOW_OPEN_MS)
+  return likely * quick * WORTH[way]
+}
+
+/** How long a way is tried alone: some three times as long as it takes when it goes. */
+export function headStartMs(tally: WayTally | undefined): number {
+  const { least, most } = HEAD_START_MS
+  const openMs = tally?.openMs ?? null
+  return openMs === null ? most : Math.min(most, Math.max(least, 3 * openMs))
+}
+
+/** What is known after one more try. */
+export function tallied(
+  before: WayTally | undefined,
+  { relay, way }: Pick<WayTally, 'relay' | 'way'>,
+  outcome: Outcome,
+  nowMs: number,
+): WayTally {
+  const isCut = !outcome.through && outcome.cut === true
+  const weight = before === undefined ? 0 : (isCut ? 1 : FADING) * weightOf(before, nowMs)
+  const tally: WayTally = {
+    relay,
+    way,
+    tries: (before?.tries ?? 0) * weight + Number(!isCut),
+    through: Math.max(0, (before?.through ?? 0) * weight + (isCut ? -1 : Number(outcome.through))),
+    openMs: before?.openMs ?? null,
+    atMs: nowMs,
+    ...(before?.addresses !== undefined && { addresses: before.addresses }),
+  }
+  if (!outcome.through) return tally
+  const { openMs, mode } = outcome
+  tally.openMs = tally.openMs === null ? openMs : (tally.openMs + openMs) / 2
+  return mode === undefined ? tally : { ...tally, mode }
+}
+
+function weightOf({ atMs }: WayTally, nowMs: number): number {
+  return 0.5 ** (Math.max(0, nowMs - atMs) / HALF_LIFE_MS)
+}

@@ -1,0 +1,172 @@
+import type { Connection } from '@libp2p/interface'
+import type { TransportManager } from '@libp2p/interface-internal'
+import { StreamCloseEvent } from '@libp2p/interface'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { TypedEventEmitter } from 'main-event'
+import { expect, test } from 'vitest'
+import { parseRelayAddress, transportOf } from '../../../../src/lib/p2p/addresses.ts'
+import type { Node } from '../../../../src/lib/p2p/node.ts'
+import { Networks } from '../../../../src/lib/p2p/ways/networks.ts'
+import { DexieNetworkStore } from '../../../../src/lib/p2p/ways/store.ts'
+import { HEAD_START_MS } from '../../../../src/lib/p2p/ways/tally.ts'
+import { MAX_ANNOUNCED, PROVEN_MS, WayFinder } from '../../../../src/lib/p2p/ways/way-finder.ts'
+import { settled } from '../../../fixtures/fake-network.ts'
+import { ManualClock } from '../../../fixtures/manual-clock.ts'
+import { memoryDatabase } from '../../../fixtures/memory-database.ts'
+import { silent } from '../fake-network.ts'
+
+const RELAY = parseRelayAddress('wss://relay.example')
+const PEER = '12D3KooWD6nrPokBZTD21hQxgjwu7mNddCKK3eXuM8kAFWWaoXfw'
+const HASH = 'uEiCyzkonC9IpDMxKwFZ9vm57eVoCq_wvI1QNdwMZsayYVQ'
+const WEB_TRANSPORT = `/dns/relay.example/udp/4433/quic-v1/webtransport/certhash/${HASH}`
+const never = new AbortController().signal
+
+type Fate = 'passes' | 'fails' | 'hangs'
+
+/** A network, and who is on it. */
+async function aFinder(fates: { websocket: Fate; http: Fate; webtransport?: Fate }) {
+  const clock = new ManualClock()
+  const networks = new Networks({
+    store: new DexieNetworkStore(memoryDatabase()),
+    clock,
+    log: silent,
+  })
+  await networks.open()
+  const finder = new WayFinder({ networks, clock, log: silent })
+  const tried: string[] = []
+  const libp2p = new TypedEventEmitter<{ 'peer:identify': CustomEvent }>()
+  const dial = (address: Multiaddr, { signal }: { signal: AbortSignal }): Promise<Connection> => {
+    const transport = transportOf(address)
+    tried.push(transport)
+    const way = transport.startsWith('http-') ? 'http' : (transport as 'websocket')
+    const fate = fates[way]
+    if (fate === 'fails') return Promise.reject(new Error(`no ${way}`))
+    if (fate === 'passes') return Promise.resolve(new FakeConnection(address, clock) as never)
+    return new Promise((_, reject) => {
+      signal.addEventListener('abort', () => {
+        reject(new Error('ended'))
+      })
+    })
+  }
+  const transports = { dial, dialTransportForMultiaddr: () => ({}) } as unknown as TransportManager
+  finder.attach({ libp2p, transports } as unknown as Pick<Node, 'libp2p' | 'transports'>)
+  const identify = (connection: Connection, listenAddrs: string[], observed: string): void => {
+    libp2p.safeDispatchEvent('peer:identify', {
+      detail: {
+        connection,
+        peerId: PEER,
+        listenAddrs: listenAddrs.map((each) => multiaddr(each)),
+        observedAddr: multiaddr(observed),
+      },
+    })
+  }
+  return { clock, networks, finder, tried, fates, identify }
+}
+
+class FakeConnection extends EventTarget {
+  readonly direct = true
+  readonly timeline: { open: number }
+  readonly remoteAddr: Multiaddr
+
+  constructor(remoteAddr: Multiaddr, clock: ManualClock) {
+    super()
+    this.remoteAddr = remoteAddr
+    this.timeline = { open: clock.now() }
+  }
+
+  /** As libp2p tells that one was closed, was ended here, or broke. */
+  end(how: 'closed' | 'aborted' | 'cut'): void {
+    const error = how === 'closed' ? undefined : new Error(how)
+    this.dispatchEvent(new StreamCloseEvent(how === 'aborted', error))
+  }
+}
+
+test('what a network swallows is not waited for; the next time it is not begun with', async () => {
+  const { clock, finder, tried, networks } = await aFinder({ websocket: 'hangs', http: 'passes' })
+  const connecting = finder.connect(RELAY, never)
+  clock.advance(HEAD_START_MS.most)
+  expect(transportOf((await connecting).remoteAddr)).toBe('http-binary')
+  expect(tried).toEqual(['websocket', 'http-binary'])
+  expect(networks.of(RELAY.host, 'websocket')).toMatchObject({ tries: 1, through: 0 })
+  await finder.connect(RELAY, never)
+  expect(tried.slice(2)).toEqual(['http-binary'])
+})
+
+test('when nothing comes through, nothing is held against any way', async () => {
+  const { finder, fates, tried } = await aFinder({ websocket: 'fails', http: 'fails' })
+  await expect(finder.connect(RELAY, never)).rejects.toMatchObject({
+    errors: [{ message: 'no websocket' }, { message: 'no http' }],
+  })
+  fates.websocket = 'passes'
+  await finder.connect(RELAY, never)
+  expect(tried).toEqual(['websocket', 'http-binary', 'websocket'])
+})
+
+test('what breaks soon has not come through; what ends here or lasts has', async () => {
+  const { clock, finder, tried, networks } = await aFinder({ websocket: 'passes', http: 'passes' })
+  const connect = async (): Promise<FakeConnection> =>
+    (await finder.connect(RELAY, never)) as unknown as FakeConnection
+  ;(await connect()).end('closed')
+  ;(await connect()).end('aborted')
+  const lasts = await connect()
+  clock.advance(PROVEN_MS)
+  lasts.end('cut')
+  expect(networks.of(RELAY.host, 'websocket')?.through).toBeGreaterThan(1)
+  for (let cuts = 0; cuts < 8 && !tried.includes('http-binary'); cuts += 1) {
+    const cut = await connect()
+    clock.advance(PROVEN_MS - 1)
+    cut.end('cut')
+  }
+  expect(tried).toContain('http-binary')
+})
+
+test('what breaks since the relay is gone is held against no way', async () => {
+  const { finder, fates, networks } = await aFinder({ websocket: 'passes', http: 'fails' })
+  const connection = (await finder.connect(RELAY, never)) as unknown as FakeConnection
+  connection.end('cut')
+  fates.websocket = 'fails'
+  await expect(finder.connect(RELAY, never)).rejects.toBeInstanceOf(AggregateError)
+  fates.websocket = 'passes'
+  await finder.connect(RELAY, never)
+  expect(networks.of(RELAY.host, 'websocket')?.through).toBeGreaterThan(1)
+})
+
+test('where it said that it has WebTransport it is reached when nothing else goes', async () => {
+  const { finder, fates, tried, identify } = await aFinder({
+    websocket: 'passes',
+    http: 'passes',
+    webtransport: 'passes',
+  })
+  const connection = await finder.connect(RELAY, never)
+  const many = Array.from({ length: 9 }, (_, at) => WEB_TRANSPORT.replace('4433', String(at + 1)))
+  identify(
+    connection,
+    [WEB_TRANSPORT, ...many, '/dns/relay.example/tcp/443/tls/ws'],
+    '/ip4/1.2.3.4',
+  )
+  Object.assign(fates, { websocket: 'fails', http: 'fails', webtransport: 'fails' })
+  await expect(finder.connect(RELAY, never)).rejects.toBeInstanceOf(AggregateError)
+  expect(tried.filter((each) => each === 'webtransport')).toHaveLength(MAX_ANNOUNCED)
+  fates.webtransport = 'passes'
+  const { remoteAddr } = await finder.connect(RELAY, never)
+  expect(remoteAddr.toString()).toBe(`${WEB_TRANSPORT}/p2p/${PEER}`)
+})
+
+test('what works on one network is not taken for what works on another', async () => {
+  const { finder, fates, tried, identify, networks } = await aFinder({
+    websocket: 'fails',
+    http: 'passes',
+  })
+  identify(await finder.connect(RELAY, never), [], '/ip4/192.0.2.7')
+  await settled()
+  networks.moved()
+  fates.websocket = 'passes'
+  identify(await finder.connect(RELAY, never), [], '/ip4/198.51.100.1')
+  tried.length = 0
+  await finder.connect(RELAY, never)
+  expect(tried).toEqual(['websocket'])
+  networks.moved()
+  networks.on('04c00002')
+  await finder.connect(RELAY, never)
+  expect(tried).toEqual(['websocket', 'http-binary'])
+})
