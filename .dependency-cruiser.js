@@ -123,10 +123,15 @@ export default {
     only('or-comes-from-another-app', { path: '^src/workers/handover\\.ts$' }, [
       '^src/lib/ui/handover-messages\\.ts$',
     ]),
-    only('relay', { path: '^relay-node/', pathNot: '^relay-node/src/copies/' }, [
+    only('relay', { path: '^relay-node/', pathNot: '^relay-node/src/(copies|assist)/' }, [
       '^relay-node/',
       '^src/lib/protocol/',
       `^${slice}/protocol\\.ts$`,
+    ]),
+    only('a-relay-opens-what-is-sealed-for-it', { path: '^relay-node/src/assist/' }, [
+      '^relay-node/',
+      '^src/lib/protocol/',
+      '^src/lib/crypto/(relay-seal|errors)\\.ts$',
     ]),
     only('a-relay-keeps-copies-as-a-peer', { path: '^relay-node/src/copies/' }, [
       '^relay-node/',

@@ -19,6 +19,11 @@ export function findChromium(): string | null {
   return existsSync(own) ? own : null
 }
 
+/** Chromium's engine with nothing around the page. */
+export function findChromiumShell(): string | null {
+  return onPath('chromium-headless-shell')
+}
+
 export function findFirefox(): string | null {
   return onPath('firefox-esr', 'firefox')
 }
@@ -55,6 +60,11 @@ export async function ensureChromium(): Promise<string> {
     if (found !== null && (await run([found, '--version'])).code === 0) return found
   }
   throw new Error('No Chromium. Install it (Debian: apt-get install chromium) and try again.')
+}
+
+/** Tries to get the engine alone, which tests of pages run faster in. */
+export async function installChromiumShell(): Promise<void> {
+  if (findChromiumShell() === null) await installDebianPackages(['chromium-headless-shell'])
 }
 
 /** Tries to get the browsers that only the tests between browsers need; `find…` then tells what is there. */

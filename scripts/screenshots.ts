@@ -1,16 +1,21 @@
 /**
  * Takes the pictures of the README (docs/images) and of the manifest (public/screenshots) from the workbench:
- * `npm run screenshots`, after the screens changed. The results are kept in the repository.
+ * `npm run screenshots`, after the screens changed; `-- --only TEXT` takes those with the text in their name. The results
+ * are kept in the repository.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { chromium, type Page } from 'playwright'
 import { build, preview } from 'vite'
 import { ensureChromium } from './browser.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const PHONE = { width: 390, height: 844, scale: 2 }
+
+/** For the small pictures in a row of docs/SCREENS.md. */
+const SMALL_PHONE = { ...PHONE, scale: 1 }
 const DESKTOP = { width: 1280, height: 800, scale: 1 }
 
 interface Picture {
@@ -86,6 +91,65 @@ const PICTURES: readonly Picture[] = [
     address: '#/settings',
   },
   {
+    file: 'docs/images/locked-phone.png',
+    screen: SMALL_PHONE,
+    theme: 'light',
+    language: 'en',
+    address: '?vault=locked',
+  },
+  {
+    file: 'docs/images/restore-phone.png',
+    screen: SMALL_PHONE,
+    theme: 'light',
+    language: 'ru',
+    address: '?visitor=new',
+    prepare: (page) => page.getByText('У меня есть копия').click(),
+  },
+  {
+    file: 'docs/images/words-phone.png',
+    screen: SMALL_PHONE,
+    theme: 'dark',
+    language: 'en',
+    address: '#/settings/recovery',
+    async prepare(page) {
+      await page.getByRole('button', { name: 'Show the words…' }).click()
+      await page.getByRole('button', { name: 'Show the words', exact: true }).click()
+      await page.getByRole('dialog').getByRole('listitem').first().waitFor()
+    },
+  },
+  {
+    file: 'docs/images/verifying-phone.png',
+    screen: SMALL_PHONE,
+    theme: 'light',
+    language: 'en',
+    address: '#/contacts',
+    async prepare(page) {
+      await page.getByRole('link', { name: 'Anna Kovaleva' }).click()
+      await page.getByRole('link', { name: 'Compare safety words' }).click()
+      await page.getByRole('list', { name: 'Safety words' }).waitFor()
+    },
+  },
+  {
+    file: 'docs/images/message-info-phone.png',
+    screen: SMALL_PHONE,
+    theme: 'light',
+    language: 'en',
+    address: '#/',
+    async prepare(page) {
+      await openAnna(page)
+      const mine = page.getByRole('article').filter({ hasText: 'I get there at half past' })
+      await mine.locator('.bubble').click({ button: 'right' })
+      await page.getByRole('menuitem', { name: 'Message info' }).click()
+    },
+  },
+  {
+    file: 'docs/images/requests-phone.png',
+    screen: SMALL_PHONE,
+    theme: 'light',
+    language: 'ru',
+    address: '#/contacts',
+  },
+  {
     file: 'public/screenshots/chats-phone.png',
     screen: PHONE,
     theme: 'light',
@@ -110,6 +174,8 @@ const PICTURES: readonly Picture[] = [
   },
 ]
 
+const { only = '' } = parseArgs({ options: { only: { type: 'string' } } }).values
+
 const outDir = await mkdtemp(join(tmpdir(), 'starling-workbench-'))
 const workbench = {
   configFile: join(ROOT, 'tests/fixtures/workbench/vite.config.ts'),
@@ -124,7 +190,9 @@ const browser = await chromium.launch({
 })
 try {
   const origin = server.resolvedUrls!.local[0]!
-  for (const { file, screen, theme, language, address, prepare } of PICTURES) {
+  for (const { file, screen, theme, language, address, prepare } of PICTURES.filter(({ file }) =>
+    file.includes(only),
+  )) {
     const context = await browser.newContext({
       viewport: { width: screen.width, height: screen.height },
       deviceScaleFactor: screen.scale,

@@ -72,6 +72,9 @@ const FLAGS = {
   'relay-for-others': {
     help: 'be a relay too, for friends who cannot be reached; set up by the variables of a relay',
   },
+  'map-ports': {
+    help: 'with --relay-for-others: ask the router, by UPnP or NAT-PMP, to let friends in',
+  },
   'accept-all': { help: 'accept whoever asks' },
   echo: { help: 'answer each text with the same' },
   'log-level': {
@@ -121,6 +124,9 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
     })
   }
   const dataFolder = all('data', text).at(-1) ?? DEFAULT_FOLDER
+  const mapPorts = flags['map-ports'] === true
+  const isRelay = flags['relay-for-others'] === true
+  if (mapPorts && !isRelay) throw new ConfigError('--map-ports needs --relay-for-others')
   return {
     relays: all('relay', relay),
     name: all('name', name).at(-1) ?? null,
@@ -130,7 +136,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
     share: all('share', text),
     get: all('get', text),
     into: all('into', text).at(-1) ?? '.',
-    relayForOthers: flags['relay-for-others'] === true ? relayConfigOf(dataFolder, env) : null,
+    relayForOthers: isRelay ? relayConfigOf(dataFolder, env, mapPorts) : null,
     acceptAll: flags['accept-all'] === true,
     echo: flags.echo === true,
     logLevel: all('log-level', v.picklist(LOG_LEVELS)).at(-1) ?? 'warn',

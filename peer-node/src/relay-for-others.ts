@@ -1,9 +1,8 @@
 /** A relay in the peer's own process: whoever can be reached from outside relays for friends who cannot. */
 import { join } from 'node:path'
-import type { Clock, Loggers } from '#lib/protocol/seams.ts'
 import { readConfig, type Config } from '../../relay-node/src/config.ts'
 import { lanAddresses } from '../../relay-node/src/greeting.ts'
-import { createRelay, type Relay } from '../../relay-node/src/relay.ts'
+import { createRelay, type Relay, type RelayComponents } from '../../relay-node/src/relay.ts'
 
 export type RelayConfig = Config
 
@@ -20,22 +19,29 @@ export interface RelayForOthers {
 }
 
 /** What variables of the environment say of it, the same as of any relay. @throws ConfigError of the relay */
-export function relayConfigOf(dataFolder: string, env: NodeJS.ProcessEnv): RelayConfig {
+export function relayConfigOf(
+  dataFolder: string,
+  env: NodeJS.ProcessEnv,
+  mapPorts: boolean,
+): RelayConfig {
+  const flags = ['--data', join(dataFolder, FOLDER), ...(mapPorts ? ['--map-ports'] : [])]
   // Without a flag for it nobody asks for help.
-  return readConfig(['--data', join(dataFolder, FOLDER)], env) as RelayConfig
+  return readConfig(flags, env) as RelayConfig
 }
 
 /** Resolves once it listens. @throws DataFolderError, PortTakenError, ListenError */
 export async function relayForOthers(
   config: RelayConfig,
-  components: { clock: Clock; loggers: Loggers },
+  components: RelayComponents,
 ): Promise<RelayForOthers> {
   const relay = await createRelay(config, components)
   return { address: addressOf(relay, config), stop: () => relay.stop() }
 }
 
-function addressOf({ address, port }: Relay, { publicUrl, host, https }: RelayConfig): string {
+function addressOf(relay: Relay, { publicUrl, host, https }: RelayConfig): string {
   if (publicUrl !== null) return publicUrl
+  const mapped = relay.mappedAddress()
+  if (mapped !== null) return mapped
   const [lan] = host === ANYWHERE ? lanAddresses() : []
-  return lan === undefined ? address : `${https ? 'https' : 'http'}://${lan}:${port}`
+  return lan === undefined ? relay.address : `${https ? 'https' : 'http'}://${lan}:${relay.port}`
 }

@@ -156,6 +156,11 @@ const FLAGS = {
     help: 'find relays on the same network (default; --no-mdns to switch off)',
     allowed: 'true or false',
   },
+  'map-ports': {
+    env: 'STARLING_MAP_PORTS',
+    help: 'ask the router, by UPnP or NAT-PMP, to let others in from the internet',
+    allowed: 'true or false',
+  },
   'log-level': {
     env: 'STARLING_LOG_LEVEL',
     value: 'LEVEL',
@@ -177,8 +182,8 @@ const FLAGS = {
   'max-reservations': {
     env: 'STARLING_MAX_RESERVATIONS',
     value: 'NUMBER',
-    help: `browsers it can be the relay of at once (default ${MAX_RESERVATIONS})`,
-    allowed: 'a whole number from 1',
+    help: `browsers it can be the relay of at once (default ${MAX_RESERVATIONS}; 0: of none)`,
+    allowed: 'a whole number from 0',
   },
   store: {
     env: 'STARLING_STORE',
@@ -285,6 +290,7 @@ export interface Config {
   /** Null: there is none. 0: any. */
   webTransport: number | null
   mdns: boolean
+  mapPorts: boolean
   logLevel: (typeof LOG_LEVELS)[number]
   maxConnections: number
   maxConnectionsPerAddress: number
@@ -337,6 +343,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
     webrtc: read('webrtc', flag, true),
     webTransport: read<number | null>('webtransport', port, null),
     mdns: read('mdns', flag, true),
+    mapPorts: read('map-ports', flag, false),
     logLevel: read('log-level', v.picklist(LOG_LEVELS), 'info'),
     maxConnections: read('max-connections', count, MAX_CONNECTIONS),
     maxConnectionsPerAddress: read(
@@ -344,7 +351,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv): Con
       count,
       MAX_CONNECTIONS_PER_ADDRESS,
     ),
-    maxReservations: read('max-reservations', count, MAX_RESERVATIONS),
+    maxReservations: read('max-reservations', countOrNone, MAX_RESERVATIONS),
     store: read<string | null>('store', database, null),
     storeMayForget: read('store-may-forget', flag, false),
     pushAnywhere: read('push-anywhere', flag, false),

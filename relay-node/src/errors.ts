@@ -20,6 +20,11 @@ export class DataFolderError extends StarlingError {
   override readonly name = 'DataFolderError'
 }
 
+/** No port was mapped. The text says why, of the router: it is for the log, and holds nothing the router wrote. */
+export class PortMappingError extends StarlingError {
+  override readonly name = 'PortMappingError'
+}
+
 /** A peer took no bytes for too long. */
 export class SlowReaderError extends StarlingError {
   override readonly name = 'SlowReaderError'
@@ -38,4 +43,9 @@ export class QuotaError extends StarlingError {
 /** A record older than the one held. */
 export class StaleRecordError extends StarlingError {
   override readonly name = 'StaleRecordError'
+}
+
+/** A ticket for a rendezvous that does not hold, or not for who came with it. */
+export class TicketError extends StarlingError {
+  override readonly name = 'TicketError'
 }

@@ -8,6 +8,7 @@ import type { RelayNode } from './node.ts'
 import type { ProviderRecords } from './providers/provider-records.ts'
 import type { RelayMesh } from './relay-mesh.ts'
 import type { BoundedPeers } from './store/bounded-peers.ts'
+import type { Meetings } from './rendezvous/meetings.ts'
 import type { ResilientDatastore } from './store/resilient-datastore.ts'
 
 export interface GaugesComponents {
@@ -20,6 +21,7 @@ export interface GaugesComponents {
   providers: ProviderRecords
   mailboxes: MailboxStore
   sessions: ConnectSessions
+  meetings: Meetings
 }
 
 /**
@@ -27,7 +29,8 @@ export interface GaugesComponents {
  * of the process.
  */
 export function gauges(components: GaugesComponents): void {
-  const { registry, node, mesh, quota, peers, store, providers, mailboxes, sessions } = components
+  const { registry, node, mesh, quota, peers, store, providers, mailboxes, sessions, meetings } =
+    components
   const gauge = gaugesOf(registry)
   const held = (what: keyof Usage) => (): Promise<number> =>
     mailboxes.usage().then(
@@ -37,6 +40,7 @@ export function gauges(components: GaugesComponents): void {
     )
   gauge('connections', 'Open connections', () => node.getConnections().length)
   gauge('connect_sessions', 'Connections over plain HTTP', () => sessions.size)
+  gauge('rendezvous_seats', 'Peers that wait for another or are joined', () => meetings.size)
   gauge('reservations', 'Peers this is the relay of', () => node.services.relay.reservations.size)
   gauge('circuits', 'Open relayed connections', () => circuits(node))
   gauge('dht_records', 'Records kept for the DHT', () => quota.size)

@@ -13,6 +13,8 @@ export function greeting(config: Config, relay: Relay): string {
   if (config.app && !relay.servesApp) {
     lines.push('There is no built app in dist/: npm run build makes one.')
   }
+  const mapped = relay.mappedAddress()
+  if (mapped !== null) lines.push(`From the internet: ${mapped}`)
   const phones = phoneAddress(config, relay)
   if (phones !== null) lines.push(`For phones: ${phones}`, encodeQR(phones, 'ascii'))
   return `${lines.join('\n')}\n`

@@ -56,3 +56,15 @@ export const CACHE_REVALIDATE = 'no-cache'
 
 /** Never kept: answers about now. */
 export const CACHE_NEVER = 'no-store'
+
+/**
+ * Pages of other relays use mailboxes and ask for assistance, too, so every origin may read the answers: nothing in them depends
+ * on who asks but by what the request itself proves, and no cookie is ever looked at.
+ * Fetch standard, 3.3 (https://fetch.spec.whatwg.org/#http-cors-protocol).
+ */
+export const ANY_ORIGIN = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Allow-Methods': 'GET, POST',
+  'Access-Control-Allow-Headers': 'content-type',
+  'Access-Control-Max-Age': '86400',
+}

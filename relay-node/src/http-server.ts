@@ -6,7 +6,7 @@ import { type AddressInfo, isIPv6, type Socket } from 'node:net'
 import { sourceOf } from './admission.ts'
 import { DEFAULT_PORT } from './config.ts'
 import { ListenError, PortTakenError } from './errors.ts'
-import { HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS } from './limits.ts'
+import { HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS, UNREAD_TIMEOUT_MS } from './limits.ts'
 import type { Refusals } from './refusals.ts'
 
 /** Ports tried from `DEFAULT_PORT` on. */
@@ -37,6 +37,8 @@ export function httpServer(components: { refusals: Refusals }, init: HttpServerI
       ? createHttpServer(options)
       : createHttpsServer({ ...options, ...init.tls, handshakeTimeout: REQUEST_TIMEOUT_MS })
   server.maxConnections = init.maxSockets
+  // A socket that became a WebSocket is none of its own any more.
+  server.setTimeout(UNREAD_TIMEOUT_MS)
   server.on('drop', () => {
     components.refusals.count('connections-total')
   })

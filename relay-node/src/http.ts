@@ -27,6 +27,8 @@ export interface HttpComponents {
   mailboxes: (app: FastifyInstance) => void
   /** libp2p over plain HTTP, the same way. */
   connect: (app: FastifyInstance) => void
+  /** Help for peers that cannot reach each other, the same way. */
+  assist: (app: FastifyInstance) => void
 }
 
 export interface HttpInit {
@@ -75,7 +77,7 @@ export async function httpRoutes(
     }
     return reply.type(components.registry.contentType).send(await components.registry.metrics())
   })
-  for (const routes of [components.mailboxes, components.connect]) {
+  for (const routes of [components.mailboxes, components.connect, components.assist]) {
     await app.register((scope, _options, done) => {
       routes(scope)
       done()

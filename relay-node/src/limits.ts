@@ -13,7 +13,7 @@ export const MAX_CONNECTIONS_PER_ADDRESS = 128
 /** Sockets, for each connection there may be: each browser's page and API come over sockets of their own. */
 export const SOCKETS_PER_CONNECTION = 2
 
-/** Connections of one peer id: a browser has one, and one more while it moves to another network. */
+/** Connections of one peer id: a browser has two, by two ways, and as many more while it moves to another network. */
 export const MAX_CONNECTIONS_PER_PEER = 4
 
 /** Connections at once that have not proven who they are: 256 KiB of frame each, this is 64 MB. */
@@ -36,6 +36,12 @@ export const HEADERS_TIMEOUT_MS = 5_000
 
 /** Until an HTTP request is here whole: the longest body, at 80 kbit/s. */
 export const REQUEST_TIMEOUT_MS = 10_000
+
+/**
+ * How long nothing of an HTTP answer may be taken, nor anything else happen on its socket: longer than from one sign of life on an
+ * answer of `/connect` to the next. Node looks again once or twice before it believes it.
+ */
+export const UNREAD_TIMEOUT_MS = 20_000
 
 /** Longest body of an HTTP request in bytes, but for those of mailboxes: no other route takes one. */
 export const MAX_BODY_BYTES = 1_024
@@ -79,8 +85,59 @@ export const MAX_CONNECT_POSTS_AT_ONCE = 1_024
 /** The same of one address: one for each connection it may have. */
 export const MAX_CONNECT_POSTS_AT_ONCE_PER_ADDRESS = MAX_CONNECTIONS_PER_ADDRESS
 
-/** How often an idle WebSocket is pinged; one that has not answered by the next time is cut. */
-export const KEEPALIVE_MS = 30_000
+/** WebSockets to /p2p at once whose peer has not proven its key: one message of under 1 KiB each, for `HANDSHAKE_TIMEOUT_MS`. */
+export const MAX_RENDEZVOUS_UNPROVEN = 256
+
+/** The same from one address: half of those that may arrive in a second, for an office whose network broke. */
+export const MAX_RENDEZVOUS_UNPROVEN_PER_ADDRESS = 16
+
+/** WebSockets that wait for another or are joined: each may leave a full queue to the other, this is 128 MB. */
+export const MAX_RENDEZVOUS_SEATS = 512
+
+/** The same of one peer: contacts it cannot meet otherwise, and some more while it comes back by another network. */
+export const MAX_RENDEZVOUS_SEATS_PER_PEER = 8
+
+/** Bytes for one side of a rendezvous that its network has not taken: a second at 2 Mbit/s. */
+export const MAX_RENDEZVOUS_QUEUE_BYTES = 256 * 1_024
+
+/** The same in messages, of which each costs memory beyond its bytes. */
+export const MAX_RENDEZVOUS_QUEUE_MESSAGES = 100
+
+/** How often a WebSocket to /p2p is pinged: proxies cut idle ones at 20 s. One that has not answered by the next time is cut. */
+export const RENDEZVOUS_PING_MS = 15_000
+
+/** How often spent tickets that are over are forgotten. */
+export const RENDEZVOUS_SWEEP_MS = 30_000
+
+/** How long a peer may take to be told that another asks for it: the stream of an invitation, on a slow link. */
+export const INVITATION_TIMEOUT_MS = 5_000
+
+/** Requests for assistance of one address a minute: an office of 100 whose network has just changed. */
+export const MAX_ASSISTS_PER_MINUTE = 240
+
+/** The same of one peer: those of its contacts that are out of reach, each once a minute. */
+export const MAX_ASSISTS_PER_PEER_PER_MINUTE = 20
+
+/** The same for one peer, whoever asks: nobody is called to the door more often. */
+export const MAX_INVITATIONS_PER_MINUTE = 60
+
+/** Peers that are counted, and requests remembered so that none is answered twice: 100 bytes each. */
+export const MAX_REMEMBERED_ASSISTS = 20_000
+
+/** Life of the relay's own prekeys; they are made anew at half of it, so that those given out hold for a while. */
+export const ASSIST_PREKEYS_LIFE_MS = 14 * 24 * 60 * 60_000
+
+/** Requests for assistance at once: a signature to verify and to make each, and an invitation that may take its time. */
+export const MAX_ASSISTS_AT_ONCE = 64
+
+/** The same from one address. */
+export const MAX_ASSISTS_AT_ONCE_PER_ADDRESS = 8
+
+/** How often a WebSocket is pinged: impatient proxies end what has been idle for 20 s. */
+export const KEEPALIVE_MS = 15_000
+
+/** Pings in a row that may stay without an answer: a phone that changes cells is back by then. */
+export const MAX_UNANSWERED_PINGS = 2
 
 /** Reservations: one for each connection there can be, as every browser holds one. Default of a flag. */
 export const MAX_RESERVATIONS = MAX_CONNECTIONS
@@ -350,8 +407,12 @@ export const WEBTRANSPORT_STREAM_WINDOW_BYTES = 64 * 1_024
 /** The same of all streams of a session, each way: what a WebSocket may have waiting behind a full socket. */
 export const WEBTRANSPORT_SESSION_WINDOW_BYTES = MAX_WRITE_BUFFER_BYTES
 
-/** Streams that a peer may open before it is known who it is: the stock dialer opens one. */
-export const MAX_WEBTRANSPORT_EARLY_STREAMS = 4
+/**
+ * Streams that a peer may open before it is known who it is: as many as fill the session's window with theirs.
+ * The dialer is through its handshake half a round trip before the relay, and may use the connection at once.
+ */
+export const MAX_WEBTRANSPORT_EARLY_STREAMS =
+  WEBTRANSPORT_SESSION_WINDOW_BYTES / WEBTRANSPORT_STREAM_WINDOW_BYTES
 
 /** Longest block of HTTP headers: browsers send 300 bytes. */
 export const MAX_HEADER_BLOCK_BYTES = 4 * 1_024
@@ -382,6 +443,52 @@ export const WEBTRANSPORT_CERTIFICATE_SHOWN_MS = 6 * 24 * 60 * 60_000
 
 /** Life of such a certificate: browsers take at most 14 days for one that they know by its hash. */
 export const WEBTRANSPORT_CERTIFICATE_LIFE_MS = 13 * 24 * 60 * 60_000
+
+/** People who show themselves to others on their networks, in all. */
+export const MAX_NEARBY_SHOWN = 4_096
+
+/** How long routers are looked for: they answer within a second or two, and the start waits for it. */
+export const ROUTER_SEARCH_MS = 4_000
+
+/** What UPnP gives routers to wait at random before they answer, in seconds. */
+export const SSDP_WAIT_S = 2
+
+/** Devices of the network that are asked whether they map ports: a home has one or two that say so. */
+export const MAX_SSDP_ANSWERS = 8
+
+/** Networks of this machine on which routers are looked for: a home server with containers has a few. */
+export const MAX_LAN_ADDRESSES = 16
+
+/** Longest description or answer of a router: common ones are 2 to 20 KiB. */
+export const MAX_ROUTER_ANSWER_BYTES = 64 * 1_024
+
+/** How long a router may take to answer one question by UPnP: slow ones take a second. */
+export const ROUTER_ANSWER_MS = 3_000
+
+/** First wait for an answer by NAT-PMP, doubled each time: https://www.rfc-editor.org/rfc/rfc6886#section-3.1 */
+export const NAT_PMP_FIRST_WAIT_MS = 250
+
+/** How often it is asked: within the time of the search. */
+export const NAT_PMP_TRIES = 4
+
+/** For how long a router is asked to keep a mapping, in seconds: gone soon after a relay that was killed. */
+export const PORT_LEASE_S = 3_600
+
+/** Mappings are renewed at half of their lease, but never more often than this, whatever a router says ... */
+export const MIN_PORT_RENEWAL_MS = 60_000
+
+/** ... nor later than this: a router that was started anew has forgotten them. A missing router is looked for as often. */
+export const MAX_PORT_RENEWAL_MS = 10 * 60_000
+
+/** Ports tried outside for one, when somebody else has it. */
+export const EXTERNAL_PORT_TRIES = 3
+
+/** Ports that TURN may have mapped for what it relays: a home router has room for a hundred or so in all. */
+export const MAX_MAPPED_TURN_RELAY_PORTS = 32
+
+/** How long the first mapping of all ports, and taking them back, may take: the start and the stop wait for it. */
+export const PORT_MAPPING_START_MS = 15_000
+export const PORT_MAPPING_STOP_MS = 1_500
 
 /** From SIGTERM to the end of the process: below the 10 s of a container, as promised. */
 export const STOP_TIMEOUT_MS = 4_500

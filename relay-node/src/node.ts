@@ -1,5 +1,5 @@
 /** The relay's libp2p host: every transport, protocol and limit of it. */
-import { circuitRelayServer, type CircuitRelayService } from '@libp2p/circuit-relay-v2'
+import type { CircuitRelayService } from '@libp2p/circuit-relay-v2'
 import { noise } from '@chainsafe/libp2p-noise'
 import { identify } from '@libp2p/identify'
 import type {
@@ -30,10 +30,12 @@ import {
   webTransportAddress,
 } from './addresses.ts'
 import { autoNATWithoutWalks } from './auto-nat.ts'
+import { pacedCircuits } from './circuits.ts'
 import { connectListener } from './connect/listener.ts'
 import type { ConnectSessions } from './connect/sessions.ts'
 import type { DhtAsker } from './dht/asker.ts'
 import { relayDht } from './dht/index.ts'
+import { AnnouncedPorts } from './port-mapping/announced-ports.ts'
 import type { PeerRecords } from './dht/peer-records.ts'
 import { QuotaError } from './errors.ts'
 import * as limits from './limits.ts'
@@ -52,6 +54,7 @@ export interface RelayServices extends Record<string, unknown> {
   ping: Ping
   dht: KadDHT
   relay: CircuitRelayService
+  ports: AnnouncedPorts
 }
 
 export type RelayNode = Libp2p<RelayServices>
@@ -149,19 +152,24 @@ export async function relayNode(components: NodeComponents, init: NodeInit): Pro
       // The mesh and the DHT may ping a relay at the same moment.
       ping: ping({ maxInboundStreams: 8, maxOutboundStreams: 8 }),
       autonat: autoNATWithoutWalks,
-      relay: circuitRelayServer({
-        hopTimeout: costly.circuitTimeoutMs,
-        maxInboundHopStreams: limits.MAX_CIRCUITS_PER_CONNECTION,
-        maxOutboundStopStreams: limits.MAX_CIRCUITS_PER_CONNECTION,
-        reservations: {
-          maxReservations: init.maxReservations,
-          reservationTtl: limits.RESERVATION_TTL_MS,
-          // Counted in milliseconds, announced as seconds: docs/LIMITS.md, circuits.
-          defaultDurationLimit: costly.circuitDurationMs,
-          defaultDataLimit: costly.circuitBytes,
+      relay: pacedCircuits(
+        components,
+        {
+          hopTimeout: costly.circuitTimeoutMs,
+          maxInboundHopStreams: limits.MAX_CIRCUITS_PER_CONNECTION,
+          maxOutboundStopStreams: limits.MAX_CIRCUITS_PER_CONNECTION,
+          reservations: {
+            maxReservations: init.maxReservations,
+            reservationTtl: limits.RESERVATION_TTL_MS,
+            // Counted in milliseconds, announced as seconds: docs/LIMITS.md, circuits.
+            defaultDurationLimit: costly.circuitDurationMs,
+            defaultDataLimit: costly.circuitBytes,
+          },
         },
-      }),
+        costly,
+      ),
       dht: relayDht(components),
+      ports: (own: ConstructorParameters<typeof AnnouncedPorts>[0]) => new AnnouncedPorts(own),
     },
   })
   node.addEventListener('connection:open', ({ detail: { remotePeer } }) => {
@@ -239,8 +247,13 @@ function gater(
 /** Addresses of this host, each with its peer id; those that others can use everywhere first. */
 export function addressesOf(node: RelayNode, publicUrl: string | null): string[] {
   const all = node.getMultiaddrs().map(String)
-  if (publicUrl === null) return all
-  const first = [webSocketAddress, connectAddress].map((of) => of(new URL(publicUrl)))
+  const { publicAddress } = node.services.ports
+  const first = [
+    ...(publicUrl === null
+      ? []
+      : [webSocketAddress, connectAddress].map((of) => of(new URL(publicUrl)))),
+    ...(publicAddress === null ? [] : [`/ip4/${publicAddress}/`]),
+  ]
   const place = (address: string): number => {
     const found = first.findIndex((each) => address.startsWith(each))
     return found < 0 ? first.length : found

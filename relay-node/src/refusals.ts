@@ -21,6 +21,14 @@ export const REFUSALS = [
   'connect-at-once',
   'connect-unknown',
   'connect-malformed',
+  'rendezvous-at-once',
+  'rendezvous-malformed',
+  'rendezvous-ticket',
+  'rendezvous-seats',
+  'assist-requests',
+  'assist-at-once',
+  'assist-malformed',
+  'assist-proof',
   'webtransport-total',
   'webtransport-per-address',
   'webtransport-rate',
@@ -45,6 +53,9 @@ export const REFUSALS = [
   'status-malformed',
   'ice-malformed',
   'ice-requests',
+  'nearby-malformed',
+  'nearby-busy',
+  'nearby-crowded',
   'disk-write',
   'mailbox-requests',
   'mailbox-at-once',
@@ -68,8 +79,14 @@ export interface Refusals {
   count(refusal: Refusal, times?: number): void
 }
 
+/** Counts it, and tells how often. */
+export interface CountedRefusals extends Refusals {
+  /** Since the start, by the reason. */
+  counted(): Promise<Map<string, number>>
+}
+
 /** Refusals as `starling_relay_refused_total{reason}`, each there from the start with 0. */
-export function refusals(registry: Registry): Refusals {
+export function refusals(registry: Registry): CountedRefusals {
   const counter = new Counter({
     name: 'starling_relay_refused_total',
     help: 'What the relay refused, by reason',
@@ -80,6 +97,10 @@ export function refusals(registry: Registry): Refusals {
   return {
     count(reason, times = 1) {
       counter.inc({ reason }, times)
+    },
+    async counted() {
+      const { values } = await counter.get()
+      return new Map(values.map(({ labels, value }) => [String(labels.reason), value]))
     },
   }
 }

@@ -86,7 +86,7 @@ export class RelayMesh {
 
   /** Relays that work. */
   get size(): number {
-    return this.#working().length
+    return this.working().length
   }
 
   /** Whether this peer answered as a relay that the settings name or the LAN has. */
@@ -107,11 +107,12 @@ export class RelayMesh {
     const { clock, self, signer } = this.#components
     const issuedAtMs = clock.now()
     const expiresAtMs = issuedAtMs + RELAY_LIST_LIFE_MS
-    const relays = this.#working().slice(0, MAX_LISTED_RELAYS)
+    const relays = this.working().slice(0, MAX_LISTED_RELAYS)
     return await sealRelayList({ issuer: self, issuedAtMs, expiresAtMs, relays }, signer)
   }
 
-  #working(): ListedRelay[] {
+  /** Relays that answered of late. */
+  working(): ListedRelay[] {
     const relays: ListedRelay[] = []
     for (const [peer, { addresses, operator }] of this.#described) {
       if (!isPeerId(peer) || !this.#isFresh(peer) || addresses.length === 0) continue

@@ -12,6 +12,10 @@ import { type Clock, type Loggers, systemRandom } from '#lib/protocol/seams.ts'
 import { hostOf } from './addresses.ts'
 import { Admission } from './admission.ts'
 import { Answers } from './answers.ts'
+import { AskedBy } from './assist/asked.ts'
+import { Assistance } from './assist/assistance.ts'
+import { AssistPrekeys } from './assist/prekeys.ts'
+import { assistRoutes } from './assist/routes.ts'
 import type { Config } from './config.ts'
 import { connectRoutes } from './connect/routes.ts'
 import { connectSockets } from './connect/sockets.ts'
@@ -35,7 +39,12 @@ import { subjectOf, WebPush } from './mailbox/push.ts'
 import { mailboxRoutes } from './mailbox/routes.ts'
 import { Signposts } from './mailbox/signposts.ts'
 import { WakeUps } from './mailbox/wake-ups.ts'
+import { Nearby } from './nearby.ts'
 import { addressesOf, relayNode } from './node.ts'
+import { MappedPorts } from './port-mapping/mapped-ports.ts'
+import { portsToMap } from './port-mapping/ports-to-map.ts'
+import type { RouterPlaces } from './port-mapping/gateway.ts'
+import { routerPlaces } from './port-mapping/router-places.ts'
 import { ProviderRecords } from './providers/provider-records.ts'
 import { Providers } from './providers/providers.ts'
 import {
@@ -46,6 +55,10 @@ import {
   SOCKETS_PER_CONNECTION,
 } from './limits.ts'
 import { refusals } from './refusals.ts'
+import { Invitations } from './rendezvous/invitations.ts'
+import { Meetings } from './rendezvous/meetings.ts'
+import { rendezvousSockets } from './rendezvous/sockets.ts'
+import { Tickets } from './rendezvous/tickets.ts'
 import { RelayMesh } from './relay-mesh.ts'
 import { RateLimit } from './rate-limit.ts'
 import { isOneOf, remoteBehind } from './remote.ts'
@@ -54,7 +67,7 @@ import { openDataFolder } from './store/level-disk.ts'
 import { BoundedPeers } from './store/bounded-peers.ts'
 import { ResilientDatastore } from './store/resilient-datastore.ts'
 import { iceAnswers } from './turn/ice-answers.ts'
-import { turnServer } from './turn/turn.ts'
+import { turnKind, turnServer } from './turn/turn.ts'
 import { UpgradeRoutes } from './upgrade-routes.ts'
 import { Certificates } from './webtransport/certificates.ts'
 import {
@@ -66,6 +79,8 @@ import { hasQuic } from './webtransport/quic-process.ts'
 export interface RelayComponents {
   clock: Clock
   loggers: Loggers
+  /** Where routers are looked for. */
+  places?: () => Promise<RouterPlaces>
 }
 
 /** A running relay. */
@@ -76,6 +91,8 @@ export interface Relay {
   peerId: PeerIdString
   /** Multiaddrs, each with the peer id. */
   addresses(): string[]
+  /** Where it is reached through a router that maps its port: `http://192.0.2.1:8787`; null: by none. */
+  mappedAddress(): string | null
   servesApp: boolean
   registry: Registry
   stop(): Promise<void>
@@ -87,7 +104,7 @@ const APP_FOLDER = resolve(import.meta.dirname, '../../dist')
 /** Starts a relay. @throws DataFolderError, PortTakenError, ListenError; nothing of it is left then. */
 export async function createRelay(
   config: Config,
-  { clock, loggers }: RelayComponents,
+  { clock, loggers, places = routerPlaces }: RelayComponents,
   costly: CostlyLimits = COSTLY_LIMITS,
 ): Promise<Relay> {
   const stops: (() => PromiseLike<unknown>)[] = []
@@ -167,6 +184,7 @@ export async function createRelay(
       costly,
     })
     let bootstrap: () => Bootstrap | null = () => null
+    let assistance: Assistance | null = null
     const servesApp = config.app && hasApp(APP_FOLDER)
     const app = await httpRoutes(
       {
@@ -186,6 +204,13 @@ export async function createRelay(
           sessions,
           clock,
           log: loggers('connect'),
+          refusals: refused,
+          remoteOf,
+        }),
+        assist: assistRoutes({
+          assistance: () => assistance,
+          clock,
+          log: loggers('assist'),
           refusals: refused,
           remoteOf,
         }),
@@ -222,6 +247,25 @@ export async function createRelay(
     const upgrades = new UpgradeRoutes({ server, refusals: refused, remoteOf })
     const stopSockets = connectSockets({ clock, refusals: refused, upgrades, sessions })
     stops.push(stopSockets)
+    const tickets = new Tickets({ clock, random: systemRandom })
+    const meetings = new Meetings({ clock, refusals: refused, costly, tickets })
+    meetings.start()
+    stops.push(() => {
+      meetings.stop()
+      return Promise.resolve()
+    })
+    const stopRendezvous = rendezvousSockets({
+      self: peerId,
+      clock,
+      random: systemRandom,
+      refusals: refused,
+      admission,
+      upgrades,
+      tickets,
+      meetings,
+      costly,
+    })
+    stops.push(stopRendezvous)
     // `quota` starts and stops with the node, as each of libp2p's components that can.
     const node = await relayNode(
       {
@@ -264,6 +308,7 @@ export async function createRelay(
       registry,
       node,
       sessions,
+      meetings,
       providers: providerRecords,
       mesh: relays,
       quota,
@@ -282,6 +327,9 @@ export async function createRelay(
     })
     await directory.start()
     stops.push(() => directory.stop())
+    const nearby = new Nearby({ libp2p: node, clock, refusals: refused })
+    await nearby.start()
+    stops.push(() => nearby.stop())
     const providers = new Providers({
       libp2p: node,
       dht: node.services.dht,
@@ -332,9 +380,11 @@ export async function createRelay(
         malformed: 'status-malformed',
         answer: () => {
           const { size } = node.services.relay.reservations
+          const { maxReservations } = config
           return Promise.resolve({
             upMs: Math.round(performance.now()),
-            loadPercent: Math.min(100, Math.round((100 * size) / config.maxReservations)),
+            // With no places at all, too.
+            loadPercent: size >= maxReservations ? 100 : Math.round((100 * size) / maxReservations),
             copies: copyRoom?.room ?? null,
           })
         },
@@ -342,6 +392,24 @@ export async function createRelay(
     )
     await status.start()
     stops.push(() => status.stop())
+    const kind = turnKind(loggers('turn'), config)
+    let ports: MappedPorts | null = null
+    if (config.mapPorts) {
+      const parts = { clock, random: systemRandom, log: loggers('ports'), places }
+      ports = new MappedPorts(parts, {
+        ports: portsToMap(parts.log, config, {
+          port,
+          hasWebTransport: webTransport !== null,
+          turn: kind,
+        }),
+        host: config.host === 'localhost' ? '127.0.0.1' : config.host,
+        onChange: (mapped) => {
+          node.services.ports.announce(mapped)
+        },
+      })
+      stops.push(() => ports!.stop())
+      await ports.start()
+    }
     const turn = await turnServer(
       {
         clock,
@@ -349,7 +417,11 @@ export async function createRelay(
         log: loggers('turn'),
         ownCertificate: () => httpsCertificate({ datastore: store, clock }),
       },
-      { ...config, kind: config.turn },
+      {
+        ...config,
+        kind,
+        turnExternalIp: config.turnExternalIp ?? ports?.mapped.address ?? null,
+      },
     )
     if (turn !== null) {
       const ice = iceAnswers({
@@ -364,6 +436,31 @@ export async function createRelay(
       turn.start()
       stops.push(() => turn.stop())
     }
+    const invitations = new Invitations({ node, clock, log: loggers('rendezvous') })
+    stops.push(() => {
+      invitations.stop()
+      return Promise.resolve()
+    })
+    const prekeys = new AssistPrekeys({ self: peerId, signer, clock, random: systemRandom })
+    assistance = new Assistance({
+      self: peerId,
+      signer,
+      clock,
+      node,
+      asked: new AskedBy({ self: peerId, clock, prekeys }),
+      prekeys,
+      tickets,
+      invitations,
+      records,
+      addresses: () => addressesOf(node, config.publicUrl),
+      known: () => relays.working(),
+      ice: (peer) => {
+        if (turn === null) return null
+        const servers = turn.places()
+        return servers.length === 0 ? null : { servers, ...turn.credentials.for(peer) }
+      },
+      refused: () => refused.counted(),
+    })
     relays.start()
     stops.push(() => relays.stop())
     bootstrap = () => ({
@@ -372,11 +469,18 @@ export async function createRelay(
       operator: config.operator,
     })
     log.info(`relay ${peerId} listens on port ${port}`)
+    const scheme = config.https ? 'https' : 'http'
     return {
-      address: `${config.https ? 'https' : 'http'}://localhost:${port}`,
+      address: `${scheme}://localhost:${port}`,
       port,
       peerId,
       addresses: () => addressesOf(node, config.publicUrl),
+      mappedAddress: () => {
+        const { address = null, mappings = [] } = ports?.mapped ?? {}
+        const http = mappings.find(({ protocol, port: of }) => protocol === 'tcp' && of === port)
+        if (address === null || http === undefined) return null
+        return `${scheme}://${address}:${http.externalPort}`
+      },
       servesApp,
       registry,
       stop,

@@ -9,6 +9,7 @@ import {
   KEEPALIVE_MS,
   MAX_FRAME_BEFORE_AUTHENTICATION_BYTES,
   MAX_SOCKET_QUEUE_BYTES,
+  MAX_UNANSWERED_PINGS,
   MAX_WRITE_BUFFER_BYTES,
 } from './limits.ts'
 import type { Refusal, Refusals } from './refusals.ts'
@@ -44,7 +45,7 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
   #authenticated = false
   #refused = false
   #cancelPing: () => void
-  #answered = true
+  #unanswered = 0
   /** Takes back the cut of a slow reader; `null` while the socket has room. */
   #forgiveReader: (() => void) | null = null
 
@@ -68,7 +69,7 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
       this.#fail(error)
     })
     this.#socket.on('pong', () => {
-      this.#answered = true
+      this.#unanswered = 0
     })
     this.#cancelPing = this.#pingLater()
     this.#socket.once('close', (code) => {
@@ -159,11 +160,11 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
   /** A peer that lost its network says nothing: without this it would be connected for a quarter of an hour. */
   #pingLater(): () => void {
     return this.#clock.after(KEEPALIVE_MS, () => {
-      if (!this.#answered) {
-        this.abort(new SlowReaderError(`no answer to a ping for ${KEEPALIVE_MS} ms`))
+      if (this.#unanswered >= MAX_UNANSWERED_PINGS) {
+        this.abort(new SlowReaderError(`no answer to ${this.#unanswered} pings`))
         return
       }
-      this.#answered = false
+      this.#unanswered += 1
       this.#socket.ping()
       this.#cancelPing = this.#pingLater()
     })

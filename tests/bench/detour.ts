@@ -9,7 +9,7 @@ const BUFFER_BYTES = 4 * 1024 * 1024
 export const DETOUR_ARGS = ['--disable-features=WebRtcHideLocalIpsWithMdns']
 
 /**
- * A long way between browsers of one machine: every packet of their WebRTC connections arrives so much later.
+ * A long way between browsers of one machine: every packet of their WebRTC connections arrives so much later, or is lost.
  *
  * Each port of a browser has a stand-in on the loopback address, and the pages' candidates are rewritten to name it. A
  * packet from A to B's stand-in leaves, later, from A's stand-in to B: so both know each other by their stand-ins alone.
@@ -17,14 +17,19 @@ export const DETOUR_ARGS = ['--disable-features=WebRtcHideLocalIpsWithMdns']
  */
 export class Detour implements AsyncDisposable {
   readonly #delayMs: number
+  readonly #loss: number
   readonly #standIns = new Map<number, Promise<Socket>>()
   /** In the order in which they are due: all wait equally long. */
   readonly #waiting: { dueMs: number; packet: Buffer; from: number; to: number }[] = []
   #timer: NodeJS.Timeout | null = null
 
-  /** @param delayMs each way */
-  constructor(delayMs: number) {
+  /**
+   * @param delayMs each way
+   * @param loss share of packets that are lost each way, 0 to 1
+   */
+  constructor(delayMs: number, loss = 0) {
     this.#delayMs = delayMs
+    this.#loss = loss
   }
 
   /** Sends what this page says to others on the detour. To be called before anything is loaded. */
@@ -49,6 +54,7 @@ export class Detour implements AsyncDisposable {
   async #open(to: number): Promise<Socket> {
     const socket = createSocket({ type: 'udp4', recvBufferSize: BUFFER_BYTES })
     socket.on('message', (packet, { port: from }) => {
+      if (Math.random() < this.#loss) return
       this.#waiting.push({ dueMs: performance.now() + this.#delayMs, packet, from, to })
       this.#timer ??= setTimeout(() => {
         this.#deliver()

@@ -12,8 +12,20 @@ import { Relay } from '../support/relay.ts'
 import { median } from '../support/trend.ts'
 import { firstScripts, nodeScripts } from './bundle.ts'
 import { historyRows, ratchetRows } from './browser-rows.ts'
+import { lossyLineRow } from './lossy-line.ts'
 import { mailboxPuts, type PutRates } from './mailbox-puts.ts'
 import { compared, row, type Round, type Row } from './measure.ts'
+import {
+  CONNECT_ROWS,
+  connectRows,
+  FIRST_ROWS,
+  firstRows,
+  type NetworkScale,
+  RECOVERY_ROWS,
+  recoveryRows,
+  WAY_ROWS,
+  wayRows,
+} from './network-rows.ts'
 import { Pair } from './pair.ts'
 import { Friends, Reserved } from './recovery.ts'
 import { idleConnectionBytes } from './relay.ts'
@@ -57,6 +69,10 @@ const transfers: TransferScale = values.smoke
       hashBytes: 256 * MEBIBYTE,
       memoryBytes: 1024 * MEBIBYTE,
     }
+
+const network: NetworkScale = values.smoke
+  ? { rounds: 1, echoes: 20, bytes: MEBIBYTE }
+  : { rounds, echoes: 200, bytes: 16 * MEBIBYTE }
 
 /** What is measured together, and the rows it gives; a row that is not wanted may be left out. */
 const benches: { rows: string[]; run: (wants: (row: string) => boolean) => Promise<Row[]> }[] = [
@@ -140,6 +156,10 @@ const benches: { rows: string[]; run: (wants: (row: string) => boolean) => Promi
     },
   },
   {
+    rows: ['message.lossy-line'],
+    run: async () => [await lossyLineRow(values.smoke ? 5 : 400)],
+  },
+  {
     rows: ['transfer.1-source', 'transfer.1-source.webtorrent', 'transfer.1-source.processor'],
     run: () => oneSourceRows(transfers),
   },
@@ -150,10 +170,19 @@ const benches: { rows: string[]; run: (wants: (row: string) => boolean) => Promi
   },
   { rows: ['transfer.resume-waste'], run: async () => [await resumeWasteRow(transfers)] },
   {
-    rows: ['transfer.memory-peak', 'transfer.memory-peak.with-garbage'],
+    rows: [
+      'transfer.memory-peak',
+      'transfer.memory-peak.with-garbage',
+      'transfer.memory-peak.sender',
+      'transfer.memory-peak.sender.with-garbage',
+    ],
     run: () => memoryRows(transfers),
   },
   { rows: ['hash.throughput'], run: async () => [await hashRow(transfers)] },
+  { rows: WAY_ROWS, run: (wants) => wayRows(network, wants) },
+  { rows: CONNECT_ROWS, run: (wants) => connectRows(network, wants) },
+  { rows: RECOVERY_ROWS, run: (wants) => recoveryRows(network, wants) },
+  { rows: FIRST_ROWS, run: (wants) => firstRows(network, wants) },
   {
     rows: ['message.stored'],
     async run() {
@@ -166,6 +195,13 @@ const benches: { rows: string[]; run: (wants: (row: string) => boolean) => Promi
     async run() {
       const each = [await idleConnectionBytes(values.smoke ? 20 : 2_000)]
       return [row('relay.idle-connection-memory', 'bytes', each)]
+    },
+  },
+  {
+    rows: ['relay.connections-10000'],
+    async run() {
+      const each = [await idleConnectionBytes(values.smoke ? 20 : 10_000)]
+      return [row('relay.connections-10000', 'bytes', each)]
     },
   },
   {
@@ -189,7 +225,7 @@ const benches: { rows: string[]; run: (wants: (row: string) => boolean) => Promi
     run: () => ratchetRows(values.smoke ? 100 : 10_000),
   },
   {
-    rows: ['history.page-50', 'search', 'search.ready', 'unlock'],
+    rows: ['history.page-50', 'search', 'search.ready', 'search.before-ready', 'unlock'],
     run: () => historyRows(values.smoke ? 1_000 : 100_000, values.smoke ? 2 : 20),
   },
   {

@@ -33,6 +33,22 @@ export interface Round {
   again: number
 }
 
+/** The arms of round `turn` one after the other, each round beginning with another, so that none is always the warm one. */
+export async function interleaved(
+  turn: number,
+  ours: () => Promise<number>,
+  other: () => Promise<number>,
+): Promise<Round> {
+  const arms = { other, ours, again: other }
+  const names = ['other', 'ours', 'again'] as const
+  const round: Round = { ours: 0, other: 0, again: 0 }
+  for (let at = 0; at < names.length; at++) {
+    const name = names[(at + turn) % names.length]!
+    round[name] = await arms[name]()
+  }
+  return round
+}
+
 /** The comparison, and its A/A arm as a row of its own: how far from 1 that is, is what a ratio may be off. */
 export function compared(
   name: string,

@@ -3,7 +3,7 @@ import type { Relay } from '../support/relay.ts'
 import type {} from './page/main.ts'
 import type { Sealed } from './page/messages.ts'
 import { median } from '../support/trend.ts'
-import type { Round } from './measure.ts'
+import { interleaved, type Round } from './measure.ts'
 import { Nodes } from './nodes.ts'
 
 /** Bytes of a frame that goes there and back: a chat message of a line or two. */
@@ -80,16 +80,7 @@ export class Pair implements AsyncDisposable {
 
   #turn = 0
 
-  /** The arms one after the other, each round beginning with another, so that none is always the warm one. */
-  async #interleave(ours: () => Promise<number>, other: () => Promise<number>): Promise<Round> {
-    const arms = { other, ours, again: other }
-    const names = ['other', 'ours', 'again'] as const
-    const round: Round = { ours: 0, other: 0, again: 0 }
-    for (let at = 0; at < names.length; at++) {
-      const name = names[(at + this.#turn) % names.length]!
-      round[name] = await arms[name]()
-    }
-    this.#turn++
-    return round
+  #interleave(ours: () => Promise<number>, other: () => Promise<number>): Promise<Round> {
+    return interleaved(this.#turn++, ours, other)
   }
 }

@@ -40,8 +40,8 @@ function pids(): number[] {
   }
 }
 
-/** Null when it has ended meanwhile. */
-function chargedTo(pid: number): Charged | null {
+/** What a process was charged so far; null when it has ended meanwhile. */
+export function chargedTo(pid: number): Charged | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     // The name stands in brackets, and may have any sign in it. Behind it: state, parent, …, utime, stime.

@@ -15,9 +15,13 @@ const PACE_MS = 50
 /**
  * Bytes of resident memory a relay keeps for each idle connection: the growth by many, divided, once the garbage
  * their handshakes left is gone.
+ * @throws Error when the relay does not hold all of them at the end
  */
 export async function idleConnectionBytes(connections: number): Promise<number> {
-  await using relay = await Relay.start('--max-connections-per-address', String(connections * 2))
+  await using relay = await Relay.start(
+    ...['--max-connections', String(connections * 2)],
+    ...['--max-connections-per-address', String(connections * 2)],
+  )
   const inspector = await relay.inspect()
   await using stack = new AsyncDisposableStack()
   const address = multiaddr(`/dns4/localhost/tcp/${relay.port}/ws`)
@@ -38,7 +42,15 @@ export async function idleConnectionBytes(connections: number): Promise<number> 
   for (let warmUp = 0; warmUp < 5; warmUp++) await connect()
   const before = await residentBytes(relay, inspector)
   for (let connection = 0; connection < connections; connection++) await connect()
-  return ((await residentBytes(relay, inspector)) - before) / connections
+  const after = await residentBytes(relay, inspector)
+  const held = await openConnections(relay)
+  if (held < connections) throw new Error(`the relay holds ${held} of ${connections} connections`)
+  return (after - before) / connections
+}
+
+async function openConnections({ origin }: Relay): Promise<number> {
+  const metrics = await (await fetch(`${origin}/metrics`)).text()
+  return Number(/^starling_relay_connections (\d+)/m.exec(metrics)?.[1])
 }
 
 /** Resident memory once it has come to rest: the smallest of some looks. */

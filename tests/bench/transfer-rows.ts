@@ -1,3 +1,4 @@
+import type { Page } from 'playwright'
 import { Relay } from '../support/relay.ts'
 import { Inspector } from '../support/inspector.ts'
 import { median } from '../support/trend.ts'
@@ -144,28 +145,30 @@ export async function resumeWasteRow({ rounds, bytes }: TransferScale): Promise<
 }
 
 /**
- * Bytes of the receiver's worker beyond what it has at rest, at most, while it gets a long file: what is alive, and what a
- * browser lets be with the garbage it has not collected.
+ * Bytes of the workers of who gets a long file, and of who gives it, beyond what each has at rest, at most: what is alive,
+ * and what a browser lets be with the garbage it has not collected.
  */
 export async function memoryRows({ memoryBytes: bytes }: TransferScale): Promise<Row[]> {
   await using stack = new AsyncDisposableStack()
   const relay = stack.use(await Relay.start())
   const nodes = stack.use(await Nodes.meet(relay, 2))
   const transfer = await Transfer.of(nodes, bytes)
-  const browser = nodes.pages[0]!.context().browser()!
-  const [worker] = await Inspector.ofSharedWorkers(browser, new URL(nodes.pages[0]!.url()).origin)
-  if (worker === undefined) throw new Error('no SharedWorker runs')
-  const alive = async (): Promise<number> => {
+  const workers = await Promise.all(nodes.pages.map(workerOf))
+  const alive = async (worker: Inspector): Promise<number> => {
     await worker.heapBytes()
     return worker.memoryBytes()
   }
-  const peakOf = async (bytesNow: () => Promise<number>, everyMs: number): Promise<number> => {
-    const atRest = await alive()
-    let peak = 0
+  const peaksOf = async (
+    bytesNow: (worker: Inspector) => Promise<number>,
+    everyMs: number,
+  ): Promise<number[]> => {
+    const atRest = await Promise.all(workers.map(alive))
+    let peaks = workers.map(() => 0)
     let looked = Promise.resolve()
     const look = setInterval(() => {
       looked = looked.then(async () => {
-        peak = Math.max(peak, (await bytesNow()) - atRest)
+        const now = await Promise.all(workers.map(bytesNow))
+        peaks = peaks.map((peak, who) => Math.max(peak, now[who]! - atRest[who]!))
       })
     }, everyMs)
     try {
@@ -174,13 +177,25 @@ export async function memoryRows({ memoryBytes: bytes }: TransferScale): Promise
       clearInterval(look)
       await looked
     }
-    return peak
+    return peaks
   }
+  const [getting, giving] = await peaksOf(alive, COLLECT_MS)
+  const [gettingAll, givingAll] = await peaksOf((worker) => worker.memoryBytes(), LOOK_MS)
   const name = 'transfer.memory-peak'
   return [
-    row(name, 'bytes', [await peakOf(alive, COLLECT_MS)]),
-    row(`${name}.with-garbage`, 'bytes', [await peakOf(() => worker.memoryBytes(), LOOK_MS)]),
+    row(name, 'bytes', [getting!]),
+    row(`${name}.with-garbage`, 'bytes', [gettingAll!]),
+    row(`${name}.sender`, 'bytes', [giving!]),
+    row(`${name}.sender.with-garbage`, 'bytes', [givingAll!]),
   ]
+}
+
+/** The only one of a browser of its own. */
+async function workerOf(page: Page): Promise<Inspector> {
+  const browser = page.context().browser()!
+  const [worker] = await Inspector.ofSharedWorkers(browser, new URL(page.url()).origin)
+  if (worker === undefined) throw new Error('no SharedWorker runs')
+  return worker
 }
 
 /** Chunks hashed in a worker. */

@@ -25,6 +25,7 @@ test('Chromium and Firefox talk directly', async () => {
 
 test('Firefox reaches a relay by WebTransport', async () => {
   await using relay = await Relay.start('--webtransport', '0')
+  await relay.webTransport()
   await using wanda = await Firefox.start()
   await wanda.open(relay.origin)
   await wanda.start('Wanda')

@@ -1,19 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { findChromium } from '../../scripts/browser.ts'
+import { readFile, writeFile } from 'node:fs/promises'
+import { wholeChromium } from '../support/chromium.ts'
 import { downloadsOnly } from '../support/page-scripts.ts'
 import { picture, takenWhere } from '../support/pictures.ts'
 import { Relay } from '../support/relay.ts'
 import { expect, expectStored, friends, test } from './fixtures.ts'
 
-const executablePath = findChromium()
-
 // A microphone that beeps, and nobody is asked whether it may be used.
 test.use({
-  launchOptions: {
-    args: ['--no-sandbox', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
-    ...(executablePath === null ? {} : { executablePath }),
-  },
+  launchOptions: wholeChromium(
+    '--use-fake-device-for-media-stream',
+    '--use-fake-ui-for-media-stream',
+  ),
 })
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
@@ -38,6 +36,23 @@ test('a file goes with words, is got by itself and saved', async ({ person }) =>
   expect(sha256(await readFile(await (await saved).path()))).toBe(sha256(buffer))
 })
 
+test('how far a file has come is told to who sent it and to who gets it', async ({ person }) => {
+  test.slow()
+  const [anna, boris] = await friends(person)
+  await anna.limitSpeed('Giving', '250 kB/s')
+  await anna.openChat('Boris')
+  await boris.openChat('Anna')
+  const path = test.info().outputPath('film.bin')
+  // Through the protocol of the browser so much takes long.
+  await writeFile(path, randomBytes(8_000_000))
+  await anna.attach(path)
+  await anna.pressSend()
+  await Promise.all([
+    expect(anna.message('film.bin')).toContainText(/Boris has [1-9]\d?%/),
+    expect(boris.message('film.bin')).toContainText(/[1-9]\d?% of 8 MB · .+\/s · .+ left/),
+  ])
+})
+
 test('a file comes from a relay when who sent it sleeps', async ({ person }) => {
   test.slow()
   await using relay = await Relay.start('--max-copies-mib', '64')
@@ -49,14 +64,18 @@ test('a file comes from a relay when who sent it sleeps', async ({ person }) => 
   await anna.attach({ name: 'map.bin', mimeType: 'application/octet-stream', buffer })
   await anna.pressSend()
   await expectStored(anna, 'map.bin')
+  // No relay keeps anything before she was asked.
+  await expect(anna.message('map.bin')).toContainText('goes once you are both online')
+  await anna.page.getByRole('button', { name: 'Yes, keep it' }).click()
   await expect(anna.message('map.bin')).toContainText('At a relay until')
+  await expect(anna.page.getByRole('button', { name: 'Yes, keep it' })).toBeHidden()
   expect(await copiesAt(relay)).toBe(1)
   await anna.leave()
 
   await boris.comeBack()
   await boris.openChat('Anna')
   const save = boris.message('map.bin').getByRole('button', { name: 'Save map.bin' })
-  await expect(save).toBeEnabled({ timeout: 60_000 })
+  await expect(save).toBeEnabled({ timeout: 120_000 })
   const saved = boris.page.waitForEvent('download')
   await save.click()
   expect(sha256(await readFile(await (await saved).path()))).toBe(sha256(buffer))
@@ -78,7 +97,9 @@ test('a file that no relay keeps is said to wait for both', async ({ person }) =
   await expect(anna.message('map.bin')).toContainText('goes once you are both online')
 
   await boris.comeBack()
-  await expect(anna.message('map.bin')).not.toContainText(/both online|has not got it yet/)
+  await expect(anna.message('map.bin')).not.toContainText(/both online|has not got it yet/, {
+    timeout: 120_000,
+  })
 })
 
 test('a picture keeps its place, and says nothing of where it was taken', async ({ person }) => {

@@ -158,6 +158,20 @@ test('all recovery words come on the paper', async ({ person }) => {
   await expect(page.locator('body > .words-sheet')).toHaveCount(0)
 })
 
+test('on a telephone the way back is seen whole when it opens, and starting anew steps back', async ({
+  stranger,
+}) => {
+  const { page } = await stranger()
+  await page.setViewportSize({ width: 390, height: 844 })
+  const start = page.getByRole('button', { name: 'Start', exact: true })
+  await expect(start).toHaveClass(/primary/)
+  await page.getByText('I have a backup or recovery words').click()
+  const choose = page.getByRole('button', { name: 'Choose the file' })
+  await expect(choose).toBeInViewport({ ratio: 1 })
+  await expect(choose).toHaveClass(/primary/)
+  await expect(start).toHaveClass(/quiet/)
+})
+
 test('the words alone bring back who one is', async ({ person, stranger }) => {
   const anna = await person('Anna')
   await anna.goTo('Settings')

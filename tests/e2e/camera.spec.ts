@@ -1,23 +1,18 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { rm, writeFile } from 'node:fs/promises'
-import { findChromium } from '../../scripts/browser.ts'
+import { wholeChromium } from '../support/chromium.ts'
 import { expect, test } from './fixtures.ts'
 
 /** What the browser's camera films: a film of one picture, which the browser repeats. */
 const film = join(tmpdir(), `starling-camera-${process.pid}.mjpeg`)
-const executablePath = findChromium()
 
 test.use({
-  launchOptions: {
-    args: [
-      '--no-sandbox',
-      '--use-fake-device-for-media-stream',
-      '--use-fake-ui-for-media-stream',
-      `--use-file-for-fake-video-capture=${film}`,
-    ],
-    ...(executablePath === null ? {} : { executablePath }),
-  },
+  launchOptions: wholeChromium(
+    '--use-fake-device-for-media-stream',
+    '--use-fake-ui-for-media-stream',
+    `--use-file-for-fake-video-capture=${film}`,
+  ),
 })
 
 test.afterAll(() => rm(film, { force: true }))

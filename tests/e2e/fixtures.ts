@@ -1,9 +1,9 @@
-import { test as base, expect, type BrowserContextOptions } from '@playwright/test'
+import { test as base, expect, type Browser, type BrowserContextOptions } from '@playwright/test'
 import { Front } from '../support/front.ts'
 import type { Middlebox } from '../support/middlebox.ts'
 import { freePort, Relay } from '../support/relay.ts'
 import { Person } from '../support/person.ts'
-import { recordPeerConnections, removeSharedWorker } from '../support/page-scripts.ts'
+import { dropUdp, recordPeerConnections, removeSharedWorker } from '../support/page-scripts.ts'
 
 export { expect, Person }
 
@@ -29,6 +29,10 @@ interface Fixtures {
 export interface PersonOptions extends BrowserContextOptions {
   /** Where they open the page. */
   relay?: Relay | Front | Middlebox
+  /** Whether WebRTC may go by UDP, as it may by default. */
+  udp?: boolean
+  /** In which; default: the one that all tests of a worker use. */
+  browser?: Browser
 }
 
 interface WorkerFixtures {
@@ -59,11 +63,12 @@ export const test = base.extend<Fixtures & HostOption, WorkerFixtures>({
     await use(front)
   },
 
-  stranger: async ({ browser, host, relay: shared }, use) => {
+  stranger: async ({ browser: usual, host, relay: shared }, use) => {
     const people: Person[] = []
-    await use(async ({ relay = shared, ...options } = {}) => {
+    await use(async ({ relay = shared, browser = usual, udp = true, ...options } = {}) => {
       const context = await browser.newContext(options)
       await context.addInitScript(recordPeerConnections)
+      if (!udp) await context.addInitScript(dropUdp)
       if (host === 'elected') await context.addInitScript(removeSharedWorker)
       const person = await Person.arrive(context, relay.origin)
       people.push(person)

@@ -44,7 +44,7 @@ function listen(page: Page): string[] {
 }
 
 // It scrolls through all of it, on a machine that may be busy.
-test.setTimeout(120_000)
+test.setTimeout(240_000)
 
 test('hostile names of files are only text', async ({ person }) => {
   const [anna, mallory] = await friends(person)

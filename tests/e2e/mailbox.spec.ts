@@ -23,7 +23,7 @@ test('written to somebody asleep, read while the writer sleeps, and the writer l
   await expect(anna.message('until tomorrow')).toBeVisible()
   await anna.write('and you')
   await expectStored(anna, 'and you')
-  await expect(anna.page.getByText('Relays keep what you write')).toBeVisible()
+  await expect(anna.page.getByText('What you write waits for them at a relay')).toBeVisible()
   await anna.leave()
 
   await boris.comeBack()
@@ -72,14 +72,14 @@ test('what no relay of theirs takes is said to wait here, and goes once one answ
 
   await anna.write('kept here')
   // It is only said of what has waited longer than a relay needs.
-  await expect(anna.page.getByText('It waits on this device')).toBeVisible({ timeout: 45_000 })
+  await expect(anna.page.getByText('It waits on this device')).toBeVisible({ timeout: 90_000 })
   await expect(anna.state('kept here')).toHaveAttribute('data-state', 'queued')
 
   await far.up()
   // Else it is tried again when its turn comes, which is the later the longer it took until here.
   await anna.page.evaluate(() => dispatchEvent(new Event('online')))
   await expectStored(anna, 'kept here')
-  await expect(anna.page.getByText('Relays keep what you write')).toBeVisible()
+  await expect(anna.page.getByText('What you write waits for them at a relay')).toBeVisible()
 })
 
 test('a relay that changes what it keeps is caught, and nothing is lost by it', async ({

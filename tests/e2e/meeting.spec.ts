@@ -31,6 +31,21 @@ test('a picture of the QR code is read', async ({ person }) => {
   await boris.openChat('Anna')
 })
 
+test('people on one network who want to be seen find each other', async ({ person }) => {
+  const anna = await person('Anna')
+  const boris = await person('Boris')
+  await anna.showNearby()
+  await expect(anna.page.getByRole('status').filter({ hasText: 'You can be seen.' })).toBeVisible()
+  await boris.showNearby()
+  await boris.nearby('Anna').click()
+  await expect(boris.page.getByRole('heading', { name: 'Anna' })).toBeVisible()
+  await boris.addPreviewed()
+
+  await anna.goTo('Contacts')
+  await anna.accept('Boris')
+  await anna.openChat('Boris')
+})
+
 test('what is read may lead to files', async ({ person }) => {
   const anna = await person('Anna')
   const boris = await person('Boris')

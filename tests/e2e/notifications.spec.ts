@@ -1,5 +1,9 @@
 import { SHELF_LOCK } from '../../src/lib/features/notifications/ui/shelf-lock.ts'
+import { wholeChromium } from '../support/chromium.ts'
 import { expect, friends, test, type Person } from './fixtures.ts'
+
+// The engine alone shows no notifications.
+test.use({ launchOptions: wholeChromium() })
 
 test('a message is shown beside the app while one looks elsewhere, and goes once it is read', async ({
   person,

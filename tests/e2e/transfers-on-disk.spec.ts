@@ -4,9 +4,10 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { chromium, type BrowserContext } from 'playwright'
-import { findChromium } from '../../scripts/browser.ts'
+import { wholeChromium } from '../support/chromium.ts'
 import { downloadsOnly, savesIntoOwnFiles, savedInOwnFile } from '../support/page-scripts.ts'
 import { PeerProcess } from '../support/peer.ts'
+import { chooseFile, letWrite } from '../support/real-file.ts'
 import type { Relay } from '../support/relay.ts'
 import { expect, Person, test } from './fixtures.ts'
 
@@ -28,13 +29,19 @@ async function sha256(path: string): Promise<string> {
   return hash.digest('hex')
 }
 
-/** A browser whose profile lies on the disk. It is closed when its block ends. */
-async function profile(name: string): Promise<BrowserContext & AsyncDisposable> {
-  const executablePath = findChromium()
-  return chromium.launchPersistentContext(test.info().outputPath(`profile of ${name}`), {
-    args: ['--no-sandbox'],
+/**
+ * A browser whose profile lies on the disk. It is closed when its block ends.
+ * @param writes the origin whose pages may write to files they are given
+ */
+async function profile(
+  name: string,
+  { writes }: { writes?: string } = {},
+): Promise<BrowserContext & AsyncDisposable> {
+  const folder = test.info().outputPath(`profile of ${name}`)
+  if (writes !== undefined) await letWrite(folder, writes)
+  return chromium.launchPersistentContext(folder, {
+    ...wholeChromium(),
     locale: 'en-GB',
-    ...(executablePath === null ? {} : { executablePath }),
   })
 }
 
@@ -56,7 +63,7 @@ async function share(
 async function expectSaved(person: Person, name: string, hash: string): Promise<void> {
   await person.page.evaluate(savesIntoOwnFiles)
   await person.page.getByRole('button', { name: 'Save', exact: true }).click()
-  await expect(person.page.getByText('Saved.')).toBeVisible({ timeout: 60_000 })
+  await expect(person.page.getByText('Saved.')).toBeVisible({ timeout: 120_000 })
   expect(await person.page.evaluate(savedInOwnFile, name)).toBe(hash)
 }
 
@@ -94,12 +101,12 @@ async function reaches(person: Person, hundredths: number): Promise<void> {
     .toBeGreaterThanOrEqual(hundredths)
 }
 
-test('100 MB come whole after a reload of either side, and are saved both ways', async ({
+test('100 MB come whole after a reload of either side, and are written to the disk both ways', async ({
   relay,
 }) => {
-  test.setTimeout(300_000)
+  test.setTimeout(600_000)
   await using annas = await profile('Anna')
-  await using boriss = await profile('Boris')
+  await using boriss = await profile('Boris', { writes: relay.origin })
   const anna = await Person.arrive(annas, relay.origin)
   await anna.start('Anna')
   const boris = await Person.arrive(boriss, relay.origin)
@@ -112,7 +119,12 @@ test('100 MB come whole after a reload of either side, and are saved both ways',
   await anna.page.reload()
   await expect(boris.transferState('All here')).toBeVisible({ timeout: 120_000 })
 
-  await expectSaved(boris, 'songs.bin', chosen.sha256)
+  // Into a file as the person would choose it.
+  const saved = test.info().outputPath('saved.bin')
+  await chooseFile(boris.page, saved)
+  await boris.page.getByRole('button', { name: 'Save', exact: true }).click()
+  await expect(boris.page.getByText('Saved.')).toBeVisible({ timeout: 120_000 })
+  expect(await sha256(saved)).toBe(chosen.sha256)
 
   // Without that window, through the service worker, straight to the disk.
   await boris.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
@@ -134,7 +146,7 @@ test('a page that is closed while it saves leaves no file that looks whole', asy
   const boris = await person('Boris', { relay })
   const chosen = await file('songs.bin', 30 * MB)
   await boris.openLink(await share(shelf, chosen.path))
-  await expect(boris.transferState('All here')).toBeVisible({ timeout: 60_000 })
+  await expect(boris.transferState('All here')).toBeVisible({ timeout: 120_000 })
   await boris.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
   await boris.page.evaluate(downloadsOnly)
   // Somebody else looks at the downloads while this page goes.
@@ -174,7 +186,7 @@ test('a folder is shared by a browser, got by a peer and written into a folder b
   await anna.context.close()
   const boris = await person('Boris', { relay })
   await boris.openLink(passedOn!)
-  await expect(boris.transferState('All here')).toBeVisible({ timeout: 60_000 })
+  await expect(boris.transferState('All here')).toBeVisible({ timeout: 120_000 })
   await boris.page.evaluate(savesIntoOwnFiles)
   for (const called of ['holiday', 'holiday (2)']) {
     await boris.page.getByRole('button', { name: 'Save all' }).click()
@@ -185,7 +197,7 @@ test('a folder is shared by a browser, got by a peer and written into a folder b
 })
 
 test('three who have it give parts of it each', async ({ ownRelay: relay, person }) => {
-  test.setTimeout(180_000)
+  test.setTimeout(360_000)
   const chosen = await file('songs.bin', 40 * MB)
   const anna = await person('Anna', { relay })
   const ben = await person('Ben', { relay })
@@ -193,14 +205,14 @@ test('three who have it give parts of it each', async ({ ownRelay: relay, person
   const link = await anna.shareFiles([chosen.path])
   for (const each of [ben, cleo]) {
     await each.openLink(link)
-    await expect(each.transferState('All here')).toBeVisible({ timeout: 60_000 })
+    await expect(each.transferState('All here')).toBeVisible({ timeout: 120_000 })
   }
   const boris = await person('Boris', { relay })
   // Slow enough that the others are found before the first has given all of it.
   await boris.limitSpeed('Getting', '4 MB/s')
   await boris.openLink(link)
   await expect(boris.transferPeople.filter({ hasText: /has 100%.*↓/ })).toHaveCount(3, {
-    timeout: 60_000,
+    timeout: 120_000,
   })
   await expect(boris.transferState('All here')).toBeVisible({ timeout: 120_000 })
   await expectSaved(boris, 'songs.bin', chosen.sha256)
@@ -210,7 +222,7 @@ test('two who have different parts finish by each other when who shared it is go
   ownRelay: relay,
   person,
 }) => {
-  test.setTimeout(240_000)
+  test.setTimeout(480_000)
   const anna = await person('Anna', { relay })
   const boris = await person('Boris', { relay })
   const vera = await person('Vera', { relay })
@@ -229,7 +241,7 @@ test('two who have different parts finish by each other when who shared it is go
         ;[boriss, veras] = await Promise.all([partsHere(boris), partsHere(vera)])
         return boriss.length > 1 && boriss.every((here, part) => here || veras[part] === true)
       },
-      { timeout: 60_000, intervals: [100] },
+      { timeout: 120_000, intervals: [100] },
     )
     .toBe(true)
   await anna.context.close()
@@ -262,7 +274,7 @@ test('a liar beside an honest source is found out and named, and the file is rig
   await expect(lying!).toContainText('Sent something wrong, so it is asked no more')
   await expect(honest!).toContainText(/has 100%.*↓/)
   await expect(boris.transferState('Getting…')).toBeVisible()
-  await expect(boris.transferState('All here')).toBeVisible({ timeout: 60_000 })
+  await expect(boris.transferState('All here')).toBeVisible({ timeout: 120_000 })
   await expectSaved(boris, 'songs.bin', chosen.sha256)
 })
 
@@ -280,19 +292,23 @@ test('who gives something wrong is asked no more, and the file is right', async 
   await shelf.kill()
   const boris = await person('Boris', { relay })
   await boris.openLink(link!)
-  await expect(boris.page.getByText('of 30 MB here and checked')).toBeVisible({ timeout: 60_000 })
+  await expect(boris.page.getByText('of 30 MB here and checked')).toBeVisible({ timeout: 120_000 })
   // The liar is there, and has all of it.
   await expect(boris.transferState('Waiting for who has it')).toBeVisible()
-  await expect(boris.transferPeople.filter({ hasText: 'Sent something wrong' })).toHaveCount(1)
+  const banned = boris.transferPeople.filter({ hasText: 'Sent something wrong' })
+  await expect(banned).toHaveCount(1)
+  await banned.getByText('What was wrong').click()
+  await expect(banned.getByText(/^[0-9a-f]{64}$/)).toBeVisible()
+  await expect(banned.getByRole('button', { name: 'Ask again' })).toBeVisible()
   await shelf.up()
-  await expect(boris.transferState('All here')).toBeVisible({ timeout: 60_000 })
+  await expect(boris.transferState('All here')).toBeVisible({ timeout: 120_000 })
   await expectSaved(boris, 'songs.bin', chosen.sha256)
 })
 
 test('a device without room says so, keeps what it has, and goes on once there is room', async ({
   ownRelay: relay,
 }) => {
-  test.setTimeout(180_000)
+  test.setTimeout(360_000)
   const chosen = await file('songs.bin', 40 * MB)
   await using shelf = await PeerProcess.start(relay, 'Shelf')
   const link = await share(shelf, chosen.path)
@@ -302,7 +318,7 @@ test('a device without room says so, keeps what it has, and goes on once there i
   const boris = await Person.arrive(boriss, relay.origin)
   await boris.start('Boris')
   await boris.openLink(link)
-  await expect(boris.transferState('No room left')).toBeVisible({ timeout: 60_000 })
+  await expect(boris.transferState('No room left')).toBeVisible({ timeout: 120_000 })
   await expect(boris.page.getByText('What has arrived is kept.')).toBeVisible()
   await room(1_000 * MB)
   await boris.page.getByRole('button', { name: 'Try again' }).click()
@@ -313,7 +329,7 @@ test('a device without room says so, keeps what it has, and goes on once there i
 test('a device without room for what is to be shared says so, and shares once there is room', async ({
   ownRelay: relay,
 }) => {
-  test.setTimeout(180_000)
+  test.setTimeout(360_000)
   const chosen = await file('songs.bin', 40 * MB)
   await using annas = await profile('Anna')
   const room = await roomOf(annas, relay)
@@ -323,7 +339,7 @@ test('a device without room for what is to be shared says so, and shares once th
   await anna.goTo('Files')
   await anna.page.locator('input[type=file]').first().setInputFiles(chosen.path)
   await anna.page.getByRole('button', { name: 'Make a link' }).click()
-  await expect(anna.transferState('No room left')).toBeVisible({ timeout: 60_000 })
+  await expect(anna.transferState('No room left')).toBeVisible({ timeout: 120_000 })
   await expect(anna.page.getByText('Make room on this device')).toBeVisible()
   await room(1_000 * MB)
   await anna.shareFiles([chosen.path])

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from '@playwright/test'
 import { chromium, type BrowserContext } from 'playwright'
-import { findChromium } from '../../scripts/browser.ts'
+import { wholeChromium } from '../support/chromium.ts'
 import { openProfile } from '../support/profile-search.ts'
 import { removeSharedWorker } from '../support/page-scripts.ts'
 import { expect, Person, test } from './fixtures.ts'
@@ -38,11 +38,9 @@ class Profile {
 
   /** Everything is closed when this resolves. */
   async open(host: string, use: (context: BrowserContext) => Promise<void>): Promise<void> {
-    const executablePath = findChromium()
     const context = await chromium.launchPersistentContext(this.folder, {
-      args: ['--no-sandbox'],
+      ...wholeChromium(),
       locale: 'en-GB',
-      ...(executablePath === null ? {} : { executablePath }),
     })
     if (host === 'elected') await context.addInitScript(removeSharedWorker)
     try {

@@ -4,8 +4,12 @@ import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import type { CDPSession } from 'playwright'
 import { SHELF_LOCK } from '../../src/lib/features/notifications/ui/shelf-lock.ts'
+import { wholeChromium } from '../support/chromium.ts'
 import { Relay } from '../support/relay.ts'
 import { expect, expectStored, friends, test, type Person } from './fixtures.ts'
+
+// The engine alone shows no notifications.
+test.use({ launchOptions: wholeChromium() })
 
 interface Push {
   path: string

@@ -4,9 +4,11 @@ import { contentTargets } from './targets/content.ts'
 import { cryptoTargets } from './targets/crypto.ts'
 import { deliveryTargets } from './targets/delivery.ts'
 import { featureTargets } from './targets/features.ts'
+import { portMappingTargets } from './targets/port-mapping.ts'
 import { portTargets } from './targets/ports.ts'
 import { protocolTargets } from './targets/protocol.ts'
 import { relayTargets } from './targets/relay.ts'
+import { rendezvousTargets } from './targets/rendezvous.ts'
 import { webTransportTargets } from './targets/webtransport.ts'
 
 /** Everything that reads what it was not given by this process itself. */
@@ -18,8 +20,10 @@ export async function allTargets(): Promise<Target[]> {
     ...(await deliveryTargets()),
     ...(await contentTargets()),
     ...(await featureTargets()),
+    ...portMappingTargets(),
     ...portTargets(),
     ...(await relayTargets()),
+    ...(await rendezvousTargets()),
     ...webTransportTargets(),
   ]
 }

@@ -2,10 +2,11 @@
  * Kills a relay again and again while items are put into its mailboxes and removed, and looks whether it has all it said
  * it has, and nothing it said is gone.
  *
- *     npm run test:kill -- [--rounds N] [--seed N] [--postgres]
+ *     npm run test:kill -- [--rounds N] [--seed N] [--postgres] [--strict]
  *
  * `--postgres` keeps mailboxes in a PostgreSQL, which is stopped at once in every second round. Ends with 1 when
- * something was lost, came back or is damaged. How long a restart takes is printed, not judged.
+ * something was lost, came back or is damaged, or when the median restart takes more than 5 s. On a machine with nothing
+ * else to do, `--strict` allows no single one to take more.
  *
  * A kill loses nothing that the system has in its cache; that a store also waits for the disk is what
  * tests/compliance/mailbox-store.ts shows.
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '50' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     postgres: { type: 'boolean', default: false },
+    strict: { type: 'boolean', default: false },
   },
 })
 const rounds = Number(values.rounds)
@@ -38,6 +40,9 @@ const WRITERS_PER_MAILBOX = 4
 
 /** Longest time from the first receipt of a round to the kill. */
 const LOAD_MS = 600
+
+/** Longest that a killed relay may take until it answers again, ms. */
+const MAX_RESTART_MS = 5_000
 
 const random = seededRandom(seed)
 await using stack = new AsyncDisposableStack()
@@ -88,12 +93,16 @@ for (let round = 1; round <= rounds; round++) {
 }
 
 const acknowledged = ledgers.reduce((sum, ledger) => sum + ledger.acknowledged, 0)
+const medianMs = median(restartsMs)
+const longestMs = Math.max(...restartsMs)
+const isSlow = (values.strict ? longestMs : medianMs) > MAX_RESTART_MS
 console.log(
   `${rounds} kills, ${acknowledged} puts and removals acknowledged, ${faults} faults; restart ` +
-    `${Math.round(median(restartsMs))} ms, longest ${Math.round(Math.max(...restartsMs))} ms`,
+    `${Math.round(medianMs)} ms, longest ${Math.round(longestMs)} ms`,
 )
+if (isSlow) console.log(`a restart may take ${MAX_RESTART_MS} ms`)
 // Where next to nothing was acknowledged, nothing was shown.
-if (faults > 0 || acknowledged < rounds) process.exitCode = 1
+if (faults > 0 || isSlow || acknowledged < rounds) process.exitCode = 1
 
 async function write(
   ledger: Ledger,

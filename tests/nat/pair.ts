@@ -1,13 +1,10 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { chromium } from 'playwright'
-import { type ChosenPath, chosenPath, recordPeerConnections } from '../support/page-scripts.ts'
-import { Person } from '../support/person.ts'
+import { type ChosenPath, chosenPath } from '../support/page-scripts.ts'
+import type { Person } from '../support/person.ts'
+import { arrive } from './arrive.ts'
 import type { Internet } from './internet.ts'
 import { type Kind, meetDirectly } from './kinds.ts'
-import { Side } from './side.ts'
+import { type Line, Side } from './side.ts'
 
 /** A path may begin at a TURN server and then become direct: so long it is looked at, or longer where it should. */
 const SETTLE_MS = 2_000
@@ -37,7 +34,7 @@ const PAIR_MS = 150_000
 export async function runPair(
   pair: [Kind, Kind],
   internet: Internet,
-  { chromiumPath, turn }: { chromiumPath: string; turn: number },
+  { chromiumPath, turn, line }: { chromiumPath: string; turn: number; line: Line },
 ): Promise<PairResult> {
   await using stack = new AsyncDisposableStack()
   const result: PairResult = { pair, firstMessageMs: null, path: 'none', failure: null }
@@ -57,9 +54,9 @@ export async function runPair(
   async function meet(): Promise<void> {
     const people: Person[] = []
     for (const [n, kind] of pair.entries()) {
-      const side = stack.use(await Side.behind(kind, internet.namespace, 2 * turn + n))
+      const side = stack.use(await Side.behind(kind, internet.namespace, 2 * turn + n, line))
       await side.verify(internet.probes)
-      people.push(await arrive(side, internet, chromiumPath, stack))
+      people.push(await arrive(side, { internet, chromiumPath, stack }))
     }
     const [anna, boris] = people as [Person, Person]
     await anna.start('Anna')
@@ -81,30 +78,6 @@ export async function runPair(
     const longest = WAYS.find((way) => paths.includes(way))
     if (longest !== undefined && !paths.includes(null)) result.path = longest
   }
-}
-
-async function arrive(
-  side: Side,
-  internet: Internet,
-  chromiumPath: string,
-  stack: AsyncDisposableStack,
-): Promise<Person> {
-  const folder = await mkdtemp(join(tmpdir(), 'starling-nat-browser-'))
-  stack.defer(() => rm(folder, { recursive: true, force: true }))
-  const executablePath = join(folder, 'chromium')
-  const command = [...side.home.prefix, chromiumPath].join(' ')
-  await writeFile(executablePath, `#!/bin/sh\nexec ${command} "$@"\n`)
-  await chmod(executablePath, 0o755)
-  const browser = await chromium.launch({
-    executablePath,
-    // The relay vouches for its own certificate.
-    args: ['--no-sandbox', '--ignore-certificate-errors'],
-  })
-  stack.defer(() => browser.close())
-  const context = await browser.newContext({ locale: 'en-GB', ignoreHTTPSErrors: true })
-  context.setDefaultTimeout(CONNECT_MS)
-  await context.addInitScript(recordPeerConnections)
-  return await Person.arrive(context, internet.origin)
 }
 
 /** Null when there is no WebRTC connection in all this time. */

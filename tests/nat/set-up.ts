@@ -3,7 +3,13 @@ import { installDebianPackages, onPath } from '../../scripts/programs.ts'
 import { run } from '../../scripts/command.ts'
 
 /** Programs, and the Debian packages they are in. */
-const PROGRAMS = { ip: 'iproute2', nft: 'nftables', turnserver: 'coturn' } as const
+const PROGRAMS = {
+  ip: 'iproute2',
+  nft: 'nftables',
+  socat: 'socat',
+  turnserver: 'coturn',
+  tcpdump: 'tcpdump',
+} as const
 
 /** Gets what is missing, where that is allowed. Gives why it cannot run; null when it can. */
 export async function whyNot(): Promise<string | null> {

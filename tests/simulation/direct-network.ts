@@ -140,7 +140,7 @@ export class DirectNetwork {
   }
 }
 
-/** A channel whose frames take time; with faults, some are lost, come twice or late. */
+/** A channel whose frames take time; with faults, some are lost, come twice, late or before others. */
 class SimulatedChannel implements Channel {
   readonly connections = 1
   readonly peer: PeerIdString
@@ -196,9 +196,12 @@ class SimulatedChannel implements Channel {
       if (this.#faults.happens('frameLate')) arrivesAtMs += this.#faults.between(100, 15_000)
       if (this.#faults.happens('frameByADay'))
         arrivesAtMs += this.#faults.random.fraction() * DAY_MS
-      // A channel keeps the order of frames: one that is late holds up those behind it.
-      this.#lastAtMs = Math.max(this.#lastAtMs, arrivesAtMs)
-      const delayMs = this.#lastAtMs - this.#life.now()
+      // A channel keeps the order of frames, so that one that is late holds up those behind it; with faults, not always.
+      if (!this.#faults.happens('frameOvertakes')) {
+        arrivesAtMs = Math.max(this.#lastAtMs, arrivesAtMs)
+        this.#lastAtMs = arrivesAtMs
+      }
+      const delayMs = arrivesAtMs - this.#life.now()
       const copy = frame.slice()
       other.#life.hears(delayMs, () => {
         other.#arrive(copy)

@@ -3,6 +3,7 @@ import type { DeviceRow } from '#lib/db/schema.ts'
 import { NO_PREKEYS, spend, type Prekeys } from '#lib/crypto/prekeys.ts'
 import {
   heldOf,
+  keptBefore,
   type Chains,
   type Delivered,
   type Early,
@@ -117,6 +118,8 @@ export class Disk {
       this.mailboxRelays.set(address, unkept(relay))
     }
     for (const [peer, conversation] of this.conversations) {
+      const { chains } = conversation
+      if (chains !== null) conversation.chains = { ...chains, mine: keptBefore(chains.mine, 1) }
       conversation.sessions = null
       conversation.outbox = conversation.outbox.map((row) => ({
         ...row,
@@ -154,6 +157,8 @@ export interface DiskWatcher {
     after: Chains,
     outbox: readonly Outgoing[],
   ): void
+  /** Receipts of mine are gone. */
+  lost(peer: PeerIdString, before: Chains, after: Chains, outbox: readonly Outgoing[]): void
   placed(peer: PeerIdString, place: Place): void
   owed(owed: Owed): void
   receipts(outgoing: Outgoing): void
@@ -332,6 +337,7 @@ export class DiskStore implements DeliveryStore, DeviceStore, PrekeyStore, Mailb
           ? { ...row, receipts: [] }
           : row,
       )
+      this.#lose(peer, chain, first)
     })
   }
 
@@ -453,6 +459,17 @@ export class DiskStore implements DeliveryStore, DeviceStore, PrekeyStore, Mailb
     conversation.outbox = conversation.outbox.map((row) =>
       row.chain === chain && row.sequence > after ? { ...row, sealed: null, receipts: [] } : row,
     )
+    this.#lose(peer, chain, after + 1)
+  }
+
+  /** As `DexieDeliveryStore` does. */
+  #lose(peer: PeerIdString, chain: ChainId, first: number): void {
+    const conversation = this.#disk.of(peer)
+    const { chains, outbox } = conversation
+    if (chains?.mine.chain !== chain) return
+    const after = { ...chains, mine: keptBefore(chains.mine, first) }
+    conversation.chains = after
+    this.#watcher.lost(peer, chains, after, outbox)
   }
 
   #putStep(peer: PeerIdString, step: KeyStep | null): void {

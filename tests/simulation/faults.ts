@@ -6,6 +6,7 @@ export interface FaultRates {
   frameDoubled: number
   frameLate: number
   frameByADay: number
+  frameOvertakes: number
   channelBrief: number
   requestLost: number
   answerLost: number
@@ -21,6 +22,7 @@ export const NO_FAULTS: FaultRates = {
   frameDoubled: 0,
   frameLate: 0,
   frameByADay: 0,
+  frameOvertakes: 0,
   channelBrief: 0,
   requestLost: 0,
   answerLost: 0,

@@ -145,6 +145,11 @@ export class Oracle {
       advanced: (peer, before, after, outbox) => {
         this.#onAdvanced(me, peer, before, after)
         this.#checkStored(me, peer, before, after, outbox)
+        this.#checkKept(after, outbox)
+      },
+      lost: (_, before, after, outbox) => {
+        if (after.mine.stored < before.mine.stored) this.#onEvent(`stored to ${after.mine.stored}`)
+        this.#checkKept(after, outbox)
       },
       placed: (peer, { relays }) => {
         const view = this.#view(me, peer)
@@ -288,6 +293,15 @@ export class Oracle {
       this.#onEvent(`stored ${sequence} at ${stores}`)
       if (stores < wanted)
         this.fail(`number ${sequence} is called stored at ${stores} of ${wanted}`)
+    }
+  }
+
+  /** What is still called stored has receipts. */
+  #checkKept({ mine }: Chains, outbox: readonly Outgoing[]): void {
+    for (const { chain, sequence, receipts } of outbox) {
+      const isCalled = chain === mine.chain && sequence > mine.received && sequence <= mine.stored
+      if (isCalled && receipts.length === 0)
+        this.fail(`number ${sequence} is called stored without a receipt`)
     }
   }
 

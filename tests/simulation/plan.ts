@@ -73,10 +73,11 @@ export function planOf(random: Random): Plan {
     relaySkewsMs: Array.from({ length: relays }, skew),
     rates: {
       ...NO_FAULTS,
-      frameLost: maybe(0.2),
+      frameLost: maybe(0.3),
       frameDoubled: maybe(0.3),
       frameLate: maybe(0.3),
       frameByADay: maybe(0.02),
+      frameOvertakes: maybe(0.2),
       channelBrief: maybe(0.5, 0.3),
       requestLost: maybe(0.15),
       answerLost: maybe(0.15),

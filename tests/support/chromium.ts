@@ -1,11 +1,24 @@
-import { chromium, type Browser } from 'playwright'
-import { findChromium } from '../../scripts/browser.ts'
+import { chromium, type Browser, type LaunchOptions } from 'playwright'
+import { findChromium, findChromiumShell } from '../../scripts/browser.ts'
 
-/** Starts the Chromium that all tests use, for those that Playwright's runner does not start. */
+/** Chromium as people have it. */
+export function wholeChromium(...args: string[]): LaunchOptions {
+  return started(findChromium(), args)
+}
+
+/** The same engine without a browser's own windows, where it is on this machine: each context costs it far less. */
+export function chromiumShell(...args: string[]): LaunchOptions {
+  return started(findChromiumShell() ?? findChromium(), args)
+}
+
+/** For tests that Playwright's runner does not start a browser for. */
 export function launchChromium(...args: string[]): Promise<Browser> {
-  const executablePath = findChromium()
-  return chromium.launch({
+  return chromium.launch(wholeChromium(...args))
+}
+
+function started(executablePath: string | null, args: readonly string[]): LaunchOptions {
+  return {
     args: ['--no-sandbox', ...args],
     ...(executablePath === null ? {} : { executablePath }),
-  })
+  }
 }

@@ -6,28 +6,45 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { seededRandom } from '../fixtures/seeded-random.ts'
 
 export interface MiddleboxInit {
+  /** WebSockets go through; by default none does. */
+  webSockets?: boolean
   /** Answers are held until they are complete. */
   buffers?: boolean
+  /** An answer that is not complete after so long is cut, in ms: common boxes wait for 30 s. Never by default. */
+  cutsAnswersAfterMs?: number
+  /** A connection on which nothing goes either way for so long is ended, in ms: impatient boxes do at 20 s. Never by default. */
+  killsIdleAfterMs?: number
   /** One of so many requests, and of so many answers, is cut somewhere; none by default. */
   cutsOneOf?: number
   seed?: number
 }
 
-/** A box in the middle that lets no WebSocket through, and does to requests what such boxes do. */
+const MILD: Required<MiddleboxInit> = {
+  webSockets: false,
+  buffers: false,
+  cutsAnswersAfterMs: 0,
+  killsIdleAfterMs: 0,
+  cutsOneOf: Infinity,
+  seed: 1,
+}
+
+/** A box in the middle that knows HTTP/1.1 on one port and nothing else, and does to it what such boxes do. */
 export class Middlebox implements AsyncDisposable {
   readonly port: number
   readonly origin: string
   readonly #relay: { port: number }
-  readonly #init: Required<MiddleboxInit>
+  #init: Required<MiddleboxInit>
   readonly #server: Server
   readonly #random: ReturnType<typeof seededRandom>
   readonly #asked: string[] = []
+  readonly #tunnels = new Set<Socket>()
   #cuts = 0
   #refused = 0
+  #killed = 0
   #healed = false
 
   private constructor(server: Server, relay: { port: number }, init: Required<MiddleboxInit>) {
@@ -40,25 +57,33 @@ export class Middlebox implements AsyncDisposable {
     server.on('request', (near: IncomingMessage, answer: ServerResponse) => {
       this.#pass(near, answer)
     })
-    server.on('upgrade', (_request, socket) => {
-      this.#refused += 1
-      socket.destroy()
+    server.on('upgrade', (near: IncomingMessage, socket: Socket, head: Buffer) => {
+      if (this.#init.webSockets) this.#tunnel(near, socket, head)
+      else {
+        this.#refused += 1
+        socket.destroy()
+      }
+    })
+    server.setTimeout(init.killsIdleAfterMs, (socket) => {
+      this.#kill(socket)
     })
   }
 
   /** @param relay which need not run yet */
-  static async before(
-    relay: { port: number },
-    { buffers = false, cutsOneOf = Infinity, seed = 1 }: MiddleboxInit = {},
-  ): Promise<Middlebox> {
+  static async before(relay: { port: number }, init: MiddleboxInit = {}): Promise<Middlebox> {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
-    return new Middlebox(server, relay, { buffers, cutsOneOf, seed })
+    return new Middlebox(server, relay, { ...MILD, ...init })
   }
 
   /** Requests and answers cut so far. */
   get cuts(): number {
     return this.#cuts
+  }
+
+  /** Idle connections ended so far. */
+  get killed(): number {
+    return this.#killed
   }
 
   /** WebSockets refused so far. */
@@ -77,6 +102,19 @@ export class Middlebox implements AsyncDisposable {
     return [...new Set(modes)]
   }
 
+  /** From now on it does this, and everything that is open ends. */
+  become(init: MiddleboxInit): void {
+    this.#init = { ...MILD, ...init }
+    this.#server.setTimeout(this.#init.killsIdleAfterMs)
+    this.drop()
+  }
+
+  /** Ends everything that is open. */
+  drop(): void {
+    this.#server.closeAllConnections()
+    for (const socket of this.#tunnels) socket.destroy()
+  }
+
   /** From now on it cuts nothing. */
   heal(): void {
     this.#healed = true
@@ -84,8 +122,42 @@ export class Middlebox implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.close()
-    this.#server.closeAllConnections()
+    this.drop()
     await once(this.#server, 'close')
+  }
+
+  #kill(socket: Socket): void {
+    // What is healed leaves it open, and counts anew.
+    if (this.#healed) return
+    this.#killed += 1
+    socket.destroy()
+  }
+
+  /** A WebSocket, which is bytes from here on. */
+  #tunnel(near: IncomingMessage, socket: Socket, head: Buffer): void {
+    const far = connect(this.#relay.port, '127.0.0.1', () => {
+      const lines = [`GET ${near.url ?? '/'} HTTP/1.1`]
+      for (let at = 0; at < near.rawHeaders.length; at += 2) {
+        lines.push(`${near.rawHeaders[at]!}: ${near.rawHeaders[at + 1]!}`)
+      }
+      far.write(`${lines.join('\r\n')}\r\n\r\n`)
+      far.write(head)
+      socket.pipe(far).pipe(socket)
+    })
+    for (const [one, other] of [
+      [socket, far],
+      [far, socket],
+    ] as const) {
+      this.#tunnels.add(one)
+      one.once('error', () => other.destroy())
+      one.once('close', () => {
+        this.#tunnels.delete(one)
+        other.destroy()
+      })
+    }
+    socket.setTimeout(this.#init.killsIdleAfterMs, () => {
+      this.#kill(socket)
+    })
   }
 
   /** After how many bytes to cut; `Infinity`: not at all. */
@@ -95,11 +167,19 @@ export class Middlebox implements AsyncDisposable {
   }
 
   #pass(near: IncomingMessage, answer: ServerResponse): void {
-    const { buffers } = this.#init
+    const { buffers, cutsAnswersAfterMs } = this.#init
     const cut = (): void => {
       this.#cuts += 1
       near.socket.destroy()
       far.destroy()
+    }
+    if (cutsAnswersAfterMs > 0) {
+      const late = setTimeout(() => {
+        if (!this.#healed) cut()
+      }, cutsAnswersAfterMs)
+      answer.once('close', () => {
+        clearTimeout(late)
+      })
     }
     const { method, url, headers } = near
     this.#asked.push(url ?? '')

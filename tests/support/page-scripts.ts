@@ -26,6 +26,14 @@ export function removeSharedWorker(): void {
   Reflect.deleteProperty(globalThis, 'SharedWorker')
 }
 
+/** WebRTC as where no UDP gets through and there is no TURN: no address of this device leads anywhere. */
+export function dropUdp(): void {
+  window.RTCPeerConnection = new Proxy(window.RTCPeerConnection, {
+    construct: (target, [configuration = {}]: [RTCConfiguration?]) =>
+      new target({ ...configuration, iceTransportPolicy: 'relay' }),
+  })
+}
+
 /** Remembers the page's WebRTC connections, so that a test can ask the browser itself what flows where. */
 export function recordPeerConnections(): void {
   const made: RTCPeerConnection[] = []
@@ -81,7 +89,27 @@ export function savesIntoOwnFiles(): void {
   })
 }
 
-/** The SHA-256 of such a file, in hex; null while it is not there. */
+/** The next file that is dropped on the page stands for the one a person would choose a place for. */
+export function savesIntoDropped(): void {
+  const dropped = new Promise<unknown>((resolve) => {
+    for (const type of ['dragenter', 'dragover', 'drop'] as const) {
+      const take = (event: DragEvent): void => {
+        event.preventDefault()
+        // The page would share it.
+        event.stopImmediatePropagation()
+        if (type !== 'drop') return
+        const item = event.dataTransfer!.items[0] as unknown as {
+          getAsFileSystemHandle(): Promise<unknown>
+        }
+        resolve(item.getAsFileSystemHandle())
+      }
+      window.addEventListener(type, take, { capture: true })
+    }
+  })
+  Object.assign(window, { showSaveFilePicker: () => dropped })
+}
+
+/** The SHA-256 of what `savesIntoOwnFiles` had a page write, in hex; null while it is not there. */
 export async function savedInOwnFile(path: string): Promise<string | null> {
   try {
     const names = path.split('/')

@@ -26,7 +26,9 @@ export class Person {
   /** Says a name, whatever was suggested. */
   async start(name: string): Promise<void> {
     await this.page.getByLabel('What should others call you?').fill(name)
-    await this.page.getByRole('button', { name: /^(Start|Send the request)$/ }).click()
+    await this.page
+      .getByRole('button', { name: /^(Start|Send the request|Show the files)$/ })
+      .click()
     await this.navigation.waitFor()
   }
 
@@ -63,7 +65,7 @@ export class Person {
       await choice.getByText('7 days').click()
     }
     await this.page.getByRole('button', { name: 'Make a link' }).click()
-    const link = await this.page.getByText('#/get/').textContent({ timeout: 60_000 })
+    const link = await this.page.getByText('#/get/').textContent({ timeout: 120_000 })
     return (link ?? '').trim()
   }
 
@@ -134,6 +136,17 @@ export class Person {
     await this.goTo('Contacts')
     await this.page.getByRole('link', { name: 'Scan a code' }).first().click()
     await this.page.getByLabel('Link or code').waitFor()
+  }
+
+  /** Shows themselves to those on the same network, for as long as the screen is open. */
+  async showNearby(): Promise<void> {
+    await this.openScan()
+    await this.page.getByRole('link', { name: 'People nearby' }).click()
+    await this.page.getByRole('button', { name: 'Show me to people nearby' }).click()
+  }
+
+  nearby(name: string): Locator {
+    return this.page.getByRole('list', { name: 'People nearby' }).getByRole('link', { name })
   }
 
   /** Pastes where codes are scanned; what is said about it is for the test to look at. */

@@ -44,10 +44,16 @@ export class Relay implements AsyncDisposable {
     return this.#process.pid
   }
 
-  /** Starts it, again with the same port and data; resolves once it answers. */
-  async up(): Promise<void> {
+  /** Starts it, again with the same port and data; resolves once it answers. @param further flags, this time */
+  async up(...further: string[]): Promise<void> {
     this.#log = ''
-    const command = ['--inspect-port=0', 'relay-node/src/main.ts', '--no-mdns', ...this.#args]
+    const command = [
+      '--inspect-port=0',
+      'relay-node/src/main.ts',
+      '--no-mdns',
+      ...this.#args,
+      ...further,
+    ]
     const child = spawn(process.execPath, command, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
@@ -65,6 +71,21 @@ export class Relay implements AsyncDisposable {
     child.stderr.on('data', keep)
     while (!(await this.#answers())) {
       if (child.exitCode !== null) throw new Error(`the relay did not start:\n${this.#log}`)
+      await delay(50)
+    }
+  }
+
+  /** Where it says that it is. */
+  async addresses(): Promise<string[]> {
+    const answer = await fetch(`${this.origin}/api/bootstrap`)
+    return ((await answer.json()) as { addresses: string[] }).addresses
+  }
+
+  /** Where it listens for WebTransport, once it does: a process of its own, which nothing waits for. */
+  async webTransport(): Promise<string> {
+    for (;;) {
+      const found = (await this.addresses()).find((each) => each.includes('/webtransport/'))
+      if (found !== undefined) return found
       await delay(50)
     }
   }

@@ -3,7 +3,7 @@ import { MAILBOX_PATH } from '#lib/protocol/mailbox.ts'
 import type { Clock, Logger } from '#lib/protocol/seams.ts'
 import { sourceOf } from '../admission.ts'
 import { AtOnce } from '../at-once.ts'
-import { CACHE_NEVER } from '../headers.ts'
+import { ANY_ORIGIN, CACHE_NEVER } from '../headers.ts'
 import {
   ANSWER_TIMEOUT_MS,
   MAX_FETCHES_AT_ONCE,
@@ -34,17 +34,6 @@ export interface MailboxRoutesComponents {
 
 const BYTES = 'application/octet-stream'
 
-/**
- * Pages of other relays use these too, so every origin may read the answers: nothing in them depends on who asks, and
- * no cookie is ever looked at. Fetch standard, 3.3 (https://fetch.spec.whatwg.org/#http-cors-protocol).
- */
-const CORS_HEADERS = {
-  'Access-Control-Allow-Origin': '*',
-  'Access-Control-Allow-Methods': 'GET, POST',
-  'Access-Control-Allow-Headers': 'content-type',
-  'Access-Control-Max-Age': '86400',
-}
-
 /** Mailboxes over HTTP, with what bounds strangers. Nothing of a request is logged. */
 export function mailboxRoutes(components: MailboxRoutesComponents): (app: FastifyInstance) => void {
   const { mailboxes, signposts, clock, log, refusals, remoteOf } = components
@@ -71,7 +60,7 @@ export function mailboxRoutes(components: MailboxRoutesComponents): (app: Fastif
 
   return (app) => {
     app.addHook('onRequest', async (request, reply) => {
-      reply.headers(CORS_HEADERS).header('Cache-Control', CACHE_NEVER)
+      reply.headers(ANY_ORIGIN).header('Cache-Control', CACHE_NEVER)
       if (!perMinute.allow(sourceOfRequest(request))) {
         throw new RefusedError('mailbox-requests', 'too many requests in a minute')
       }

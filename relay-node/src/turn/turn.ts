@@ -16,8 +16,11 @@ import { SupervisedProcess } from '../supervised-process.ts'
 /** `auto`: coturn where it is installed, else node-turn where that may run. */
 export const TURN_KINDS = ['off', 'auto', 'coturn', 'node-turn'] as const
 
+/** What a relay runs, once `auto` is decided. */
+export type TurnKind = Exclude<(typeof TURN_KINDS)[number], 'auto'>
+
 export interface TurnInit {
-  kind: (typeof TURN_KINDS)[number]
+  kind: TurnKind
   /** What the relay listens on. */
   host: string
   publicUrl: string | null
@@ -53,7 +56,7 @@ export interface Turn {
 
 /** Not started yet; null where there is to be none. @throws ConfigError */
 export async function turnServer(components: TurnComponents, init: TurnInit): Promise<Turn | null> {
-  const kind = init.kind === 'auto' ? available(components.log, init) : init.kind
+  const { kind } = init
   if (kind === 'off') return null
   const credentials = new TurnCredentials(components)
   const { process, places } = await (kind === 'coturn' ? coturn : nodeTurn)(
@@ -74,7 +77,12 @@ export async function turnServer(components: TurnComponents, init: TurnInit): Pr
   }
 }
 
-function available(log: Logger, { turnPrivatePeers }: TurnInit): 'coturn' | 'node-turn' | 'off' {
+/** Which server there is to be. */
+export function turnKind(
+  log: Logger,
+  { turn, turnPrivatePeers }: { turn: (typeof TURN_KINDS)[number]; turnPrivatePeers: boolean },
+): TurnKind {
+  if (turn !== 'auto') return turn
   if (findProgram(COTURN) !== null) return 'coturn'
   if (turnPrivatePeers) return 'node-turn'
   log.warn('no STUN and TURN: coturn is not installed (Debian: apt-get install coturn)')

@@ -5,6 +5,7 @@ import type { ChunkCipher } from './chunk-cipher.ts'
 import { NotHereError } from './errors.ts'
 import type { Holding } from './holding.ts'
 import { aboutRange, layOut, requireFit, type LeafRange } from './layout.ts'
+import { CHUNK_BYTES } from './manifest.ts'
 import { release } from './release.ts'
 
 /** Leaves read ahead of who takes them. */
@@ -43,6 +44,19 @@ export class OpenedContent {
       throw new InvalidDataError('described with other files')
     }
     return new OpenedContent(about, holding, cipher)
+  }
+
+  /** Of the files, how many bytes are here: the last leaf of a file is mostly shorter than a chunk. */
+  get heldBytes(): number {
+    const { leaves, manifest } = this.holding
+    const { first, count } = aboutRange(manifest!)
+    let bytes = (leaves.count - leaves.countIn(first, count)) * CHUNK_BYTES
+    this.about.files.forEach((file, at) => {
+      const range = this.ranges[at]!
+      const tail = range.first + range.count - 1
+      if (range.count > 0 && leaves.has(tail)) bytes -= range.count * CHUNK_BYTES - file.bytes
+    })
+    return bytes
   }
 
   /** The bytes of one file, a chunk at a time. @throws NotHereError where one is missing */

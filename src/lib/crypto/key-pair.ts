@@ -17,7 +17,7 @@ export const keyPairSchema = v.strictObject({
   publicKey: bytesSchema(KEY_BYTES, KEY_BYTES),
 })
 
-export function createKeyPair(random: Random): KeyPair {
+export function createKeyPair(random: Pick<Random, 'bytes'>): KeyPair {
   const secretKey = random.bytes(KEY_BYTES)
   return { secretKey, publicKey: x25519.getPublicKey(secretKey) }
 }

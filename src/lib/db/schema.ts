@@ -354,10 +354,19 @@ export interface WayTally {
   openMs: number | null
   /** The last try. */
   atMs: number
+  /** The last try did not come through, or broke soon, where another did; absent otherwise. */
+  blocked?: true
   /** Over HTTP: what went last; absent where that is not known. */
   mode?: 'ws' | 'binary' | 'sse' | 'longpoll'
   /** WebTransport: where the relay said that it has it, with its peer id. */
   addresses?: string[]
+  /**
+   * Pings over connections in use, and those answered late or never, each weighing less the more came after it; absent until
+   * one was, and in rows of before. See p2p/ways/measured.ts.
+   */
+  pings?: { count: number; late: number; atMs: number }
+  /** The most that such a connection carried for a while, smoothed; absent until one carried much, and in rows of before. */
+  carried?: { bytesPerSecond: number; atMs: number }
 }
 
 /** A network this device was on, by the address that relays saw. */
@@ -438,6 +447,8 @@ export interface TransferRow {
   downloadLimit: number | null
   /** Who was let in to get it, as many as `downloadLimit` allows; nobody without one. */
   takers: PeerIdString[]
+  /** Who has all of what I share, as far as is known; relays left out, and who came after too many others. */
+  servedTo: PeerIdString[]
   /** Given to others, over all time. */
   givenBytes: number
   /** Its chunks are kept as they are, not as what travels (content/store/sealing-part-store.ts). */

@@ -49,6 +49,11 @@ export function heldOf({ held, received }: Chains['mine']): number {
   return held ?? received
 }
 
+/** My chain when what relays kept of it from number `first` on counts no more. What they have held needs no relay. */
+export function keptBefore(mine: Chains['mine'], first: number): Chains['mine'] {
+  return { ...mine, stored: Math.max(mine.received, Math.min(mine.stored, first - 1)) }
+}
+
 /**
  * They began a chain; the one before it has ended, unless nothing of it has come: then it may be the later one.
  * @param waits something of the one before came early

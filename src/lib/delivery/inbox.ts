@@ -86,7 +86,8 @@ export class Inbox {
     const isFirst = theirs === null || (theirs.sequence === 0 && waiting.length === 0)
     // What came of a chain that a restored backup has ended may have seemed to be of a later one. All is said again.
     const isBack = past.includes(chain)
-    if (isSilent || isFirst || isBack) await this.#adopt(chains, chain, waiting, 'now')
+    if (isSilent || isFirst) await this.#adopt(chains, chain, waiting, 'now')
+    else if (isBack) await this.#adopt(chains, chain, waiting, 'later')
   }
 
   /** Stores what the chains advanced by, and what waited for it. */

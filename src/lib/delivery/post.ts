@@ -4,7 +4,7 @@ import { equalBytes } from '../protocol/codec.ts'
 import type { PeerIdString } from '../protocol/ids.ts'
 import type { Place } from '../protocol/place.ts'
 import type { Clock, Logger } from '../protocol/seams.ts'
-import { heldOf, type Outgoing, type Owed } from './chain.ts'
+import { heldOf, type Chains, type Outgoing, type Owed } from './chain.ts'
 import { decodeContent, type Note, type StatusNote } from './content.ts'
 import { decodeEnvelope } from './envelope.ts'
 import { MAX_EARLY, type Inbox } from './inbox.ts'
@@ -88,8 +88,10 @@ export class Post {
         return 'taken'
       }
       const opened = await this.#ledger.open(peer, sealed)
-      if (opened === null) return 'unopened'
+      // It may have come so long ago that its mark is forgotten: who sends it again has not heard of that.
+      if (opened === null && isFirst) await this.oweHeld(peer)
       this.#rememberMailed(mark)
+      if (opened === null) return 'unopened'
       const content = decodeContent(opened.content)
       return content.type === 'note'
         ? this.#takeNote(peer, content.note, opened.step)
@@ -230,14 +232,25 @@ export class Post {
       if (!equalBytes(now.sealed, sealed)) return
       const others = now.receipts.filter(({ relay }) => relay !== receipt.relay)
       const after = { ...now, receipts: [...others, receipt] }
-      let { stored } = chains.mine
-      for (const row of await store.outbox(peer, chain, stored, MAX_EARLY)) {
-        const { receipts } = row.sequence === sequence ? after : row
-        if (row.sequence !== stored + 1 || storesOf(receipts) < wanted) break
-        stored = row.sequence
-      }
+      const stored = await this.#storedWith(after, chains, wanted)
       await store.putReceipts(after, { ...chains, mine: { ...chains.mine, stored } })
     })
+  }
+
+  /** Up to which number all of my chain is stored, with the receipts of this message. */
+  async #storedWith(one: Outgoing, { peer, mine }: Chains, wanted: number): Promise<number> {
+    const { store } = this.#components
+    let { stored } = mine
+    for (;;) {
+      // Behind what had to be put there anew there may be many that did not.
+      const rows = await store.outbox(peer, mine.chain, stored, MAX_EARLY)
+      for (const row of rows) {
+        const { receipts } = row.sequence === one.sequence ? one : row
+        if (row.sequence !== stored + 1 || storesOf(receipts) < wanted) return stored
+        stored = row.sequence
+      }
+      if (rows.length < MAX_EARLY) return stored
+    }
   }
 
   async #takeMailed(peer: PeerIdString, bytes: Uint8Array, step: KeyStep): Promise<ItemTaken> {

@@ -6,6 +6,7 @@ import type { ChainId, MessageId, PeerIdString } from '../protocol/ids.ts'
 import type { Clock } from '../protocol/seams.ts'
 import {
   heldOf,
+  keptBefore,
   type Chains,
   type Delivered,
   type Early,
@@ -58,11 +59,11 @@ export interface DeliveryStore {
   ): Promise<void>
   /** A message that waited for keys is sealed. */
   putSealed(outgoing: Outgoing, step: KeyStep): Promise<void>
-  /** Keys of a new session; what was sealed of `chain` after number `after` is to be sealed again. */
+  /** Keys of a new session; what was sealed of `chain` after number `after` is to be sealed again, and not stored until then. */
   putKeys(peer: PeerIdString, step: KeyStep, chain: ChainId, after: number): Promise<void>
-  /** Deletes the keys for this peer; what was sealed of `chain` after number `after` is to be sealed again. */
+  /** Deletes the keys for this peer; with what was sealed of `chain` after number `after` it is as in `putKeys`. */
   forgetKeys(peer: PeerIdString, chain: ChainId, after: number): Promise<void>
-  /** What relays keep of `chain` from number `first` to `last` is to be put there once more. */
+  /** What relays keep of `chain` from number `first` to `last` is to be put there once more; until then it is not stored. */
   dropReceipts(peer: PeerIdString, chain: ChainId, first: number, last: number): Promise<void>
   /** Takes the messages in and what waited early in `chain` up to the last of them away. */
   putReceived(
@@ -86,6 +87,8 @@ export interface Journal {
   read(peer: PeerIdString, upTo: MessageId, chain: ChainId): Promise<number>
   /** All of my `chain` up to `upTo` has come so far at `atMs`, and before that all up to `from`. */
   progressed(row: ProgressRow, from: number): Promise<void>
+  /** Of my `chain` no more than all up to `upTo` is stored: what lies at relays beyond that has to be put there anew. */
+  lost(peer: PeerIdString, chain: ChainId, upTo: number): Promise<void>
   forgotten(peer: PeerIdString): Promise<void>
 }
 
@@ -191,6 +194,7 @@ export class DexieDeliveryStore implements DeliveryStore {
         .where('[peer+chain+sequence]')
         .between([peer, chain, first], [peer, chain, last], true, true)
         .modify({ receipts: [] })
+      await this.#lose(peer, chain, first)
     })
   }
 
@@ -229,14 +233,14 @@ export class DexieDeliveryStore implements DeliveryStore {
   putKeys(peer: PeerIdString, step: KeyStep, chain: ChainId, after: number): Promise<void> {
     return this.#write(async () => {
       await this.#putStep(peer, step)
-      await this.#outboxAfter(peer, chain, after).modify({ sealed: null, receipts: [] })
+      await this.#unseal(peer, chain, after)
     })
   }
 
   forgetKeys(peer: PeerIdString, chain: ChainId, after: number): Promise<void> {
     return this.#write(async () => {
       await this.#db.sessions.delete(peer)
-      await this.#outboxAfter(peer, chain, after).modify({ sealed: null, receipts: [] })
+      await this.#unseal(peer, chain, after)
     })
   }
 
@@ -290,6 +294,21 @@ export class DexieDeliveryStore implements DeliveryStore {
     return this.#db.outbox
       .where('[peer+chain+sequence]')
       .between([peer, chain, after], [peer, chain, Dexie.maxKey], false, false)
+  }
+
+  async #unseal(peer: PeerIdString, chain: ChainId, after: number): Promise<void> {
+    await this.#outboxAfter(peer, chain, after).modify({ sealed: null, receipts: [] })
+    await this.#lose(peer, chain, after + 1)
+  }
+
+  /** Receipts for what is from number `first` on are gone. */
+  async #lose(peer: PeerIdString, chain: ChainId, first: number): Promise<void> {
+    const chains = await this.chains(peer)
+    if (chains?.mine.chain !== chain) return
+    const mine = keptBefore(chains.mine, first)
+    if (mine.stored === chains.mine.stored) return
+    await this.#db.chains.put({ ...chains, mine })
+    await this.#journal.lost(peer, chain, mine.stored)
   }
 
   async #advance(chains: Chains): Promise<void> {

@@ -102,6 +102,16 @@ export function formatDuration(ms: number): string {
   }).format(Math.max(1, Math.round(ms / unitMs)))
 }
 
+/** `2.1 MB/s` */
+export function formatSpeed(bytesPerSecond: number): string {
+  return m.common_speed({ size: formatBytes(bytesPerSecond) })
+}
+
+/** `3 min left` */
+export function formatTimeLeft(ms: number): string {
+  return m.common_time_left({ time: formatDuration(ms) })
+}
+
 /** `45 %` of a share from 0 to 1; 100 % only when nothing is left. */
 export function formatShare(share: number): string {
   return new Intl.NumberFormat(locale(), { style: 'percent' }).format(Math.floor(share * 100) / 100)

@@ -128,6 +128,7 @@ export type TransportName =
   | 'http-longpoll'
   | 'http-ws'
   | 'circuit'
+  | 'rendezvous'
   | 'other'
 
 /** One open connection. */
@@ -198,8 +199,30 @@ export interface WayTried {
   latencyMs: number | null
 }
 
+/** One way to a relay, as it stands on the network this device is on. */
+export interface RankedWay {
+  way: 'websocket' | 'http' | 'webtransport'
+  /** Over HTTP: the mode that went last; null where that is not known. */
+  mode: 'ws' | 'binary' | 'sse' | 'longpoll' | null
+  /** How good it is, from 0 to 1: what it is ranked by. See `scoreOf`. */
+  score: number
+  /**
+   * `used`: the relay is connected by it. `spare`: it is so beside that, in case the other breaks. `open`: it came through when last tried. `blocked`: it did not, or broke soon, where
+   * another did. `down`: no way to the relay came through when last tried. `untried`: nothing is known of it here.
+   */
+  state: 'used' | 'spare' | 'open' | 'blocked' | 'down' | 'untried'
+  /** How long it takes to open; null: never seen. */
+  openMs: number | null
+  /** When it last came through, or was beaten by another; null: never. */
+  triedAtMs: number | null
+  /** Of pings over connections in use by it, the share answered late or never, from 0 to 1; null: too few are known. */
+  lateShare: number | null
+  /** The most that such a connection carried for a while; null: none carried much. */
+  bytesPerSecond: number | null
+}
+
 export interface NetworkEvents {
-  /** Something `state`, `addresses`, `links` or `relays` tell has changed. */
+  /** Something `state`, `addresses`, `links`, `relays` or `ways` tell has changed. */
   changed: CustomEvent
   /** What waits is tried at once. */
   woken: CustomEvent
@@ -214,6 +237,11 @@ export interface Network extends TypedEventTarget<NetworkEvents> {
   addresses(): string[]
   links(): LinkInfo[]
   relays(): RelayStatus[]
+  /**
+   * The ways to the relay at this `host[:port]` or multiaddr, in the order they will be tried; none while the node does not
+   * run. @throws InvalidAddressError
+   */
+  ways(relay: string): RankedWay[]
   /** Resolves with the address it is listed by. @throws InvalidAddressError, AlreadyKnownError */
   addRelay(address: string): Promise<string>
   removeRelay(address: string): Promise<void>

@@ -13,6 +13,7 @@ import type {
   NodeState,
   P2P,
   Peers,
+  RankedWay,
   RelayCheck,
   RelayStatus,
   WebRtcBridge,
@@ -31,6 +32,7 @@ import { browserTransports, createNode, type Node } from './node.ts'
 import { Pinger } from './ping.ts'
 import { RelayBook } from './relay-book/relay-book.ts'
 import type { RelayStore } from './relay-book/store.ts'
+import { wasMet } from './rendezvous/met.ts'
 import { HideableBridge } from './rtc/hideable-bridge.ts'
 import { probeIce } from './rtc/ice-probe.ts'
 import { IceServers } from './rtc/ice-servers.ts'
@@ -77,7 +79,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
   readonly #pinger: Pinger
   readonly #networks: Networks
   readonly #ways: WayFinder
-  readonly #traffic = new Traffic()
+  readonly #traffic: Traffic
   readonly #browser = { offline: false }
   #node: Node | null = null
   /** Start and stop, one after the other. */
@@ -95,11 +97,18 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     const log = loggers('relays')
     this.#networks = new Networks({ store: components.networks, clock, log })
     this.#ways = new WayFinder({ networks: this.#networks, clock, log })
+    this.#traffic = new Traffic(clock)
+    pinger.addEventListener('pinged', ({ detail }) => {
+      this.#ways.pinged(detail)
+    })
+    this.#traffic.addEventListener('carried', ({ detail }) => {
+      this.#ways.carried(detail)
+    })
+    const links = new Links({ self, clock, log: loggers('links') })
     const relays = new RelayBook(
-      { store: components.relays, ways: this.#ways, pinger, browser, clock, random, log },
+      { store: components.relays, ways: this.#ways, links, pinger, browser, clock, random, log },
       { origin: init.origin },
     )
-    const links = new Links({ self, clock, log: loggers('links') })
     const discovery = new Discovery({ relays, records, clock, random, log: loggers('discovery') })
     this.#bridge = bridge
     this.#pinger = pinger
@@ -132,6 +141,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
       this.safeDispatchEvent('changed')
     }
     relays.addEventListener('changed', changed)
+    this.#ways.addEventListener('changed', changed)
     this.#iceServers = new IceServers({
       clock,
       log: loggers('ice'),
@@ -213,7 +223,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
       peer,
       relay: this.#relays.hostOf(peer),
       path,
-      transport: transportOf(connection.remoteAddr),
+      transport: wasMet(connection) ? 'rendezvous' : transportOf(connection.remoteAddr),
       address: connection.remoteAddr.toString(),
       direction: connection.direction,
       openedAtMs,
@@ -224,6 +234,10 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
 
   relays(): RelayStatus[] {
     return this.#relays.statuses()
+  }
+
+  ways(relay: string): RankedWay[] {
+    return this.#ways.ranked(parseRelayAddress(relay), this.#connectionsTo(relay))
   }
 
   addRelay(address: string): Promise<string> {
@@ -246,29 +260,25 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     const node = this.#node
     if (node === null) throw new NotRunningError('the node is not running')
     const { clock } = this.#components
-    const connectionTo = (address: string): Connection | undefined => {
-      const relay = this.#relays.statuses().find((each) => each.address === address)?.peer
-      return node.libp2p
-        .getConnections()
-        .find(
-          ({ direct, status, remotePeer }) =>
-            direct && status === 'open' && remotePeer.toString() === relay,
-        )
-    }
     const relays = this.#relays
       .statuses()
       .toSorted((a, b) => Number(b.state === 'reserved') - Number(a.state === 'reserved'))
       .map(({ address }) => ({
         address: parseRelayAddress(address),
-        webTransport: () => announcedWebTransport(node.libp2p, connectionTo(address)),
+        webTransport: () => announcedWebTransport(node.libp2p, this.#connectionTo(address)),
         iceServers: async () => {
-          const connection = connectionTo(address)
+          const connection = this.#connectionTo(address)
           return this.webrtc && connection !== undefined ? this.#iceServers.of(connection) : []
         },
       }))
     yield* tryWays(
       {
-        dial: (addresses, limit) => node.libp2p.dial(addresses, { force: true, signal: limit }),
+        dial: async ({ text }, addresses, limit) => {
+          const dialled = node.libp2p.dial(addresses, { force: true, signal: limit })
+          const peer = this.#relayAt(text)
+          if (peer !== null) await this.#links.aside(peer, 'direct', () => dialled)
+          return await dialled
+        },
         release: (connection) => {
           // What was dialled for good at the same moment got the same connection: an only one stays.
           const isOnly = node.libp2p
@@ -304,10 +314,10 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     if (this.#node === null) return
     this.#components.loggers('keeper').debug(`woken: ${reason}`)
     this.safeDispatchEvent('woken')
-    if (reason !== 'asked') this.#networks.moved()
+    if (reason !== 'asked') this.#ways.moved()
     this.#discovery.wake()
     this.#relays.wake()
-    await this.#keeper.wake()
+    await this.#keeper.wake(reason)
   }
 
   async rest(): Promise<void> {
@@ -317,6 +327,24 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     this.#components.loggers('keeper').debug('the browser is offline')
     await this.#keeper.testAll()
     if (this.#relays.reservedHosts().length > 0) await this.#provenOnline()
+  }
+
+  /** The relay of mine that is listed by this address; null: it was never reached, or is none of mine. */
+  #relayAt(address: string): PeerIdString | null {
+    return this.#relays.statuses().find((each) => each.address === address)?.peer ?? null
+  }
+
+  #connectionTo(address: string): Connection | undefined {
+    return this.#connectionsTo(address)[0]
+  }
+
+  #connectionsTo(address: string): Connection[] {
+    const relay = this.#relayAt(address)
+    const all = this.#node?.libp2p.getConnections() ?? []
+    return all.filter(
+      ({ direct, status, remotePeer }) =>
+        direct && status === 'open' && remotePeer.toString() === relay,
+    )
   }
 
   /** A browser calls itself offline when all it reaches is its own machine; a relay there serves all the same. */
@@ -351,7 +379,13 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
           if (this.#bridge.hidden) throw hiddenError()
           return await this.#iceServers.configuration()
         },
-        this.#components,
+        {
+          ...this.#components,
+          onAssisted: (assisted) => {
+            this.#discovery.hear(assisted)
+            this.#iceServers.hear(assisted)
+          },
+        },
       ),
     )
     this.#links.attach(node.libp2p)

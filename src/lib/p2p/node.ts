@@ -15,12 +15,13 @@ import type { TransportManager } from '@libp2p/interface-internal'
 import { ping, type Ping } from '@libp2p/ping'
 import { webTransport } from '@libp2p/webtransport'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
-import type { Clock, Loggers, Random } from '../protocol/seams.ts'
+import type { Loggers } from '../protocol/seams.ts'
 import { forgetStillborn } from '../protocol/stillborn.ts'
 import { closingWebSockets } from '../protocol/web-sockets.ts'
 import { connectTransport } from './connect/transport.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
 import { LazyDht, type LazyDhtInit } from './discovery/lazy-dht.ts'
+import { rendezvousTransport, type RendezvousTransportInit } from './rendezvous/transport.ts'
 import { guardedWebRTC } from './rtc/guarded-web-rtc.ts'
 import type { IceConfiguration } from './rtc/ice-servers.ts'
 import type { Traffic } from './traffic.ts'
@@ -78,13 +79,14 @@ export interface Node {
 export function browserTransports(
   mayMeet: (peer: PeerId) => boolean,
   rtcConfiguration: () => Promise<IceConfiguration>,
-  { clock, random }: { clock: Clock; random: Random },
+  { clock, random, onAssisted }: RendezvousTransportInit,
 ): TransportFactory[] {
   return [
     closingWebSockets(),
     webTransport(),
     guardedWebRTC(mayMeet, rtcConfiguration),
     connectTransport({ clock, random }),
+    rendezvousTransport({ clock, random, onAssisted }),
   ]
 }
 

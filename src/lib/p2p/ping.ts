@@ -1,4 +1,5 @@
 import type { Connection } from '@libp2p/interface'
+import { TypedEventEmitter } from 'main-event'
 import type { Clock } from '../protocol/seams.ts'
 import { equalBytes } from '../protocol/codec.ts'
 import { endStream } from './end-stream.ts'
@@ -11,17 +12,32 @@ const PING_BYTES = 32
 /** A ping without an answer ends after this, however long its askers would wait. */
 export const PING_TIMEOUT_MS = 10_000
 
+/** An answer that takes longer is late: round trips by satellite and on a phone's worst line are shorter. */
+export const LATE_MS = 2_000
+
+/** What came of a ping. */
+export interface Pinged {
+  connection: Connection
+  isLate: boolean
+}
+
+export interface PingerEvents {
+  /** One was answered, or was not in time; one that ended sooner without an answer tells nothing. */
+  pinged: CustomEvent<Pinged>
+}
+
 /**
  * Pings one very connection; libp2p's own ping chooses the connection itself.
  *
  * There is one ping at a time on a connection, whoever asks: stock peers take only two at once, one of which is
  * libp2p's own, and refuse the next, which must not look like a dead connection.
  */
-export class Pinger {
+export class Pinger extends TypedEventEmitter<PingerEvents> {
   readonly #clock: Clock
   readonly #running = new WeakMap<Connection, Promise<number>>()
 
   constructor(clock: Clock) {
+    super()
     this.#clock = clock
   }
 
@@ -52,14 +68,26 @@ export class Pinger {
     return running
   }
 
+  #tell(connection: Connection, isLate: boolean): void {
+    this.safeDispatchEvent('pinged', { detail: { connection, isLate } })
+  }
+
   async #ping(connection: Connection): Promise<number> {
     const limit = new AbortController()
     const cancel = this.#clock.after(PING_TIMEOUT_MS, () => {
       limit.abort(new NoAnswerError(`no answer within ${PING_TIMEOUT_MS} ms`))
     })
+    const startMs = this.#clock.now()
     try {
-      connection.rtt = await this.#exchange(connection, limit.signal)
-      return connection.rtt
+      const latencyMs = await this.#exchange(connection, limit.signal)
+      connection.rtt = latencyMs
+      this.#tell(connection, latencyMs >= LATE_MS)
+      return latencyMs
+    } catch (error) {
+      const tookMs = this.#clock.now() - startMs
+      // One that took longer than it may was begun before this device slept.
+      if (tookMs >= LATE_MS && tookMs < 2 * PING_TIMEOUT_MS) this.#tell(connection, true)
+      throw error
     } finally {
       cancel()
     }

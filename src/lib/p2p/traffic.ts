@@ -1,9 +1,23 @@
 import type { Connection, MessageStream, Metrics, MultiaddrConnection } from '@libp2p/interface'
+import { TypedEventEmitter } from 'main-event'
+import type { Clock } from '../protocol/seams.ts'
+import { Pace } from './pace.ts'
 
 /** Bytes of one connection since it opened. */
 export interface Bytes {
   bytesIn: number
   bytesOut: number
+}
+
+/** What a connection carried for a while, one way or the other. */
+export interface Carried {
+  /** Of the connection. */
+  timeline: object
+  bytesPerSecond: number
+}
+
+export interface TrafficEvents {
+  carried: CustomEvent<Carried>
 }
 
 /**
@@ -12,9 +26,15 @@ export interface Bytes {
  * Where libp2p encrypts and multiplexes, everything is counted, the handshake included. WebRTC and WebTransport do
  * both themselves and show their streams alone: there, what the streams carry is.
  */
-export class Traffic {
+export class Traffic extends TypedEventEmitter<TrafficEvents> {
+  readonly #clock: Clock
   /** By timeline, the one object a connection has in common with the transport's connection under it. */
-  readonly #bytes = new WeakMap<object, Bytes>()
+  readonly #counts = new WeakMap<object, { bytes: Bytes; in: Pace; out: Pace }>()
+
+  constructor(clock: Clock) {
+    super()
+    this.#clock = clock
+  }
 
   /** To be given to libp2p. `open` are its connections. */
   metrics(open: () => readonly Connection[]): Metrics {
@@ -31,7 +51,7 @@ export class Traffic {
   }
 
   of({ timeline }: Pick<Connection, 'timeline'>): Readonly<Bytes> {
-    return this.#bytes.get(timeline) ?? { bytesIn: 0, bytesOut: 0 }
+    return this.#counts.get(timeline)?.bytes ?? { bytesIn: 0, bytesOut: 0 }
   }
 
   /**
@@ -39,8 +59,18 @@ export class Traffic {
    * libp2p keeps it only as long as nobody listens.
    */
   #count(stream: MessageStream, timeline: object): void {
-    const bytes = this.#bytes.get(timeline) ?? { bytesIn: 0, bytesOut: 0 }
-    this.#bytes.set(timeline, bytes)
+    const counts = this.#counts.get(timeline) ?? {
+      bytes: { bytesIn: 0, bytesOut: 0 },
+      in: new Pace(),
+      out: new Pace(),
+    }
+    this.#counts.set(timeline, counts)
+    const { bytes } = counts
+    const pace = (way: 'in' | 'out', byteLength: number): void => {
+      const bytesPerSecond = counts[way].add(byteLength, this.#clock.now())
+      if (bytesPerSecond === null) return
+      this.safeDispatchEvent('carried', { detail: { timeline, bytesPerSecond } })
+    }
     const send = stream.send.bind(stream)
     const dispatch = stream.dispatchEvent.bind(stream)
     stream.send = (data) => {
@@ -48,10 +78,15 @@ export class Traffic {
       const { byteLength } = data
       const more = send(data)
       bytes.bytesOut += byteLength
+      pace('out', byteLength)
       return more
     }
     stream.dispatchEvent = (event) => {
-      if (isMessage(event)) bytes.bytesIn += event.data.byteLength
+      if (isMessage(event)) {
+        const { byteLength } = event.data
+        bytes.bytesIn += byteLength
+        pace('in', byteLength)
+      }
       return dispatch(event)
     }
   }

@@ -35,7 +35,8 @@ export const iceHostSchema = v.pipe(
   v.regex(HOST, 'not a host'),
 )
 
-const serverSchema = v.strictObject({
+/** One place where STUN or TURN is served. */
+export const iceServerSchema = v.strictObject({
   /** `turns` is TURN over TLS. */
   scheme: v.picklist(['stun', 'turn', 'turns']),
   /** Null: the one by which the relay was reached. */
@@ -44,7 +45,8 @@ const serverSchema = v.strictObject({
   transport: v.picklist(['udp', 'tcp']),
 })
 
-const credentialSchema = v.pipe(
+/** A name or password for TURN. */
+export const iceCredentialSchema = v.pipe(
   v.string(),
   v.nonEmpty(),
   v.maxLength(MAX_ICE_CREDENTIAL_CHARS),
@@ -56,9 +58,9 @@ const requestSchema = v.strictObject({ type: v.literal('servers') })
 const responseSchema = v.variant('type', [
   v.strictObject({
     type: v.literal('servers'),
-    servers: v.pipe(v.array(serverSchema), v.maxLength(MAX_ICE_SERVERS)),
-    username: credentialSchema,
-    password: credentialSchema,
+    servers: v.pipe(v.array(iceServerSchema), v.maxLength(MAX_ICE_SERVERS)),
+    username: iceCredentialSchema,
+    password: iceCredentialSchema,
     /** From now on, so that nobody's clock matters. */
     lifeMs: v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(MAX_ICE_LIFE_MS)),
   }),
@@ -67,7 +69,7 @@ const responseSchema = v.variant('type', [
 ])
 
 /** One place where STUN or TURN is served. */
-export type IcePlace = v.InferOutput<typeof serverSchema>
+export type IcePlace = v.InferOutput<typeof iceServerSchema>
 export type IceRequest = v.InferOutput<typeof requestSchema>
 export type IceResponse = v.InferOutput<typeof responseSchema>
 

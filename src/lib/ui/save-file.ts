@@ -1,4 +1,5 @@
 /** Where the pieces of a file go, as far as the browser lets a page write. */
+import { GatheredBlob } from './gathered-blob.ts'
 import { beginDownload } from './save-download.ts'
 import { isAbort, type Saving } from './saving.ts'
 
@@ -45,21 +46,17 @@ async function toChosenPlace(picking: FilePicking, name: string): Promise<Saving
   }
 }
 
-/** Browsers keep large blobs on the disk. An iPhone's share sheet saves them; elsewhere they are downloaded. */
+/** An iPhone's share sheet saves them; elsewhere they are downloaded. */
 function inMemory(name: string): Saving {
-  let blob = new Blob()
-  let pieces: BlobPart[] = []
-  const whole = (): File => new File([blob, ...pieces], name, { type: 'application/octet-stream' })
+  const type = 'application/octet-stream'
+  const gathered = new GatheredBlob()
+  const whole = (): File => new File([gathered.whole(type)], name, { type })
   const byPress =
     'standalone' in navigator && 'canShare' in navigator && navigator.canShare({ files: [whole()] })
   return {
     byPress,
     write(piece) {
-      pieces.push(piece)
-      if (pieces.length >= 64) {
-        blob = new Blob([blob, ...pieces])
-        pieces = []
-      }
+      gathered.add(piece)
       return Promise.resolve()
     },
     async keep() {
@@ -76,8 +73,7 @@ function inMemory(name: string): Saving {
       }
     },
     drop() {
-      pieces = []
-      blob = new Blob()
+      gathered.clear()
       return Promise.resolve()
     },
   }

@@ -1,3 +1,4 @@
+import { GatheredBlob } from './gathered-blob.ts'
 import { MAX_SHOWN_TEXT_BYTES, plainType, safeKind, type SafeKind } from './safe-media.ts'
 
 export interface ShownFileInit {
@@ -70,13 +71,11 @@ export class ShownFile {
 
   async #read(signal: AbortSignal): Promise<Blob> {
     const { read, mediaType } = this.#init
-    const pieces: BlobPart[] = []
-    let bytes = 0
+    const gathered = new GatheredBlob()
     for await (const piece of read({ signal })) {
-      pieces.push(piece)
-      bytes += piece.byteLength
-      if (this.kind === 'text' && bytes >= MAX_SHOWN_TEXT_BYTES) break
+      gathered.add(piece)
+      if (this.kind === 'text' && gathered.bytes >= MAX_SHOWN_TEXT_BYTES) break
     }
-    return new Blob(pieces, { type: plainType(mediaType) })
+    return gathered.whole(plainType(mediaType))
   }
 }

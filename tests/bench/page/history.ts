@@ -21,11 +21,9 @@ const BATCH = 2_000
 const cipher = new AesRowCipher(createDatabaseKey(systemRandom), systemRandom)
 const db = new StarlingDatabase(cipher, 'bench-history')
 const store = new DexieChatStore(db, 'me' as PeerIdString, () => true)
-const index = new SearchIndex({
-  db,
-  clock: systemClock,
-  logger: new LogRing(systemClock).loggers('bench'),
-})
+const newIndex = (): SearchIndex =>
+  new SearchIndex({ db, clock: systemClock, logger: new LogRing(systemClock).loggers('bench') })
+const index = newIndex()
 const WORDS = 'the heron nests behind old brickworks where nobody looks for it in spring'.split(' ')
 
 function message(at: number): MessageRow {
@@ -67,6 +65,21 @@ export const history = {
         return
       }
     })
+  },
+
+  /** Milliseconds that the first search takes when it comes at once after the start. */
+  async searchAtOnce(rounds: number): Promise<number[]> {
+    const times: number[] = []
+    for (let round = 1; round <= rounds; round += 1) {
+      const fresh = newIndex()
+      fresh.start()
+      const startMs = performance.now()
+      await fresh.search(`spring ${37 * round}`, PAGE)
+      times.push(performance.now() - startMs)
+      await fresh.built()
+      fresh.stop()
+    }
+    return times
   },
 
   search(rounds: number): Promise<number[]> {

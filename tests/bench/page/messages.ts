@@ -5,12 +5,13 @@ export type ToWorker =
   | { type: 'rtc'; message: unknown }
   | { type: 'start'; relay: string }
   | { type: 'meet'; peer: string; relay: string }
-  | { type: 'echo'; rounds: number; bytes: number; sealed: Sealed }
+  | { type: 'echo'; rounds: number; bytes: number; sealed: Sealed; together?: number }
   | { type: 'ratchet'; messages: number }
   | { type: 'bulk'; bytes: number }
   | { type: 'fill'; messages: number }
   | { type: 'page'; rounds: number }
   | { type: 'search'; rounds: number }
+  | { type: 'search-at-once'; rounds: number }
   | { type: 'unlock'; rounds: number }
   | { type: 'share'; bytes: number }
   | { type: 'get'; wanted: Wanted }

@@ -94,7 +94,7 @@ async function run(order: Exclude<ToWorker, { type: 'rtc' }>): Promise<unknown> 
       await Promise.race([directTo(partner).promise, late()])
       return null
     case 'echo':
-      return echo(order.rounds, order.bytes, order.sealed)
+      return echo(order.rounds, order.bytes, order.sealed, order.together)
     case 'ratchet':
       return ratchet(order.messages)
     case 'fill':
@@ -103,6 +103,8 @@ async function run(order: Exclude<ToWorker, { type: 'rtc' }>): Promise<unknown> 
       return history.page(order.rounds)
     case 'search':
       return history.search(order.rounds)
+    case 'search-at-once':
+      return history.searchAtOnce(order.rounds)
     case 'unlock':
       return unlock(order.rounds)
     case 'bulk':
@@ -206,16 +208,25 @@ function framed(kind: number, body: Uint8Array): Uint8Array {
 }
 
 /** Milliseconds of each round trip. */
-async function echo(rounds: number, bytes: number, sealed: Sealed): Promise<number[]> {
+async function echo(
+  rounds: number,
+  bytes: number,
+  sealed: Sealed,
+  together?: number,
+): Promise<number[]> {
   const channel = await toPartner()
   const plain = new Uint8Array(bytes)
   const kind = { nothing: ECHO, there: OPEN, both: ANSWER }[sealed]
-  return timeEach(rounds, async () => {
-    answered = Promise.withResolvers()
-    await channel.send(framed(kind, sealed === 'nothing' ? plain : asking.seal(plain)))
-    const answer = await answered.promise
-    if (sealed === 'both') asking.open(answer.subarray(1))
-  })
+  return timeEach(
+    rounds,
+    async () => {
+      answered = Promise.withResolvers()
+      await channel.send(framed(kind, sealed === 'nothing' ? plain : asking.seal(plain)))
+      const answer = await answered.promise
+      if (sealed === 'both') asking.open(answer.subarray(1))
+    },
+    together,
+  )
 }
 
 /** Milliseconds until the other side has said that all is there. */

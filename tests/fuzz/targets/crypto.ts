@@ -134,7 +134,6 @@ async function messageTargets(): Promise<Target[]> {
       name: 'keys to begin with',
       decoders: [],
       keys: true,
-      oneOf: 4,
       make: (dice) => ({
         signedPrekey: oddKey(dice, bundle.signedPrekey),
         kemPrekey: oddKey(dice, first.kemPrekey),
@@ -268,7 +267,6 @@ async function backupTargets(): Promise<Target[]> {
     {
       name: 'backup file',
       decoders: [`${FOLDER}backup-file.ts#openBackup`],
-      oneOf: 20,
       make: (dice) => (dice.once(2) ? changedBytes(dice, short) : madeByOwner(dice, head)),
       take: read,
     },

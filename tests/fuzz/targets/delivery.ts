@@ -146,7 +146,6 @@ async function keyTargets(): Promise<Target[]> {
       name: 'keys given',
       decoders: [],
       keys: true,
-      oneOf: 4,
       make: bytesLike(samples),
       take: (input: Uint8Array) => sealer.begin(boris.peer, input),
     },
@@ -246,7 +245,6 @@ async function answerTargets(): Promise<Target[]> {
       name: 'answer of a relay',
       decoders: [],
       keys: true,
-      oneOf: 4,
       make: (dice: Dice) => {
         const call = dice.pick(calls)
         return { call, answer: makers[call]!(dice) }
@@ -256,7 +254,6 @@ async function answerTargets(): Promise<Target[]> {
     {
       name: 'answer over HTTP',
       decoders: [],
-      oneOf: 50,
       make: (dice: Dice) => ({
         status: dice.pick([200, 204, 400, 403, 500, 599]),
         body: refusals(dice),

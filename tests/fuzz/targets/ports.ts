@@ -141,7 +141,6 @@ function streamTargets(): Target[] {
         stream.dispatchEvent(new Event('close'))
         await read
       },
-      { oneOf: 4 },
     ),
   ]
 }
@@ -189,7 +188,6 @@ function lineTargets(): Target[] {
         originsOf(parseRelayAddress(input))
         parseTypedAddress(input)
       },
-      { oneOf: 4 },
     ),
     textTarget('line of a program', ['peer-node/src/protocol.ts#decodeCommand'], lines, (input) => {
       refOf(input)

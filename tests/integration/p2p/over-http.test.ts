@@ -17,6 +17,12 @@ test('where no WebSocket gets through, a relay is reached over plain HTTP, and p
   const toRelay = (): string[] =>
     ada.node.network.links().flatMap((link) => (link.relay === null ? [] : [link.transport]))
   expect(toRelay()).toEqual(['http-binary'])
+  const { network } = ada.node
+  const ways = (): object[] => network.relays().flatMap(({ address }) => network.ways(address))
+  expect(ways()).toMatchObject([
+    { way: 'http', mode: 'binary', state: 'used' },
+    { way: 'websocket', state: 'blocked' },
+  ])
 
   ada.node.peers.want(bob.peer, [`localhost:${proxy.port}`])
   await say(await adas.living(), 'hello')
@@ -56,6 +62,39 @@ test('what a network does not let through is not begun with at the next start th
 test('a relay whose WebSocket works is reached by it', async () => {
   const relay = await aRelay()
   const ada = await somebody({ origin: relay.origin })
+  const { network } = ada.node
+  const ways = (): object[] => network.relays().flatMap(({ address }) => network.ways(address))
   await onState(ada.node, 'online')
-  expect(ada.node.network.links().map(({ transport }) => transport)).toEqual(['websocket'])
+  expect(ways()).toMatchObject([
+    { way: 'websocket', state: 'used' },
+    { way: 'http', state: 'untried' },
+  ])
+  expect(network.links().map(({ transport }) => transport)).toEqual(['websocket'])
+})
+
+test('a check of all ways leaves the connections there are, and the place at the relay, alone', async () => {
+  const relay = await aRelay()
+  const ada = await somebody({ origin: relay.origin })
+  const { network } = ada.node
+  await onState(ada.node, 'online')
+  const before = network.links().map(({ id }) => id)
+  const places = new Set<string>()
+  network.addEventListener('changed', () => {
+    places.add(
+      network
+        .relays()
+        .map(({ state }) => state)
+        .join(),
+    )
+  })
+  const states: string[] = []
+  for await (const ways of network.tryWays(new AbortController().signal)) {
+    states.splice(0, states.length, ...ways.map(({ way, state }) => `${way} ${state}`))
+  }
+  expect(states).toEqual([
+    ...['websocket works', 'http-binary works', 'http-sse works', 'http-longpoll works'],
+  ])
+  // Those that were only tried end.
+  await expect.poll(() => network.links().map(({ id }) => id)).toEqual(before)
+  expect([...places]).toEqual(['reserved'])
 })

@@ -18,7 +18,7 @@ import { browserTransports, type TransportFactory } from '../../../src/lib/p2p/n
 import type { RelayStore } from '../../../src/lib/p2p/relay-book/store.ts'
 import type { NetworkStore } from '../../../src/lib/p2p/ways/store.ts'
 import type { PeerIdString } from '../../../src/lib/protocol/ids.ts'
-import { systemClock, systemRandom } from '../../../src/lib/protocol/seams.ts'
+import { type Clock, systemClock, systemRandom } from '../../../src/lib/protocol/seams.ts'
 
 /** Whether WebRTC is there, as a test wants it. */
 export class SwitchableBridge
@@ -97,8 +97,8 @@ export interface Person {
   node: P2P
   bridge: SwitchableBridge
   log: LogRing
-  /** Ends connections of this kind as a failing network does. */
-  cut(path: 'direct' | 'relayed'): void
+  /** Ends connections of this kind as a failing network does, and each that comes, until what it returns is called. */
+  cut(path: 'direct' | 'relayed'): () => void
 }
 
 /** A node as a browser has it, in this process; not started. */
@@ -106,6 +106,7 @@ export async function person(init: {
   origin: string | null
   webrtc?: boolean
   networks?: NetworkStore
+  clock?: Clock
 }): Promise<Person> {
   const identity = await openIdentity(createSecrets(systemRandom))
   const bridge = new SwitchableBridge(init.webrtc ?? false)
@@ -122,7 +123,7 @@ export async function person(init: {
     transports: (...parts) => browserTransports(...parts).map(spy),
   })({
     identity,
-    clock: systemClock,
+    clock: init.clock ?? systemClock,
     random: systemRandom,
     loggers: log.loggers,
     relays: new MemoryRelays(),
@@ -130,12 +131,22 @@ export async function person(init: {
     records: new MemoryRecords(),
     bridge,
   })
-  const cut = (path: 'direct' | 'relayed'): void => {
+  const end = (path: 'direct' | 'relayed'): void => {
     for (const { id } of node.network.links().filter((link) => link.path === path)) {
       if (node.network.links().some((link) => link.id === id && link.relay !== null)) continue
       connections()
         .find((connection) => connection.id === id)
         ?.abort(new Error('the test cut it'))
+    }
+  }
+  const cut = (path: 'direct' | 'relayed'): (() => void) => {
+    const again = (): void => {
+      end(path)
+    }
+    node.network.addEventListener('changed', again)
+    again()
+    return () => {
+      node.network.removeEventListener('changed', again)
     }
   }
   return { identity, peer: identity.peer, node, bridge, log, cut }

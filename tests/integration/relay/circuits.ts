@@ -1,25 +1,9 @@
-/**
- * Circuits as bytes: the messages of https://github.com/libp2p/specs/blob/master/relay/circuit-v2.md without a
- * connection inside, so that a test counts every byte the relay carries.
- */
-import { RELAY_V2_HOP_CODEC, RELAY_V2_STOP_CODEC } from '@libp2p/circuit-relay-v2'
+/** Circuits as bytes (`support/circuits.ts`), between stock clients of a relay in this process. */
 import type { Stream } from '@libp2p/interface'
-import { lpStream } from '@libp2p/utils'
 import { webSockets } from '@libp2p/websockets'
 import type { Relay } from '#relay/relay.ts'
+import { openCircuit as open, reserve } from '../../support/circuits.ts'
 import { type StockClient, stockClient, type TransportFactory, webSocketOf } from './harness.ts'
-
-/** Protobuf: field 1, `type`, as a varint. */
-const TYPE = 0x08
-const HOP_RESERVE = Uint8Array.of(TYPE, 0)
-const HOP_CONNECT = Uint8Array.of(TYPE, 1)
-/** Protobuf: field 2, `peer`, with field 1, `id`; both of a length. */
-const PEER = 0x12
-const PEER_ID = 0x0a
-/** `type` STATUS, and field 4, `status`, 100: OK. */
-const STOP_OK = Uint8Array.of(TYPE, 1, 0x20, 100)
-/** Field 5, `status`, 100: OK. A hop answer ends with it. */
-const HOP_OK = [0x28, 100]
 
 /** A client without circuit transport that holds a reservation; circuits to it go to `onCircuit`. */
 export async function circuitClient(
@@ -28,19 +12,8 @@ export async function circuitClient(
   { address = webSocketOf(relay), transport = webSockets() as TransportFactory } = {},
 ): Promise<StockClient> {
   const client = await stockClient({ circuits: false, transport })
-  await client.handle(
-    RELAY_V2_STOP_CODEC,
-    async (stream) => {
-      const frames = lpStream(stream)
-      await frames.read()
-      await frames.write(STOP_OK)
-      onCircuit(frames.unwrap())
-    },
-    { maxInboundStreams: 256 },
-  )
-  await client.dial(address)
-  const reserved = await hop(client, relay, HOP_RESERVE)
-  await reserved.close()
+  const { remotePeer } = await client.dial(address)
+  await reserve(client, remotePeer, onCircuit)
   return client
 }
 
@@ -50,20 +23,6 @@ export async function openCircuit(
   to: StockClient,
   relay: Relay,
 ): Promise<Stream> {
-  const id = to.peerId.toMultihash().bytes
-  const peer = [PEER, id.byteLength + 2, PEER_ID, id.byteLength, ...id]
-  return await hop(from, relay, Uint8Array.of(...HOP_CONNECT, ...peer))
-}
-
-async function hop(client: StockClient, relay: Relay, request: Uint8Array): Promise<Stream> {
-  const stream = await client.dialProtocol(webSocketOf(relay), RELAY_V2_HOP_CODEC, {
-    maxOutboundStreams: 256,
-  })
-  const frames = lpStream(stream)
-  await frames.write(request)
-  const answer = (await frames.read()).subarray()
-  if (!Buffer.from(answer).includes(Buffer.from(HOP_OK))) {
-    throw new Error(`the relay refused: ${Buffer.from(answer).toString('hex')}`)
-  }
-  return frames.unwrap()
+  const { remotePeer } = await from.dial(webSocketOf(relay))
+  return await open(from, to.peerId, remotePeer)
 }

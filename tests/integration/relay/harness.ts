@@ -17,7 +17,7 @@ import { systemClock } from '#lib/protocol/seams.ts'
 import { readConfig } from '#relay/config.ts'
 import { COSTLY_LIMITS, type CostlyLimits } from '#relay/limits.ts'
 import type { Refusal } from '#relay/refusals.ts'
-import { createRelay, type Relay } from '#relay/relay.ts'
+import { createRelay, type Relay, type RelayComponents } from '#relay/relay.ts'
 
 /** A data folder that is gone after the test. */
 export async function dataFolder(): Promise<string> {
@@ -35,8 +35,13 @@ export async function startRelay(
   {
     data,
     clock = systemClock,
+    places,
     ...costly
-  }: { data?: string; clock?: Clock } & Partial<CostlyLimits> = {},
+  }: {
+    data?: string
+    clock?: Clock
+    places?: RelayComponents['places']
+  } & Partial<CostlyLimits> = {},
 ): Promise<Relay> {
   const config = readConfig(
     [
@@ -48,7 +53,7 @@ export async function startRelay(
   if (config === 'help') throw new Error('no flags for help here')
   const relay = await createRelay(
     config,
-    { clock, loggers: () => silent },
+    { clock, loggers: () => silent, ...(places === undefined ? {} : { places }) },
     {
       ...COSTLY_LIMITS,
       ...costly,
@@ -75,22 +80,25 @@ export type TransportFactory = NonNullable<Libp2pOptions['transports']>[number]
 
 export type StockClient = Libp2p<{ ping: Ping; dht: KadDHT }>
 
-/** A js-libp2p client with no code of ours, but the transport a test gives; stopped after the test. */
+/** A js-libp2p client with no code of ours, but the transports a test gives; stopped after the test. */
 export async function stockClient({
   listen = [],
   privateKey,
   circuits = true,
   transport = webSockets(),
+  also = [],
 }: {
   listen?: string[]
   privateKey?: PrivateKey
   circuits?: boolean
   transport?: TransportFactory
+  /** Transports beside it. */
+  also?: TransportFactory[]
 } = {}): Promise<StockClient> {
   const client = await createLibp2p({
     ...(privateKey === undefined ? {} : { privateKey }),
     addresses: { listen },
-    transports: [transport, ...(circuits ? [circuitRelayTransport()] : [])],
+    transports: [transport, ...also, ...(circuits ? [circuitRelayTransport()] : [])],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
     connectionGater: { denyDialMultiaddr: () => false },
@@ -100,8 +108,8 @@ export async function stockClient({
     connectionMonitor: { enabled: false },
     services: {
       identify: identify(),
-      // The DHT pings the relay it met: just when a test does.
-      ping: ping({ maxOutboundStreams: 2 }),
+      // The DHT pings the relay it met, at times twice: just when a test does.
+      ping: ping({ maxOutboundStreams: 4 }),
       dht: kadDHT({
         protocol: '/starling/kad/1.0.0',
         clientMode: true,

@@ -31,6 +31,7 @@ describe('what a browser is told', () => {
         remoteOf: remoteBehind([]),
         mailboxes: () => undefined,
         connect: () => undefined,
+        assist: () => undefined,
       },
       { appFolder: folder, metricsFrom: ['loopback'] },
     )

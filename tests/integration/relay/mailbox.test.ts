@@ -439,7 +439,8 @@ test('an answer that is not read is cut', async () => {
     socket.write(body)
   }
   await expect.poll(() => deadlines.length).toBeGreaterThan(before + 1)
-  for (const cut of deadlines) cut()
+  // Whatever is called every so often goes on afterwards.
+  for (const cut of deadlines.splice(0)) cut()
   let read = 0
   socket.on('data', ({ byteLength }) => {
     read += byteLength

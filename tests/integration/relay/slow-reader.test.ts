@@ -1,13 +1,11 @@
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { MAX_SOCKET_QUEUE_BYTES } from '#relay/limits.ts'
-import type { Relay } from '#relay/relay.ts'
 import { circuitClient, openCircuit } from './circuits.ts'
 import { refused, startRelay, stockClient, webSocketOf } from './harness.ts'
+import { wayTo } from './way.ts'
 
 /** The longest header of a frame a server sends: https://www.rfc-editor.org/rfc/rfc6455#section-5.2 */
 const FRAME_HEADER_BYTES = 10
@@ -33,32 +31,6 @@ beforeEach(() => {
 afterEach(() => {
   vi.restoreAllMocks()
 })
-
-/** A way to the relay whose far end can stop reading, as a phone without a network does. */
-async function wayTo(relay: Relay): Promise<{ port: number; stopReading: () => void }> {
-  const sockets: Socket[] = []
-  const server = createServer((near) => {
-    const far = connect(relay.port, '127.0.0.1')
-    sockets.push(far)
-    for (const [from, to] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      from.on('data', (bytes) => to.write(bytes))
-      from.on('error', () => to.destroy())
-      from.on('close', () => to.destroy())
-    }
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  })
-  const stopReading = (): void => {
-    for (const socket of sockets) socket.pause()
-  }
-  return { port: (server.address() as AddressInfo).port, stopReading }
-}
 
 test('who stops reading is cut, after a queue as long as allowed, and others are served on', async () => {
   const relay = await startRelay([], { slowReaderTimeoutMs: 1_000 })

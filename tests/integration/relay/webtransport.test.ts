@@ -16,20 +16,6 @@ async function relayWithWebTransport(): Promise<Relay> {
   return relay
 }
 
-async function addressesOf(relay: Relay): Promise<string[]> {
-  const answer = await fetch(`${relay.origin}/api/bootstrap`)
-  return ((await answer.json()) as { addresses: string[] }).addresses
-}
-
-/** Where it listens for WebTransport, once it does. */
-async function webTransportOf(relay: Relay): Promise<string> {
-  return await eventually(async () => {
-    const found = (await addressesOf(relay)).find((each) => each.includes('/webtransport/'))
-    if (found === undefined) throw new Error('not yet')
-    return found
-  })
-}
-
 /** A page that is connected there. */
 async function pageAt(relay: Relay, address: string): Promise<Page> {
   const browser = await launchChromium()
@@ -51,26 +37,25 @@ async function quicPidOf(relay: Relay): Promise<number> {
 
 test('a page with the stock dialer connects, learns who the relay is, and reserves', async () => {
   const relay = await relayWithWebTransport()
-  const address = await webTransportOf(relay)
+  const address = await relay.webTransport()
   const page = await pageAt(relay, address)
-  const { protocols, announced, reserved } = await page.evaluate(async () => {
-    await client.ping()
-    return {
-      protocols: await client.protocols(),
-      announced: await client.addresses(),
-      reserved: await client.reserve(),
-    }
-  })
-  expect(protocols).toContain('/libp2p/circuit/relay/0.2.0/hop')
+  await page.evaluate(() => client.ping())
+  // What the relay says of itself comes when it comes.
+  await expect
+    .poll(() => page.evaluate(() => client.protocols()))
+    .toContain('/libp2p/circuit/relay/0.2.0/hop')
   // Two certificates, as whoever connected otherwise hears of them.
   expect(address.match(/\/certhash\//g)).toHaveLength(2)
-  expect(announced).toContain(address.replace(/\/p2p\/.*$/, ''))
+  await expect
+    .poll(() => page.evaluate(() => client.addresses()))
+    .toContain(address.replace(/\/p2p\/.*$/, ''))
+  const reserved = await page.evaluate(() => client.reserve())
   expect(reserved.filter((each) => each.includes('/p2p-circuit/'))).not.toEqual([])
 })
 
 test('much goes there and back, on several streams at once', async () => {
   const relay = await relayWithWebTransport()
-  const page = await pageAt(relay, await webTransportOf(relay))
+  const page = await pageAt(relay, await relay.webTransport())
   const results = await page.evaluate(() =>
     Promise.all(Array.from({ length: 4 }, () => client.echo(256 * 1_024))),
   )
@@ -79,10 +64,10 @@ test('much goes there and back, on several streams at once', async () => {
 
 test('when its process dies, nobody else notices; it comes back where it was', async () => {
   const relay = await relayWithWebTransport()
-  const address = await webTransportOf(relay)
+  const address = await relay.webTransport()
   const page = await pageAt(relay, address)
   const other = await stockClient()
-  const [socket] = (await addressesOf(relay)).filter((each) => each.includes('/ws/'))
+  const [socket] = (await relay.addresses()).filter((each) => each.includes('/ws/'))
   const connection = await other.dial(multiaddr(socket))
   const before = { relay: relay.pid, quic: await quicPidOf(relay) }
   process.kill(before.quic, 'SIGKILL')
@@ -93,12 +78,12 @@ test('when its process dies, nobody else notices; it comes back where it was', a
   // The same certificates at the same port: what the page knows still holds.
   await eventually(() => page.evaluate((to) => client.dialAnew(to), address))
   await page.evaluate(() => client.ping())
-  expect(await webTransportOf(relay)).toBe(address)
+  expect(await relay.webTransport()).toBe(address)
 })
 
 test('datagrams of anything at all reach nobody but that process, and it goes on', async () => {
   const relay = await relayWithWebTransport()
-  const address = await webTransportOf(relay)
+  const address = await relay.webTransport()
   const page = await pageAt(relay, address)
   const quic = await quicPidOf(relay)
   const port = Number(/\/udp\/(\d+)\//.exec(address)![1])
@@ -118,17 +103,17 @@ test('datagrams of anything at all reach nobody but that process, and it goes on
 
 test('it has no key but those of its certificates, and not the environment of the relay', async () => {
   const relay = await relayWithWebTransport()
-  await webTransportOf(relay)
+  await relay.webTransport()
   const environment = await readFile(`/proc/${await quicPidOf(relay)}/environ`, 'utf8')
   expect(environment).not.toContain('STARLING_DATA')
 })
 
 test('there is none unless it is wanted, and it ends with the relay', async () => {
   await using without = await Relay.start('--no-app', '--no-webrtc')
-  expect((await addressesOf(without)).join()).not.toContain('/webtransport')
+  expect((await without.addresses()).join()).not.toContain('/webtransport')
   expect(await quicPidOf(without)).toBe(0)
   const relay = await relayWithWebTransport()
-  await webTransportOf(relay)
+  await relay.webTransport()
   const quic = await quicPidOf(relay)
   await relay.kill()
   await expect

@@ -3,6 +3,7 @@ import { openChunks } from '#lib/content/chunk-cipher.ts'
 import { Holding } from '#lib/content/holding.ts'
 import { takeIn } from '#lib/content/intake.ts'
 import { CHUNK_BYTES } from '#lib/content/manifest.ts'
+import { MANIFEST_PART, type Part } from '#lib/content/parts.ts'
 import { MAX_IN_USE } from '#lib/content/providers/seeker.ts'
 import { equalBytes } from '#lib/protocol/codec.ts'
 import { peerIdOf, type PeerIdString } from '#lib/protocol/ids.ts'
@@ -36,6 +37,8 @@ export interface SwarmPlan {
   churn: number
   /** Whom each knows of at first: so many others. */
   acquainted: number
+  /** Whether the first goes for good as soon as the others who are there have all of it between them. */
+  firstGoes: boolean
   /** Times the ideal within which all must have it; null: whenever. */
   within: number | null
 }
@@ -84,6 +87,7 @@ export function swarmPlanOf(seed: number): SwarmPlan {
     loss: chance(0.4) ? random.fraction() * 0.05 : 0,
     churn: chance(0.4) ? random.fraction() * 4 : 0,
     acquainted: between(2, 20),
+    firstGoes: chance(0.5),
     within: null,
   }
 }
@@ -99,6 +103,7 @@ export function fluidPlan(leechers: number, leaves: number): SwarmPlan {
     loss: 0,
     churn: 0,
     acquainted: MAX_IN_USE,
+    firstGoes: false,
     within: 1.5,
   }
 }
@@ -125,6 +130,16 @@ function leafOf(at: number, seed: number): Uint8Array<ArrayBuffer> {
   return bytes
 }
 
+/** Whether each part of this is held by one of these at least. */
+function haveAll({ leaves, lists }: Holding, members: readonly Member[]): boolean {
+  const parts: Part[] = [
+    MANIFEST_PART,
+    ...Array.from({ length: lists.length }, (_, index): Part => ({ kind: 'list', index })),
+    ...Array.from({ length: leaves.length }, (_, index): Part => ({ kind: 'leaf', index })),
+  ]
+  return parts.every((part) => members.some(({ holding }) => holding!.has(part)))
+}
+
 /** Members of a swarm and all between them, for one seed. */
 export class SwarmWorld {
   readonly #seed: number
@@ -135,6 +150,8 @@ export class SwarmWorld {
   readonly #pipes: Pipes
   readonly #members: Member[] = []
   readonly #violations: string[] = []
+  /** Whom the link names: at last another than the first, as when it was passed on. */
+  #named = 0
 
   constructor(seed: number, plan: SwarmPlan, show: ((line: string) => void) | null) {
     this.#seed = seed
@@ -159,6 +176,7 @@ export class SwarmWorld {
     const limitMs = beganMs + 48 * HOUR_MS
     while (!this.#done() && this.#time.nowMs < limitMs) {
       await this.#time.pass(SECOND_MS)
+      await this.#letGo(content)
       await this.#churn(content)
     }
     // Who went before they had it comes back: nobody is left with less.
@@ -238,8 +256,8 @@ export class SwarmWorld {
 
   async #come(member: Member, content: ContentId): Promise<void> {
     const others = this.#members.filter((each) => each !== member)
-    // The first is known to all: the link names it.
-    const known = [this.#members[0]!, ...this.#some(others, this.#plan.acquainted)]
+    // Whom the link names is known to all.
+    const known = [this.#members[this.#named]!, ...this.#some(others, this.#plan.acquainted)]
     this.#trace.add(this.#time.nowMs, `${this.#members.indexOf(member)} comes`)
     await member.come(
       content,
@@ -259,13 +277,25 @@ export class SwarmWorld {
     return some
   }
 
+  /** The first goes when the others can do without it. They look for more sources, and find one whom everybody knows. */
+  async #letGo(content: ContentId): Promise<void> {
+    if (!this.#plan.firstGoes || this.#named > 0) return
+    const [first, second, ...rest] = this.#honest()
+    const others = [second!, ...rest].filter(({ online }) => online)
+    if (!second!.online || !haveAll(first!.holding!, others)) return
+    this.#trace.add(this.#time.nowMs, '0 goes for good')
+    this.#named = 1
+    await first!.go()
+    for (const { exchange } of rest) exchange?.from(content, second!.init.peer)
+  }
+
   async #churn(content: ContentId): Promise<void> {
     const perSecond = (this.#plan.churn * this.#members.length) / 10 / 60
     if (this.#random.fraction() >= perSecond) return
-    // The first stays: else what nobody else has would be gone.
-    const member =
-      this.#members[1 + Math.floor(this.#random.fraction() * (this.#members.length - 1))]
-    if (member === undefined) return
+    const at = 1 + Math.floor(this.#random.fraction() * (this.#members.length - 1))
+    const member = this.#members[at]
+    // Whom the link names stays: else what nobody else has, or the way to it, would be gone.
+    if (member === undefined || at === this.#named) return
     if (member.online) {
       this.#trace.add(this.#time.nowMs, `${this.#members.indexOf(member)} goes`)
       await member.go()

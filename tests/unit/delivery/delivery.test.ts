@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { MAX_CLOCK_JUMP, MAX_PAST_CHAINS, type Chains } from '#lib/delivery/chain.ts'
 import { decodeContent, encodeContent, type Note, type StatusNote } from '#lib/delivery/content.ts'
+import { CannotOpenError } from '#lib/crypto/errors.ts'
 import { Delivery, MAX_GIVEN_A_DAY } from '#lib/delivery/delivery.ts'
 import { MAX_EARLY } from '#lib/delivery/inbox.ts'
 import { OwedNotes } from '#lib/delivery/owed-notes.ts'
@@ -53,6 +54,13 @@ beforeEach(async () => {
   anna = await person(ANNA, 1)
   ben = await person(BEN, 2)
 })
+
+/** The mailbox item of the first message this one wrote, as `plainSealer` seals it. */
+async function firstItemOf({ store }: Person, to: PeerIdString): Promise<Uint8Array> {
+  const { chain } = (await store.chains(to))!.mine
+  const [first] = await store.outbox(to, chain, 0, 1)
+  return encodeContent({ type: 'message', envelope: first!.envelope })
+}
 
 async function person(
   peer: PeerIdString,
@@ -369,11 +377,7 @@ test('what came over a channel that brought no answer is answered when it comes 
   await connect()
   await say(ben, 'one')
   await settled()
-  const sealed = encodeContent({
-    type: 'message',
-    envelope: (await ben.store.outbox(ANNA, (await standing(ben)).mine.chain, 0, 1))[0]!.envelope,
-  })
-  await anna.delivery.post.receiveItem(BEN, sealed)
+  await anna.delivery.post.receiveItem(BEN, await firstItemOf(ben, ANNA))
   expect(await anna.store.owed(BEN)).toMatchObject([{ type: 'status' }])
 })
 
@@ -382,6 +386,40 @@ test('a channel that ends before it was answered may not have told them what cam
   await puppet.say(message(puppet.next(1)))
   network.disconnect(anna.host, ben.host)
   await settled()
+  expect(await anna.store.owed(BEN)).toMatchObject([{ type: 'status', lost: false }])
+})
+
+test('what came so long ago that it does not open any more is answered once, with how far I hold what they wrote', async () => {
+  let isLongAgo = false
+  anna = await person(ANNA, 1, {
+    ...plainSealer,
+    open: (peer, sealed) =>
+      isLongAgo
+        ? Promise.reject(new CannotOpenError('a message that came before'))
+        : plainSealer.open(peer, sealed),
+  })
+  await connect()
+  await say(ben, 'one')
+  await settled()
+  isLongAgo = true
+  await anna.store.forgetOpened()
+  const item = await firstItemOf(ben, ANNA)
+  for (const owed of [[{ type: 'status', lost: false }], []]) {
+    expect(await anna.delivery.post.receiveItem(BEN, item)).toBe('unopened')
+    expect(await anna.store.owed(BEN)).toMatchObject(owed)
+    await anna.delivery.post.owesNot(BEN, 'status')
+  }
+})
+
+test('an answer that found no room is owed when what it answers comes again', async () => {
+  await connect()
+  await say(ben, 'one')
+  await settled()
+  const item = await firstItemOf(ben, ANNA)
+  anna.store.failure = new StorageFullError('full')
+  await expect(anna.delivery.post.receiveItem(BEN, item)).rejects.toThrow(StorageFullError)
+  anna.store.failure = null
+  expect(await anna.delivery.post.receiveItem(BEN, item)).toBe('taken')
   expect(await anna.store.owed(BEN)).toMatchObject([{ type: 'status', lost: false }])
 })
 
@@ -860,6 +898,31 @@ test('a chain that seemed to have ended is taken up again when they say that the
   expect((await standing(anna)).theirs).toMatchObject({ chain: puppet.chain, sequence: 2 })
   await puppet.say(message(late))
   expect((await standing(anna)).theirs?.chain).toBe(puppet.chain)
+})
+
+test('what waits of a chain begun on the same backup before is shown after what is carried over', async () => {
+  const puppet = await Puppet.at()
+  const before = chainIdOf(new Uint8Array(16).fill(8))
+  const carried = ['one', 'two'].map((text, at) => {
+    const own = chainIdOf(new Uint8Array(16).fill(9))
+    const sequence = at + 1
+    return puppet.next(sequence, { chain: own, payload: bytes(text) }).subarray(1)
+  })
+  const [one, two] = carried.map((envelope, at) => {
+    const place = { clock: 11 + at, ...(at === 0 ? { previous: null } : {}) }
+    return puppet.next(at + 1, { ...place, payload: { envelope } })
+  })
+  const three = puppet.next(3, { clock: 14, payload: bytes('new') })
+  await puppet.say(message(one!))
+  // It carried over the same two, which have not come.
+  await puppet.say(message(puppet.next(3, { chain: before, clock: 13, payload: bytes('late') })))
+  await puppet.say({ type: 'hello', mine: { chain: puppet.chain, sequence: 3 }, yours: null })
+  expect(texts(anna)).toEqual(['one'])
+  for (const each of [one, two]) await puppet.say(message(each!))
+  expect(texts(anna)).toEqual(['one', 'two'])
+  await puppet.say(message(three))
+  expect(texts(anna)).toEqual(['one', 'two', 'late', 'new'])
+  expect(await anna.store.early(BEN, before)).toEqual([])
 })
 
 test('what was said to an installation that a backup knows nothing of may be far ahead', async () => {

@@ -87,3 +87,38 @@ test('a lookup in the DHT is given up in time, and what it found until then coun
   expect((await found).value).toEqual([relay])
   expect(clock.pending).toBe(0)
 })
+
+test('what a relay said that was asked for help is tried before the DHT is asked, once', async () => {
+  const { peer } = await signerOf(1)
+  let lookups = 0
+  const discovery = new Discovery({
+    relays: { reservedConnections: () => [] } as unknown as RelayBook,
+    records: { get: () => Promise.resolve(undefined), put: () => Promise.resolve() },
+    clock: new ManualClock(),
+    random: systemRandom,
+    log: silent,
+  })
+  discovery.attach({
+    dht: {
+      async *records() {
+        lookups += 1
+        yield* await Promise.resolve([])
+      },
+    },
+  } as unknown as Node)
+  const { signal } = new AbortController()
+  const relay = '/dns/relay.example/tcp/443/tls/ws'
+
+  const stages = discovery.relaysOf(peer, ['card.example'], signal)[Symbol.asyncIterator]()
+  expect((await stages.next()).value).toEqual(['card.example'])
+  // There, where no circuit led to the peer.
+  discovery.hear({ peer, relays: [relay] })
+  expect((await stages.next()).value).toEqual([relay])
+  expect(lookups).toBe(0)
+  expect((await stages.next()).done).toBe(true)
+  expect(lookups).toBe(1)
+
+  const later: string[][] = []
+  for await (const relays of discovery.relaysOf(peer, [], signal)) later.push(relays)
+  expect(later).toEqual([[]])
+})

@@ -80,6 +80,8 @@ export class FakeConnection {
   readonly remotePeer: { toString(): string }
   readonly remoteAddr: Multiaddr
   status: 'open' | 'closed' = 'open'
+  /** What the last ping took, ms. */
+  rtt: number | undefined
   other: FakeConnection | null = null
   readonly #side: FakeSide
   readonly #streams: Stream[] = []

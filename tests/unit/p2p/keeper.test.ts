@@ -1,20 +1,20 @@
 import type { Stream } from '@libp2p/interface'
 import { TypedEventEmitter } from 'main-event'
 import { expect, test, vi } from 'vitest'
-import type { WebRtcBridge, WebRtcBridgeEvents } from '../../../src/lib/p2p/api.ts'
+import type { WakeReason, WebRtcBridge, WebRtcBridgeEvents } from '../../../src/lib/p2p/api.ts'
 import type { Discovery } from '../../../src/lib/p2p/discovery/discovery.ts'
 import {
   ATTEMPT_TIMEOUT_MS,
   Keeper,
   LONG_PATH_MS,
   MAX_DIALS,
+  MAX_PINGS_IN_DOUBT,
   MAX_STRANGERS,
   WAKE_PING_TIMEOUT_MS,
 } from '../../../src/lib/p2p/keeper/keeper.ts'
 import type { Node } from '../../../src/lib/p2p/node.ts'
 import { Pinger } from '../../../src/lib/p2p/ping.ts'
 import type { RelayBook } from '../../../src/lib/p2p/relay-book/relay-book.ts'
-import { Traffic } from '../../../src/lib/p2p/traffic.ts'
 import { peerIdOf, type PeerIdString } from '../../../src/lib/protocol/ids.ts'
 import { systemRandom } from '../../../src/lib/protocol/seams.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
@@ -33,6 +33,8 @@ function keeping(
   const small = new FakeSide(SMALLER, clock)
   const large = new FakeSide(LARGER, clock)
   const bridge = new FakeBridge()
+  /** Of every connection. */
+  const traffic = { bytesIn: 0, bytesOut: 0 }
   let lookups = 0
   const keeper = new Keeper({
     self: SMALLER,
@@ -46,14 +48,14 @@ function keeping(
     } as unknown as Discovery,
     bridge,
     pinger: new Pinger(clock),
-    traffic: new Traffic(),
+    traffic: { of: () => ({ ...traffic }) },
     browser,
     clock,
     random: systemRandom,
     log: silent,
   })
   keeper.attach({} as Node)
-  return { clock, small, large, bridge, keeper, lookups: () => lookups }
+  return { clock, small, large, bridge, traffic, keeper, lookups: () => lookups }
 }
 
 /** Resolves with the next stream of this connection, at its other end. */
@@ -71,28 +73,38 @@ function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
+type Scene = ReturnType<typeof keeping>
+
+const lost = ({ bridge }: Scene): void => {
+  bridge.safeDispatchEvent('unsteady')
+}
+const comesAnew = ({ large, small }: Scene): void => {
+  connect(large, small, 'relayed')
+}
+const woken =
+  (reason: WakeReason) =>
+  ({ keeper }: Scene): void => {
+    void keeper.wake(reason)
+  }
+
 test.for([
-  {
-    sign: 'the browser says that its way is lost',
-    give: ({ bridge }: ReturnType<typeof keeping>) => {
-      bridge.safeDispatchEvent('unsteady')
-    },
-  },
-  {
-    sign: 'the peer comes anew through a relay',
-    give: ({ large, small }: ReturnType<typeof keeping>) => {
-      connect(large, small, 'relayed')
-    },
-  },
-])('a direct connection that does not answer is ended when $sign', async ({ give }) => {
+  { sign: 'the browser says that its way is lost', give: lost, rtt: 40, limitMs: 3_000 },
+  { sign: 'the device wakes up', give: woken('resume'), rtt: 40, limitMs: 3_000 },
+  { sign: 'the network may be another', give: woken('online'), rtt: 40, limitMs: 1_000 },
+  { sign: 'the peer comes anew through a relay', give: comesAnew, rtt: 40, limitMs: 1_000 },
+  { sign: 'that happens on a long path', give: comesAnew, rtt: 500, limitMs: 2_000 },
+  { sign: 'that happens on a path never measured', give: comesAnew, limitMs: 3_000 },
+])('a direct connection without an answer in $limitMs ms is ended when $sign', async (example) => {
+  const { give, rtt, limitMs } = example
   const scene = keeping()
   const { clock, small, large } = scene
   const direct = connect(small, large, 'direct')
+  direct.rtt = rtt
   const ping = asked(direct)
   give(scene)
   await ping
   await settled()
-  clock.advance(WAKE_PING_TIMEOUT_MS - 1)
+  clock.advance(limitMs - 1)
   await settled()
   expect(direct.status).toBe('open')
   clock.advance(1)
@@ -120,6 +132,23 @@ test('when the peer is gone from its relay, the direct connection is asked, and 
   expect(direct.status).toBe('open')
 })
 
+test('a direct connection over which much comes stays while its answer waits, and not for ever', async () => {
+  const { clock, small, large, traffic } = keeping()
+  const direct = connect(small, large, 'direct')
+  connect(large, small, 'relayed')
+  for (let asked = 1; asked < MAX_PINGS_IN_DOUBT; asked += 1) {
+    await settled()
+    traffic.bytesIn += 1
+    clock.advance(WAKE_PING_TIMEOUT_MS)
+  }
+  await settled()
+  expect(direct.status).toBe('open')
+  traffic.bytesIn += 1
+  clock.advance(WAKE_PING_TIMEOUT_MS)
+  await settled()
+  expect(direct.status).toBe('closed')
+})
+
 test('somebody not found is looked for again by and by', async () => {
   const { clock, keeper, lookups } = keeping()
   keeper.want(LARGER)
@@ -138,7 +167,7 @@ test('while the browser is offline somebody not found is left alone, until it is
   await settled()
   expect(lookups()).toBe(1)
   browser.offline = false
-  await keeper.wake()
+  await keeper.wake('online')
   await settled()
   expect(lookups()).toBe(2)
 })

@@ -1,7 +1,8 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import { streamPair } from '@libp2p/utils'
 import { expect, test } from 'vitest'
-import { PING_TIMEOUT_MS, Pinger } from '../../../src/lib/p2p/ping.ts'
+import { LATE_MS, PING_TIMEOUT_MS, Pinger } from '../../../src/lib/p2p/ping.ts'
+import { settled } from '../../fixtures/fake-network.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 
 /** A connection whose other end holds each ping until told to answer. */
@@ -82,4 +83,28 @@ test('another answer than what was sent is none', async () => {
   const pinging = pinger.ping(connection)
   await answer((bytes) => bytes.toReversed())
   await expect(pinging).rejects.toMatchObject({ name: 'NoAnswerError' })
+})
+
+test('tells whether each was answered in time, late or not at all', async () => {
+  const outcome = async (tookMs: number, isAnswered: boolean): Promise<boolean[]> => {
+    const { clock, connection, pinger, came, answer } = pinged()
+    const told: boolean[] = []
+    pinger.addEventListener('pinged', ({ detail }) => told.push(detail.isLate))
+    const pinging = pinger.ping(connection).catch(() => undefined)
+    await came.promise
+    // The ping is sent once its stream is there.
+    await settled()
+    clock.advance(tookMs)
+    if (isAnswered) await answer()
+    else (await came.promise).abort(new Error('cut'))
+    await pinging
+    return told
+  }
+  expect(await outcome(LATE_MS - 1, true)).toEqual([false])
+  expect(await outcome(LATE_MS, true)).toEqual([true])
+  expect(await outcome(LATE_MS, false)).toEqual([true])
+  expect(await outcome(PING_TIMEOUT_MS, false)).toEqual([true])
+  // A connection that ends meanwhile says nothing, nor does a device that slept.
+  expect(await outcome(LATE_MS - 1, false)).toEqual([])
+  expect(await outcome(2 * PING_TIMEOUT_MS, false)).toEqual([])
 })

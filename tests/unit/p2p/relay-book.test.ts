@@ -117,7 +117,9 @@ async function aBook(init: {
           await init.dialled?.(host)
           return init.answers?.connect(multiaddrs) ?? Promise.reject(new Error('no way'))
         },
+        connectBeside: () => Promise.resolve(null),
       },
+      links: { aside: () => Promise.resolve(null) },
       pinger: new Pinger(clock),
       browser,
       clock,
@@ -217,6 +219,21 @@ test('a relay that answers somebody else is asked for a place at once', async ()
 
   expect(book.state).toBe('online')
   book.detach()
+})
+
+test('where a spare connection is left, the place is asked for over it at once', async () => {
+  const answers = new AnsweringRelays()
+  const { book, dials } = await aBook({ origin: 'https://relay.example', answers })
+  await answers.connect([answers.connections[0]!.remoteAddr])
+  answers.hasReservation = () => false
+  const told: string[] = []
+  for (const type of ['lost', 'reserved'] as const) {
+    book.addEventListener(type, () => told.push(type))
+  }
+  answers.goAway()
+  await settled()
+  expect(told).toEqual(['lost', 'reserved'])
+  expect(dials()).toBe(1)
 })
 
 test('a relay was last connected when it was lost, not when it was found', async () => {

@@ -54,6 +54,10 @@ describe('the flags of a peer', () => {
     const config = readConfig(['--relay-for-others', '--data', '/d'], { PORT: '9000' })
     expect(config).toMatchObject({ relayForOthers: { port: 9_000, dataFolder: '/d/relay' } })
     expect(() => readConfig(['--relay-for-others'], { PORT: 'x' })).toThrow('PORT')
+    expect(readConfig(['--relay-for-others', '--map-ports'], {})).toMatchObject({
+      relayForOthers: { mapPorts: true },
+    })
+    expect(() => readConfig(['--map-ports'], {})).toThrow('--relay-for-others')
   })
 
   test.each([

@@ -86,3 +86,20 @@ test('bytes are equal when all of them are', () => {
   expect(equalBytes(Uint8Array.of(1, 2), Uint8Array.of(1, 3))).toBe(false)
   expect(equalBytes(Uint8Array.of(1, 2), Uint8Array.of(1))).toBe(false)
 })
+
+test('a comparison looks at every byte, wherever the first difference is', () => {
+  /** Bytes that tell which of them were looked at. */
+  const watched = (bytes: Uint8Array) => {
+    const seen = new Set<string>()
+    const get = (target: Uint8Array, name: string): unknown => {
+      if (/^\d+$/.test(name)) seen.add(name)
+      return Reflect.get(target, name, target)
+    }
+    return { seen, bytes: new Proxy(bytes, { get }) }
+  }
+  for (const at of [0, 15, 31]) {
+    const { seen, bytes } = watched(new Uint8Array(32).fill(1, at, at + 1))
+    expect(equalBytes(bytes, new Uint8Array(32))).toBe(false)
+    expect(seen.size).toBe(32)
+  }
+})

@@ -18,6 +18,7 @@ describe('the configuration', () => {
       webrtc: true,
       webTransport: null,
       mdns: true,
+      mapPorts: false,
       logLevel: 'info',
       maxConnections: 10_000,
       maxConnectionsPerAddress: 128,

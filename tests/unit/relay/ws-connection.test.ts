@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import type { WebSocket } from 'ws'
 import {
   KEEPALIVE_MS,
+  MAX_UNANSWERED_PINGS,
   MAX_FRAME_BEFORE_AUTHENTICATION_BYTES,
   MAX_SOCKET_QUEUE_BYTES,
   MAX_WRITE_BUFFER_BYTES,
@@ -163,13 +164,21 @@ test('stops reading while it is paused', () => {
 
 test('a peer that answers pings stays, one that does not is cut', () => {
   const { socket, clock, conn } = connection()
-  clock.advance(KEEPALIVE_MS)
-  socket.emit('pong')
-  clock.advance(KEEPALIVE_MS)
+  for (let ping = 1; ping <= 2 * MAX_UNANSWERED_PINGS; ping++) {
+    clock.advance(KEEPALIVE_MS)
+    socket.emit('pong')
+  }
+  for (let ping = 1; ping <= MAX_UNANSWERED_PINGS; ping++) clock.advance(KEEPALIVE_MS)
   expect(conn.status).toBe('open')
   clock.advance(KEEPALIVE_MS)
-  expect(socket.pings).toBe(2)
+  expect(socket.pings).toBe(3 * MAX_UNANSWERED_PINGS)
   expect(conn.status).toBe('aborted')
+})
+
+test('a proxy that ends what was idle for 20 s ends no connection', () => {
+  const { socket, clock } = connection()
+  clock.advance(20_000 - 1)
+  expect(socket.pings).toBe(1)
 })
 
 test('a socket that closes ends the connection and leaves no timer', () => {

@@ -53,6 +53,8 @@ export interface ConversationInit {
   choked(reader: Reader): void
   /** This part, of so many bytes, was given to this reader. */
   gave(reader: Reader, part: Part, bytes: number): void
+  /** What they were asked about: whether all of this content is there. */
+  answered(content: ContentId, complete: boolean): void
 }
 
 /** One channel of `/starling/blocks/1.0.0`: what we get over it, and what we give. */
@@ -62,6 +64,10 @@ export class Conversation {
   readonly #init: ConversationInit
   readonly #sources = new Map<number, { source: Source; download: Download }>()
   readonly #readers = new Map<number, Reader>()
+  /** What they are asked about alone, by the topics for it. */
+  readonly #inquiries = new Map<number, ContentId>()
+  /** Readers who tell what they have meanwhile, by the topics for it. */
+  readonly #followed = new Map<number, Reader>()
   #lastTopic = -1
   #arrivedBytes = 0
   /** Of messages that the channel has not taken yet. */
@@ -76,10 +82,15 @@ export class Conversation {
     this.peer = components.channel.peer
   }
 
+  /** Whether no more topics may be opened here. */
+  get #full(): boolean {
+    return this.#sources.size + this.#inquiries.size + this.#followed.size >= MAX_TOPICS
+  }
+
   /** The topic under which this download asks here, opened if there is none. */
   open(download: Download): void {
     for (const each of this.#sources.values()) if (each.download === download) return
-    if (this.#sources.size >= MAX_TOPICS) return
+    if (this.#full) return
     const { channel } = this.#components
     const topic = (this.#lastTopic += 1)
     const source = new Source({
@@ -104,6 +115,26 @@ export class Conversation {
       this.#send({ type: 'close', topic })
       download.remove(each.source)
     }
+  }
+
+  /** Asks what they have of this content, and for nothing of it. */
+  inquire(content: ContentId): void {
+    if (this.#full || [...this.#inquiries.values()].includes(content)) return
+    const topic = (this.#lastTopic += 1)
+    this.#inquiries.set(topic, content)
+    this.#send({ type: 'open', topic, content })
+  }
+
+  /**
+   * Has this reader tell what they have, as long as they read: they may get it from others, too, and had some of it when
+   * they came. Who gives nothing on does not tell. Who only follows never says that they are interested: nobody follows them.
+   */
+  follow(reader: Reader): void {
+    const known = [...this.#followed.values()].some(({ content }) => content === reader.content)
+    if (this.#full || known) return
+    const topic = (this.#lastTopic += 1)
+    this.#followed.set(topic, reader)
+    this.#send({ type: 'open', topic, content: reader.content })
   }
 
   /** Nothing of this content is given here any more. */
@@ -170,7 +201,6 @@ export class Conversation {
         release(bytes)
         await channel.spread(frame)
         reader.speed.count(byteLength, this.#components.clock.now())
-        reader.givenLeaves += Number(part.kind === 'leaf')
         this.#init.gave(reader, part, byteLength)
       }
     } catch (error) {
@@ -211,11 +241,17 @@ export class Conversation {
         return
       }
       case 'has':
+        if (this.#inquiries.has(message.topic)) {
+          this.#send({ type: 'close', topic: message.topic })
+          this.#answered(message.topic, message.page === null)
+        }
+        this.#followed.get(message.topic)?.has(message.page, message.bits)
         this.#of(message.topic, ({ source, download }) => {
           download.has(source, message.page, message.bits)
         })
         return
       case 'gained':
+        this.#followed.get(message.topic)?.gained(message.leaves, this.#components.clock.now())
         this.#of(message.topic, ({ source, download }) => {
           download.gained(source, message.leaves)
         })
@@ -241,11 +277,20 @@ export class Conversation {
         })
         return
       case 'refused':
+        this.#answered(message.topic, false)
+        this.#followed.delete(message.topic)
         this.#of(message.topic, ({ source, download }) => {
           this.#sources.delete(message.topic)
           download.refused(source, message.reason)
         })
     }
+  }
+
+  #answered(topic: number, complete: boolean): void {
+    const content = this.#inquiries.get(topic)
+    if (content === undefined) return
+    this.#inquiries.delete(topic)
+    this.#init.answered(content, complete)
   }
 
   #asked(topic: number, parts: Part[]): void {
@@ -290,6 +335,11 @@ export class Conversation {
 
   #forget(reader: Reader): void {
     this.#readers.delete(reader.topic)
+    for (const [topic, each] of this.#followed) {
+      if (each !== reader) continue
+      this.#followed.delete(topic)
+      this.#send({ type: 'close', topic })
+    }
     reader.end()
     this.#init.readerWent(reader)
   }

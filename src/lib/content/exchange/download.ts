@@ -124,6 +124,7 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
   /** What is said of a source counts from here on until it is removed: a liar may go on talking. */
   add(source: Source): void {
     this.#sources.add(source)
+    source.sinceMs = this.#components.clock.now()
     const { manifest } = this.holding
     if (manifest !== null) this.#gained(source, source.learn(manifest.leaves))
     this.#changed()
@@ -197,6 +198,7 @@ export class Download extends TypedEventEmitter<DownloadEvents> {
   /** It gives to us from now on, or no longer: then it rejects what it was asked for. */
   choke(source: Source, choked: boolean): void {
     if (!this.#sources.has(source)) return
+    if (source.choked !== choked) source.sinceMs = this.#components.clock.now()
     source.choked = choked
     if (choked) source.suggested.length = 0
     else this.#fill(source)

@@ -34,13 +34,13 @@ export interface ExchangeEvents {
   /** Who reads, or how much they were given, changed. */
   readers: CustomEvent<ContentId>
   /** A part was given to somebody. */
-  gave: CustomEvent<{ content: ContentId; peer: PeerIdString; bytes: number }>
-  /** They have all of a content that is whole here: some of it they got from us. */
+  gave: CustomEvent<{ content: ContentId; peer: PeerIdString; part: Part; bytes: number }>
+  /** They have all of a content: they got it here, or say so when asked. */
   served: CustomEvent<{ content: ContentId; peer: PeerIdString }>
   banned: CustomEvent<{ peer: PeerIdString } & Ban>
 }
 
-/** A content that is got, and who may have it. */
+/** A content that is got, and who may have it, also who is banned: they are asked once that is lifted. */
 interface Getting {
   download: Download
   peers: Set<PeerIdString>
@@ -48,7 +48,8 @@ interface Getting {
 
 /**
  * Gives and gets contents over channels of `/starling/blocks/1.0.0`, one a peer. Whoever gets something from us while we
- * get it too is a source as well.
+ * get it too is a source as well. Who is banned is asked for nothing, and given what they ask for like anybody: what we
+ * give can be verified, whatever they gave.
  */
 export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Startable {
   readonly rates: Rates
@@ -59,6 +60,8 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
   readonly #getting = new Map<ContentId, Getting>()
   readonly #conversations = new Map<PeerIdString, Conversation>()
   readonly #readers = new Set<Reader>()
+  /** What these peers are to be asked about, and have not answered yet. */
+  readonly #inquiries = new Map<PeerIdString, Set<ContentId>>()
   /** Of contents that are read here. */
   readonly #suggestions = new Map<ContentId, Suggestions>()
   /** Readers that will be told what is here by now. */
@@ -83,8 +86,8 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
       protocol: BLOCKS_PROTOCOL,
       maxFrameBytes: MAX_BLOCKS_FRAME_BYTES,
       wide: true,
-      accept: (peer) => this.#isSource(peer) && !this.isBanned(peer),
-      takes: (peer) => !this.isBanned(peer),
+      accept: (peer) => this.#askedOf(peer).length > 0 || this.#inquiries.has(peer),
+      takes: () => true,
       onChannel: (channel) => {
         void this.#converse(channel)
       },
@@ -96,6 +99,7 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
     this.#unhandle = null
     for (const { download } of this.#getting.values()) download.stop()
     this.#getting.clear()
+    this.#inquiries.clear()
     this.#cancelTell?.()
     this.#cancelTell = null
     this.rates.down.stop()
@@ -133,6 +137,9 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
     })
     download.addEventListener('complete', () => {
       this.#closeEverywhere(download)
+      for (const reader of this.readers(holding.content)) {
+        if (reader.interested) this.#conversations.get(reader.peer)?.follow(reader)
+      }
     })
     // Who gets it from us may have some of it, too.
     for (const { peer, content } of this.#readers)
@@ -144,8 +151,9 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
   /** This peer may have some of a content that is got. */
   from(content: ContentId, peer: PeerIdString): void {
     const getting = this.#getting.get(content)
-    if (getting === undefined || this.isBanned(peer)) return
+    if (getting === undefined) return
     getting.peers.add(peer)
+    if (this.isBanned(peer)) return
     const conversation = this.#conversations.get(peer)
     if (conversation === undefined) this.#components.channels.offer(BLOCKS_PROTOCOL, peer)
     else if (getting.download.running) conversation.open(getting.download)
@@ -159,6 +167,23 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
     if (sources.every(({ bytes }) => bytes === 0)) this.reputation.failed(peer)
     this.#conversations.get(peer)?.close(getting.download)
     this.#components.channels.offer(BLOCKS_PROTOCOL, peer)
+  }
+
+  /**
+   * Asks this peer, once it can be reached, whether all of this content is there; `served` tells if so. Whoever gets it here
+   * says so, but not where the path ends just then.
+   */
+  inquire(content: ContentId, peer: PeerIdString): void {
+    this.#inquiries.set(peer, (this.#inquiries.get(peer) ?? new Set()).add(content))
+    const conversation = this.#conversations.get(peer)
+    if (conversation === undefined) this.#components.channels.offer(BLOCKS_PROTOCOL, peer)
+    else conversation.inquire(content)
+  }
+
+  /** This peer is not banned any more: it is asked for all it may have. */
+  pardon(peer: PeerIdString): void {
+    this.reputation.pardon(peer)
+    for (const { holding } of this.#askedOf(peer)) this.from(holding.content, peer)
   }
 
   /** Nothing more of it is got; what is here stays. */
@@ -193,10 +218,13 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
           this.from(reader.content, peer)
           this.safeDispatchEvent('readers', { detail: reader.content })
         },
-        readerTurned: ({ content, holding, interested }) => {
+        readerTurned: (reader) => {
+          const { content, holding, interested } = reader
           this.#slots.settle()
-          if (interested || !holding.complete) return
-          this.safeDispatchEvent('served', { detail: { content, peer } })
+          // While we get it as well, they are a source that tells already.
+          if (!holding.complete) return
+          if (interested) conversation.follow(reader)
+          else this.safeDispatchEvent('served', { detail: { content, peer } })
         },
         readerWent: (reader) => {
           this.#readers.delete(reader)
@@ -210,15 +238,20 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
         choked: (reader) => this.#suggestions.get(reader.content)?.release(reader),
         gave: (reader, part, bytes) => {
           if (part.kind === 'leaf') this.#suggestions.get(reader.content)?.gave(part.index)
-          this.safeDispatchEvent('gave', { detail: { content: reader.content, peer, bytes } })
+          this.safeDispatchEvent('gave', { detail: { content: reader.content, peer, part, bytes } })
+        },
+        answered: (content, complete) => {
+          const asked = this.#inquiries.get(peer)
+          asked?.delete(content)
+          if (asked?.size === 0) this.#inquiries.delete(peer)
+          if (complete) this.safeDispatchEvent('served', { detail: { content, peer } })
         },
       },
     )
     this.#conversations.set(peer, conversation)
     try {
-      for (const { download, peers } of this.#getting.values()) {
-        if (peers.has(peer) && download.running) conversation.open(download)
-      }
+      for (const download of this.#askedOf(peer)) conversation.open(download)
+      for (const content of this.#inquiries.get(peer) ?? []) conversation.inquire(content)
       await conversation.run()
     } catch (error) {
       log.warn(`blocks with ${peer} ended: ${String(error)}`)
@@ -256,7 +289,8 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
 
   #ban(peer: PeerIdString, ban: Ban): void {
     this.reputation.ban(peer, ban)
-    for (const { peers } of this.#getting.values()) peers.delete(peer)
+    const conversation = this.#conversations.get(peer)
+    for (const { download } of this.#getting.values()) conversation?.close(download)
     this.#components.channels.offer(BLOCKS_PROTOCOL, peer)
     this.safeDispatchEvent('banned', { detail: { peer, ...ban } })
   }
@@ -265,10 +299,12 @@ export class Exchange extends TypedEventEmitter<ExchangeEvents> implements Start
     for (const conversation of this.#conversations.values()) conversation.close(download)
   }
 
-  #isSource(peer: PeerIdString): boolean {
-    return [...this.#getting.values()].some(
-      ({ peers, download }) => peers.has(peer) && download.running,
-    )
+  /** What this peer is asked for. */
+  #askedOf(peer: PeerIdString): Download[] {
+    if (this.isBanned(peer)) return []
+    return [...this.#getting.values()]
+      .filter(({ peers, download }) => peers.has(peer) && download.running)
+      .map(({ download }) => download)
   }
 
   #givenBy(reader: Reader): number {

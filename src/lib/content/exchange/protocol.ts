@@ -2,7 +2,8 @@
  * `/starling/blocks/1.0.0`: getting parts of contents from each other.
  *
  * The reader opens a **topic** for a content, a number of its own choosing, and asks under it; the source says what it
- * has, and gives. When both lack something, each opens a topic of its own.
+ * has, and gives. When both lack something, each opens a topic of its own. A source that lacks nothing opens one as well
+ * once the reader is interested, and asks for nothing under it: so it knows what the reader has, whoever gave it.
  *
  *     reader                                source
  *     open {topic, content}        ────►
@@ -24,7 +25,7 @@
  *   it is already on its way.
  *   Whoever opens a topic is choked until told otherwise, and counts as not interested.
  * - Somebody who has no manifest yet knows of no leaves: it asks for the manifest, then for lists and leaves. It is
- *   told what the source has as soon as it opens.
+ *   told what the source has as soon as it opens. Who wants to know no more than that closes then.
  * - A frame is a kind byte and either a message in canonical DAG-CBOR (00) or a part (01): three unsigned varints, of
  *   the topic, the kind (0 manifest, 1 list, 2 leaf) and the index, and the bytes as they are. Nothing is copied into CBOR.
  *

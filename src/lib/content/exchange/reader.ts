@@ -1,3 +1,4 @@
+import { Bitfield } from '../bitfield.ts'
 import type { ContentId } from '../content-id.ts'
 import type { Holding } from '../holding.ts'
 import { numberOf, type Part } from '../parts.ts'
@@ -7,6 +8,9 @@ import { MAX_ASKED, MAX_NAMED, PAGE_LEAVES, pairOf, type BlocksMessage } from '.
 
 /** How often readers are told what is here by now, at most, ms. */
 export const GAINED_PACE_MS = 100
+
+/** Over how long it is measured how fast a reader comes to have all of it, ms: over a slow path a leaf takes seconds. */
+const GAINS_WINDOW_MS = 10_000
 
 export interface ReaderInit {
   peer: PeerIdString
@@ -30,8 +34,10 @@ export class Reader {
   sinceMs = 0
   /** What is given to them. */
   readonly speed = new SpeedMeter()
-  /** Leaves they were given in this conversation. */
-  givenLeaves = 0
+  /** Which leaves they have by now, whoever gave them; null while they do not tell. */
+  leaves: Bitfield | null = null
+  /** How fast they come to have all of it. */
+  readonly gains = new SpeedMeter(GAINS_WINDOW_MS)
   readonly #send: (message: BlocksMessage) => void
   readonly #queue = new Map<number, Part>()
   /** Taken out of the queue last, and neither on its way nor called off since. */
@@ -87,6 +93,29 @@ export class Reader {
     if (part.kind === 'leaf' && this.#told) this.#gained.push(part.index)
   }
 
+  /** They have these; all, where `page` is null. */
+  has(page: number | null, bits: Uint8Array): void {
+    const { length } = this.holding.leaves
+    this.leaves ??= new Bitfield(length)
+    if (page !== null) this.leaves.merge(page * PAGE_LEAVES, bits)
+    else if (!this.leaves.complete) {
+      for (let leaf = 0; leaf < length; leaf += 1) this.leaves.set(leaf)
+    }
+  }
+
+  /** They have got these since. */
+  gained(leaves: readonly number[], nowMs: number): void {
+    const fresh = leaves.filter((leaf) => this.leaves?.set(leaf) === true).length
+    this.gains.count(fresh * this.#leafBytes, nowMs)
+  }
+
+  /** Until they have all of it, as fast as it comes to them from everybody; null while that is not known. */
+  msLeft(nowMs: number): number | null {
+    const speed = this.gains.bytesPerSecond(nowMs)
+    if (this.leaves === null || this.leaves.complete || speed === 0) return null
+    return ((this.leaves.length - this.leaves.count) * this.#leafBytes * 1_000) / speed
+  }
+
   ask(parts: readonly Part[]): void {
     const rejected: Part[] = []
     for (const part of parts) {
@@ -137,6 +166,12 @@ export class Reader {
 
   lacks({ kind, index }: Part): void {
     this.#send({ type: 'lacks', topic: this.topic, kind, index })
+  }
+
+  /** Of one leaf as of another. */
+  get #leafBytes(): number {
+    const { manifest } = this.holding
+    return manifest === null ? 0 : manifest.bytes / manifest.leaves
   }
 
   #reject(parts: readonly Part[]): void {

@@ -6,7 +6,7 @@ import type { Part } from '../parts.ts'
 /** Sources that are remembered; beyond, the one heard of longest ago goes, who lied after all others. */
 export const MAX_REMEMBERED = 1_000
 
-/** Why a peer is asked for nothing any more: what it gave does not hash to what the content says. */
+/** Why a peer is asked for nothing until the person lifts it: what it gave does not hash to what the content says. */
 export interface Ban {
   content: ContentId
   part: Part
@@ -59,14 +59,24 @@ export class Reputation {
   }
 
   isBanned(peer: PeerIdString): boolean {
-    return this.#rows.get(peer)?.ban != null
+    return this.banOf(peer) !== null
+  }
+
+  /** Why this peer is asked for nothing; null: it is not banned. */
+  banOf(peer: PeerIdString): Ban | null {
+    return this.#rows.get(peer)?.ban ?? null
+  }
+
+  /** Who is banned, and why; who was heard of last comes last. */
+  get bans(): [PeerIdString, Ban][] {
+    return [...this.#rows.values()].flatMap(({ peer, ban }): [PeerIdString, Ban][] =>
+      ban === null ? [] : [[peer, ban]],
+    )
   }
 
   /** Who gave something wrong of this content. */
   liarsOf(content: ContentId): PeerIdString[] {
-    return [...this.#rows.values()]
-      .filter(({ ban }) => ban?.content === content)
-      .map(({ peer }) => peer)
+    return this.bans.filter(([, ban]) => ban.content === content).map(([peer]) => peer)
   }
 
   /** The larger the sooner it is tried: 0 for one who is not known, less for one who was tried in vain. */
@@ -88,6 +98,11 @@ export class Reputation {
 
   ban(peer: PeerIdString, ban: Ban): void {
     this.#note({ ...this.#row(peer), ban })
+  }
+
+  /** Takes a ban back; what else is remembered stays. */
+  pardon(peer: PeerIdString): void {
+    if (this.isBanned(peer)) this.#note({ ...this.#row(peer), ban: null })
   }
 
   #row(peer: PeerIdString): SourceRow {

@@ -41,6 +41,8 @@ export class Source {
   interested = false
   /** It gives nothing to us now. */
   choked = true
+  /** Since when it gives, or gives nothing. */
+  sinceMs = 0
   /** When it last gave something, or was asked while it owed nothing. */
   heardAtMs = 0
   /** How often it did not even say whether it gives a part up. */
@@ -55,8 +57,8 @@ export class Source {
   /** Asks that need not be answered by a part any more and are not answered at all yet: how many of each. */
   readonly #dropped = new Map<number, number>()
   readonly #lacks = new Set<number>()
-  /** What it told before the number of leaves was known. */
-  #early: { page: number; bits: Uint8Array }[] | null = []
+  /** What it told before the number of leaves was known, by page; null: it is known. */
+  #early: Map<number, Bitfield> | null = new Map()
   #all = false
   #leaves = new Bitfield(0)
 
@@ -95,9 +97,10 @@ export class Source {
   /** The number of leaves is known: gives those it has. */
   learn(leaves: number): number[] {
     this.#leaves = new Bitfield(leaves)
-    const early = this.#early ?? []
+    const early = [...(this.#early ?? [])]
     this.#early = null
-    return this.#all ? this.#hasAll() : early.flatMap(({ page, bits }) => this.#merge(page, bits))
+    if (this.#all) return this.#hasAll()
+    return early.flatMap(([page, told]) => this.#merge(page, told.slice(0, PAGE_LEAVES)))
   }
 
   /** It has these: gives those that are new. */
@@ -107,13 +110,15 @@ export class Source {
       return this.#early === null ? this.#hasAll() : []
     }
     if (this.#early === null) return this.#merge(page, bits)
-    // Pages may be told again; the last word counts, and there are no more than pages.
-    this.#early = [...this.#early.filter((each) => each.page !== page), { page, bits }]
+    earlyPage(this.#early, page).merge(0, bits)
     return []
   }
 
+  /** It has this one, too. Gives whether that is new, as far as the number of leaves is known. */
   gained(leaf: number): boolean {
-    return this.#leaves.set(leaf)
+    if (this.#early === null) return this.#leaves.set(leaf)
+    earlyPage(this.#early, Math.floor(leaf / PAGE_LEAVES)).set(leaf % PAGE_LEAVES)
+    return false
   }
 
   /** It has not what it was asked for. Gives whether it was thought to have this leaf. */
@@ -205,4 +210,12 @@ export class Source {
   #merge(page: number, bits: Uint8Array): number[] {
     return this.#leaves.merge(page * PAGE_LEAVES, bits)
   }
+}
+
+function earlyPage(early: Map<number, Bitfield>, page: number): Bitfield {
+  const known = early.get(page)
+  if (known !== undefined) return known
+  const fresh = new Bitfield(PAGE_LEAVES)
+  early.set(page, fresh)
+  return fresh
 }

@@ -82,15 +82,29 @@ export interface AttachmentProgress {
   onward: Onward | null
   /** Here and verified. */
   verifiedBytes: number
+  /** What comes now. */
+  bytesPerSecond: number
+  /** Until all of it is here, at the present speed; null while that cannot be said. */
+  msLeft: number | null
   /** Why it failed; null otherwise. */
   problem: 'storage-full' | 'damaged' | null
 }
 
 /**
- * How a file of mine comes to who has not got it yet: `direct` while both are here, or from a relay that gets (`copying`) or
- * keeps (`kept`) a copy; `asking` while none of my relays has said yet whether it keeps one.
+ * How a file of mine comes to who has not got it yet: `getting` while they get it from me, `direct` while both are here, or
+ * from a relay that gets (`copying`) or keeps (`kept`) a copy; `asking` while none of my relays has said yet whether it keeps
+ * one.
  */
-export type Onward = { state: 'direct' | 'asking' } | { state: 'copying' | 'kept'; untilMs: number }
+export type Onward =
+  | {
+      state: 'getting'
+      /** How much of it they have, 0 to 1. */
+      share: number
+      /** Until they have all of it, as fast as it comes to them; null while that cannot be said. */
+      msLeft: number | null
+    }
+  | { state: 'direct' | 'asking' }
+  | { state: 'copying' | 'kept'; untilMs: number }
 
 /** What stands for an attachment in a line: a list, a quote. */
 export interface AttachmentLine {
@@ -276,6 +290,8 @@ export interface ChatApi {
     as?: SendAs,
     options?: AbortOptions,
   ): Promise<MessageId>
+  /** How many bytes of the file that is sent with this intent are taken in by now; 0 before and after. */
+  watchPreparing(intent: string, options?: AbortOptions): AsyncIterable<number>
   /**
    * Brings a message along to another conversation, with its attachment. `intent` as in `send`.
    * @throws UnknownMessageError, and as `send`

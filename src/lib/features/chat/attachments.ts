@@ -5,7 +5,7 @@ import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Logger } from '../../protocol/seams.ts'
 import { Turns } from '../../protocol/turns.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
-import type { Enclosures, Transfer } from '../transfers/api.ts'
+import type { EnclosedTransfer, EncloseOptions, Enclosures } from '../transfers/api.ts'
 import type { AttachmentProgress, ConversationId, Look, Onward, OutgoingFile } from './api.ts'
 import type { SentAttachment } from './protocol.ts'
 import type { ChatStore } from './store.ts'
@@ -62,7 +62,7 @@ export class Attachments {
     conversation: ConversationId,
     { file, name, look }: OutgoingFile,
     send: (attachment: SentAttachment) => Promise<T>,
-    options?: AbortOptions,
+    options?: EncloseOptions,
   ): Promise<T> {
     this.#sending += 1
     try {
@@ -187,9 +187,17 @@ function bareLook(look: Look): Look {
   }
 }
 
-function onwardOf({ conversation, mine }: MessageRow, transfer: Transfer | null): Onward | null {
+function onwardOf(
+  { conversation, mine }: MessageRow,
+  transfer: EnclosedTransfer | null,
+): Onward | null {
   if (!mine || transfer?.awaitedBy.includes(conversation) !== true) return null
-  const { copy } = transfer
+  const { copy, peers } = transfer
+  const reader = peers.find(({ peer }) => peer === conversation)
+  if (reader !== undefined) {
+    const { share, given, msLeft } = reader
+    return { state: 'getting', share: share ?? given, msLeft }
+  }
   switch (copy?.state) {
     case 'asking':
       return { state: 'asking' }
@@ -203,29 +211,32 @@ function onwardOf({ conversation, mine }: MessageRow, transfer: Transfer | null)
   }
 }
 
-function progressOf(transfer: Transfer | null): Omit<AttachmentProgress, 'onward'> {
-  const nothing = { verifiedBytes: 0, problem: null }
-  if (transfer === null) return { state: 'away', ...nothing }
-  const { verifiedBytes, problem } = transfer
+function progressOf(transfer: EnclosedTransfer | null): Omit<AttachmentProgress, 'onward'> {
+  const still = { bytesPerSecond: 0, msLeft: null, problem: null }
+  if (transfer === null) return { state: 'away', verifiedBytes: 0, ...still }
+  const { verifiedBytes, msLeft, problem } = transfer
+  const { down } = transfer.bytesPerSecond
   switch (transfer.state) {
     case 'shared':
     case 'complete':
-      return { state: 'here', verifiedBytes, problem: null }
+      return { state: 'here', verifiedBytes, ...still }
     case 'getting':
+      return { ...still, state: 'getting', verifiedBytes, msLeft, bytesPerSecond: down }
     case 'reading':
-      return { state: 'getting', verifiedBytes, problem: null }
+      return { state: 'getting', verifiedBytes, ...still }
     case 'freed':
     case 'offered':
-      return { state: 'away', ...nothing }
+      return { state: 'away', verifiedBytes: 0, ...still }
     case 'queued':
     case 'looking':
     case 'waiting':
-      return { state: 'waiting', verifiedBytes, problem: null }
+      return { state: 'waiting', verifiedBytes, ...still }
     case 'paused':
-      return { state: 'paused', verifiedBytes, problem: null }
+      return { state: 'paused', verifiedBytes, ...still }
     case 'ended':
     case 'failed':
       return {
+        ...still,
         state: 'failed',
         verifiedBytes,
         problem: problem === 'storage-full' ? 'storage-full' : 'damaged',

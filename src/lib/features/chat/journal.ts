@@ -77,6 +77,20 @@ export class ChatJournal implements Journal {
     if (row.state === 'read') await this.#eraseDisappearing(row, from)
   }
 
+  async lost(peer: PeerIdString, chain: ChainId, upTo: number): Promise<void> {
+    const key = (last: unknown) => [peer, chain, 'stored', last]
+    const beyond = this.#db.progress
+      .where('[peer+chain+state+upTo]')
+      .between(key(upTo), key(Dexie.maxKey), false, true)
+    const first = await beyond.first()
+    await beyond.delete()
+    // What stands before it was stored no later.
+    const known = await this.#db.progress.get({ peer, chain, state: 'stored', upTo })
+    if (first !== undefined && known === undefined && upTo > 0) {
+      await this.#db.progress.put({ ...first, upTo })
+    }
+  }
+
   async forgotten(peer: PeerIdString): Promise<void> {
     this.#afterwards(() => {
       this.#files.gone()

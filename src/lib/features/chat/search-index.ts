@@ -8,7 +8,7 @@ import type { AbortOptions } from '../../rpc/api.ts'
 /** Folded text kept in memory, in UTF-16 units, so at most 32 MB: about 150,000 messages. Older ones are read each time. */
 export const MAX_INDEXED_UNITS = 16 * 1024 * 1024
 
-/** After the start, other work comes first. */
+/** After the start, other work comes first, unless somebody searches. */
 export const INDEX_AFTER_MS = 2_000
 
 /** Messages read at a time; other work gets its turn in between. */
@@ -55,6 +55,8 @@ export class SearchIndex implements Startable {
   #changed = new Set<MessageRow['id']>()
   #life: AbortController | null = null
   #building = Promise.resolve()
+  /** Begins to read into memory, if that has not begun; null while stopped. */
+  #begin: (() => void) | null = null
 
   constructor(components: SearchIndexComponents, maxUnits = MAX_INDEXED_UNITS) {
     this.#components = components
@@ -73,14 +75,16 @@ export class SearchIndex implements Startable {
       for (const { from } of RangeSet(keys)) this.#changed.add(from as MessageRow['id'])
     }
     Dexie.on('storagemutated', onMutated)
-    const { promise: idle, resolve: begin } = Promise.withResolvers<undefined>()
-    const cancel = clock.after(INDEX_AFTER_MS, () => {
-      begin(undefined)
-    })
+    const { promise: idle, resolve } = Promise.withResolvers<undefined>()
+    const begin = (): void => {
+      resolve(undefined)
+    }
+    this.#begin = begin
+    const cancel = clock.after(INDEX_AFTER_MS, begin)
     signal.addEventListener('abort', () => {
       Dexie.on.storagemutated.unsubscribe(onMutated)
       cancel()
-      begin(undefined)
+      begin()
     })
     this.#building = idle
       .then(() => (signal.aborted ? undefined : this.#build(signal)))
@@ -97,6 +101,7 @@ export class SearchIndex implements Startable {
   stop(): void {
     this.#life?.abort()
     this.#life = null
+    this.#begin = null
     this.#entries = []
     this.#units = 0
     this.#oldest = null
@@ -104,8 +109,9 @@ export class SearchIndex implements Startable {
     this.#changed.clear()
   }
 
-  /** Messages with these words, newest first. @param wanted folded */
+  /** Messages with these words, newest first. Who searches once will search again. @param wanted folded */
   async search(wanted: string, limit: number, options?: AbortOptions): Promise<MessageRow[]> {
+    this.#begin?.()
     await this.#turns.run('entries', () => this.#follow())
     options?.signal?.throwIfAborted()
     // As they are now, together: more is read into memory while this reads on.

@@ -41,6 +41,7 @@ import { Expiry } from './expiry.ts'
 import type { ChatJournal } from './journal.ts'
 import { fold } from '../../protocol/fold.ts'
 import { isMuted, MuteEnds } from './mutes.ts'
+import { Preparing } from './preparing.ts'
 import { payloadCodec, type Payload, type SentAttachment } from './protocol.ts'
 import { lineOf } from './rows.ts'
 import type { SearchIndex } from './search-index.ts'
@@ -101,6 +102,7 @@ export class ChatService implements ChatApi, Startable {
   readonly #typing: Typing
   readonly #expiry: Expiry
   readonly #muteEnds: MuteEnds
+  readonly #preparing: Preparing
   /** Told when conversations are to be looked at anew. */
   readonly #listeners = new Set<() => void>()
   #contacts: ReadonlyMap<PeerIdString, Contact> = new Map()
@@ -115,6 +117,7 @@ export class ChatService implements ChatApi, Startable {
     this.#components = components
     const { clock, delivery } = components
     this.#expiry = new Expiry(components)
+    this.#preparing = new Preparing(clock)
     this.#muteEnds = new MuteEnds(clock, () => {
       this.#changed()
     })
@@ -295,17 +298,31 @@ export class ChatService implements ChatApi, Startable {
     })
     // What is wrong with it is told before it is read.
     payloadCodec.encode(payload(sentAttachment(file, new Uint8Array(32), new Uint8Array(32)), 0))
-    return attachments.sending(
-      conversation,
-      file,
-      async (attachment) => {
-        const lasts = await store.disappearing(conversation)
-        const sent = await this.#send(conversation, payload(attachment, lasts), intent)
-        this.#typing.tell(conversation, false)
-        return sent
-      },
-      options,
-    )
+    const preparing = this.#preparing
+    try {
+      return await attachments.sending(
+        conversation,
+        file,
+        async (attachment) => {
+          const lasts = await store.disappearing(conversation)
+          const sent = await this.#send(conversation, payload(attachment, lasts), intent)
+          this.#typing.tell(conversation, false)
+          return sent
+        },
+        {
+          ...options,
+          onRead: (bytes) => {
+            preparing.note(intent, bytes)
+          },
+        },
+      )
+    } finally {
+      preparing.note(intent, null)
+    }
+  }
+
+  watchPreparing(intent: string, options?: AbortOptions): AsyncIterable<number> {
+    return this.#preparing.watch(intent, options)
   }
 
   async forward(

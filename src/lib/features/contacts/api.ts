@@ -69,6 +69,21 @@ export interface CodePreview extends Invitation {
   relation: 'new' | 'self' | 'requested-me' | ContactState
 }
 
+/** Somebody on the same network who shows themselves there. */
+export interface NearbyPerson {
+  peer: PeerIdString
+  name: string
+  /** Their card as a link fragment, `#/c/…`. */
+  code: string
+  isContact: boolean
+}
+
+export interface Nearby {
+  people: NearbyPerson[]
+  /** `none`: none of my relays is there, or answers. `refuse`: too many show themselves at this address. */
+  relays: 'none' | 'tell' | 'refuse'
+}
+
 /** For who has been given a code and is nobody here yet. */
 export interface InvitationsApi {
   /** Who invites. Reads and throws like `ContactsApi.preview`. */
@@ -79,6 +94,11 @@ export interface ContactsApi {
   watchContacts(options?: AbortOptions): AsyncIterable<Contact[]>
   watchRequests(options?: AbortOptions): AsyncIterable<ContactRequest[]>
   watchMyCode(options?: AbortOptions): AsyncIterable<MyCode>
+  /**
+   * Shows me, my name and my code, to those on the same network, as my relays see it, for as long as this is watched: only who
+   * watches sees others.
+   */
+  watchNearby(options?: AbortOptions): AsyncIterable<Nearby>
   /**
    * Reads a link, a fragment, a bare card or `peerid@multiaddr`, with blanks around it.
    * @throws MalformedCodeError, ForeignCodeError, ExpiredCodeError, TamperedCodeError, NewerCodeError

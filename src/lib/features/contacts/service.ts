@@ -11,13 +11,22 @@ import type { Clock, Logger, Startable } from '../../protocol/seams.ts'
 import { Turns } from '../../protocol/turns.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
 import type { ProfileApi } from '../profile/api.ts'
-import type { CodePreview, Contact, ContactRequest, ContactsApi, MyCode, Safety } from './api.ts'
+import type {
+  CodePreview,
+  Contact,
+  ContactRequest,
+  ContactsApi,
+  MyCode,
+  Nearby,
+  Safety,
+} from './api.ts'
 import { openCard } from './card.ts'
 import { parseCode, type Code } from './code.ts'
 import { DifferentKeysError, OwnCodeError, UnknownContactError } from './errors.ts'
 import { HelloChannels } from './hello-channels.ts'
 import { MyCard } from './my-card.ts'
 import { calledHere, likeNames } from './names.ts'
+import { NearbyPeople } from './nearby.ts'
 import { Pace } from './pace.ts'
 import { Presence } from './presence.ts'
 import { helloCodec, type Hello } from './protocol.ts'
@@ -58,7 +67,10 @@ export interface ContactsComponents {
   channels: Channels
   peers: Peers
   /** Its `changed` tells when my relays or addresses may have. */
-  network: Pick<Network, 'addresses' | 'addEventListener' | 'removeEventListener'>
+  network: Pick<
+    Network,
+    'addresses' | 'relays' | 'askRelay' | 'addEventListener' | 'removeEventListener'
+  >
   profile: Pick<ProfileApi, 'watchProfile'>
   /** What is kept of conversations: messages, and the keys they are sealed with. */
   history: {
@@ -87,6 +99,7 @@ export class ContactsService implements ContactsApi, Startable {
   readonly #presence: Presence
   readonly #hereListeners = new Set<() => void>()
   readonly #card: MyCard
+  readonly #nearby: NearbyPeople
   readonly #hellos: HelloChannels
   /** Being removed with their history. */
   readonly #leaving = new Set<PeerIdString>()
@@ -104,6 +117,13 @@ export class ContactsService implements ContactsApi, Startable {
       this.#seen(peer)
     })
     this.#card = new MyCard(components, () => this.#hellos.sayToAll())
+    this.#nearby = new NearbyPeople(components, {
+      card: () => this.#card.bytes,
+      isContact: (peer) => {
+        const row = this.#contacts.get(peer)
+        return row?.blocked === true ? null : row !== undefined
+      },
+    })
     this.#hellos = new HelloChannels(components, {
       accept: (peer) => this.#accepts(peer),
       hello: (peer) => this.#helloTo(peer),
@@ -125,6 +145,7 @@ export class ContactsService implements ContactsApi, Startable {
   async stop(): Promise<void> {
     if (!this.#running) return
     this.#running = false
+    this.#nearby.stop()
     await this.#hellos.stop()
     await this.#card.stop()
     this.#presence.stop()
@@ -204,6 +225,10 @@ export class ContactsService implements ContactsApi, Startable {
 
   watchMyCode(options?: AbortOptions): AsyncIterable<MyCode> {
     return this.#card.watchCode(options)
+  }
+
+  watchNearby(options?: AbortOptions): AsyncIterable<Nearby> {
+    return this.#nearby.watch(options)
   }
 
   async preview(text: string): Promise<CodePreview> {

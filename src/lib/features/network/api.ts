@@ -1,5 +1,5 @@
 import type { AbortOptions } from '../../rpc/api.ts'
-import type { TransportName, WakeReason, Way, WayTried } from '../../p2p/api.ts'
+import type { RankedWay, TransportName, WakeReason, Way, WayTried } from '../../p2p/api.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 
 /**
@@ -8,7 +8,7 @@ import type { PeerIdString } from '../../protocol/ids.ts'
  */
 export type NetworkState = 'starting' | 'online' | 'offline'
 
-export type { TransportName as Transport, WakeReason, Way, WayTried }
+export type { RankedWay, TransportName as Transport, WakeReason, Way, WayTried }
 
 export interface SelfInfo {
   peer: PeerIdString
@@ -55,6 +55,8 @@ export interface RelayInfo {
   said: RelaySaid | null
   /** Whether it keeps what comes for me while I sleep; `caught`: it did, and lost or changed some. */
   mailbox: 'keeps' | 'caught' | null
+  /** How it is reached from the network this device is on, in the order it will be tried. */
+  ways: RankedWay[]
 }
 
 /** How a relay stands, as it says itself. */

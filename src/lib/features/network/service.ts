@@ -97,9 +97,11 @@ export class NetworkService implements NetworkApi {
       {
         read: () => {
           const kept = new Map(mailboxes.relays().map((each) => [each.address, each]))
-          return network
-            .relays()
-            .map((relay) => ({ ...relay, mailbox: mailboxOf(kept.get(relay.address)) }))
+          return network.relays().map((relay) => ({
+            ...relay,
+            mailbox: mailboxOf(kept.get(relay.address)),
+            ways: network.ways(relay.address),
+          }))
         },
         changes: (again) => {
           const unlisten = [

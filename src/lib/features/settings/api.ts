@@ -35,8 +35,11 @@ export interface Settings {
   notifications: NotificationDetail
   files: FileChoices
   autoGet: AutoGet
-  /** Whether a relay is asked to keep what people who are away were sent in chats: it learns who sends to whom. */
-  copiesForAway: boolean
+  /**
+   * Whether a relay is asked to keep what people who are away were sent in chats: it learns who sends to whom. Null: the
+   * person was not asked yet, and no relay is.
+   */
+  copiesForAway: boolean | null
   /** Whether others are given the files of links I got, where I did not choose for one of them. */
   passOn: boolean
   /** Whether nobody but relays learns this device's network address. */

@@ -15,7 +15,7 @@ export const DEFAULT_SETTINGS: Settings = {
     spareBytes: 5e9,
   },
   autoGet: { when: 'always', upToBytes: 10_000_000 },
-  copiesForAway: true,
+  copiesForAway: null,
   passOn: true,
   relayOnly: false,
 }
@@ -52,7 +52,12 @@ export class DexieSettingsStore implements SettingsStore {
     return orStorageFull(
       this.#db.transaction('rw', this.#db.settings, async () => {
         const settings = await this.#settings()
-        await this.#db.settings.put({ key: 'me', ...settings, ...changes(settings) })
+        const { copiesForAway, ...rest } = { ...settings, ...changes(settings) }
+        await this.#db.settings.put({
+          key: 'me',
+          ...rest,
+          ...(copiesForAway !== null && { copiesForAway }),
+        })
       }),
     )
   }

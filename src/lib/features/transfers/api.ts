@@ -88,6 +88,8 @@ export interface Transfer {
   msLeft: number | null
   /** Who has some of it and can be reached now. */
   sources: number
+  /** They have given nothing for a while: others come first there, or who shares it has paused it. */
+  awaitsTurn: boolean
   /** Who is being given some of it. */
   readers: number
   addedAtMs: number
@@ -99,6 +101,8 @@ export interface Transfer {
   downloadLimit: number | null
   /** How many people have been let in, counted where their number is limited. */
   takers: number
+  /** How many people have all of what I share, as far as is known; up to 256 are counted. */
+  served: number
   /** What I get comes in this order, lowest first. */
   rank: number
   /** It stays here, whatever room is needed. Of what I share and of what is nowhere else that is always so. */
@@ -146,17 +150,32 @@ export interface TransferPeer {
   name: string | null
   /** `kept-copy`: it is a relay that keeps one. */
   path: 'direct' | 'relayed' | 'kept-copy'
-  /** Of what it has, 0 to 1; null of who did not say, such as who only gets it. */
+  /** How much of all of it it has, whoever gave it, 0 to 1; null of who does not say, such as who gives nothing on. */
   share: number | null
-  /** Of all of it, 0 to 1, what was given to it since it came. */
+  /** How much of all of it it was given from here, 0 to 1, since this host began. */
   given: number
-  /** Until all of it has been given to them, at the present speed; null while it cannot be said. */
+  /** Until it has all of it, as fast as it comes from everybody; null while that is not known. */
   msLeft: number | null
   bytesPerSecond: { down: number; up: number }
   /** There and back; null until it was measured. */
   latencyMs: number | null
-  /** It gave something wrong and is asked no more. */
+  /** For how long it has given nothing though it was asked; null while it gives, or is asked for nothing. */
+  stalledForMs: number | null
+  /** It gave something wrong and is asked no more; `watchBanned` has the proof. */
   banned: boolean
+}
+
+/** Somebody who is asked for nothing, because a part they gave does not hash to what its content says. */
+export interface BannedSource {
+  peer: PeerIdString
+  /** A contact's name; null for others. */
+  name: string | null
+  /** `bafyrei…`, whose manifest has the hash there should have been. */
+  content: string
+  /** The manifest itself, one of its lists of hashes, or a piece of the files; counted from 0 in its kind. */
+  part: { kind: 'manifest' | 'list' | 'leaf'; index: number }
+  /** SHA-256 of what they gave, 32 bytes; null where an earlier version did not note it. */
+  gave: Uint8Array | null
 }
 
 /** A copy at a relay, and how it stands (content/providers/copies.ts). */
@@ -213,6 +232,10 @@ export interface TransfersApi {
   watchRoom(options?: AbortOptions): AsyncIterable<Room>
   /** How much came and went on each of the last 30 days, the oldest first and today last. */
   watchTotals(options?: AbortOptions): AsyncIterable<DayTotal[]>
+  /** Who is asked for nothing on this device, by what they gave; who gave it last comes first. At most 1,000. */
+  watchBanned(options?: AbortOptions): AsyncIterable<BannedSource[]>
+  /** Somebody who gave something wrong is asked again, at once for what is got; nothing happens for who is not banned. */
+  askAgain(peer: PeerIdString, options?: AbortOptions): Promise<void>
   /** Gives room back: what is here only to be given on goes. */
   free(options?: AbortOptions): Promise<void>
   /**
@@ -246,20 +269,31 @@ export interface Holder {
   relays: readonly string[]
 }
 
+export interface EncloseOptions extends AbortOptions {
+  /** Called as it is taken in, with how many of its bytes are by then. */
+  onRead?: (bytes: number) => void
+}
+
+/** What is seen of a content that goes with something else. */
+export interface EnclosedTransfer extends Transfer {
+  /** As of an opened transfer. */
+  peers: TransferPeer[]
+}
+
 /** For other features: files that go with something of theirs. They say who has them, and how long they are kept. */
 export interface Enclosures {
   /**
    * Takes a file in. Nobody signs what is enclosed: who sent it is known from what it goes with, and to nobody else.
    * @throws StorageFullError, NothingToShareError when it cannot be read
    */
-  enclose(file: ChosenFile, options?: AbortOptions): Promise<Enclosed>
+  enclose(file: ChosenFile, options?: EncloseOptions): Promise<Enclosed>
   /** This person was told of it. Until they have it, a relay is asked to keep a copy of what is not too large. */
   sent(content: string, to: PeerIdString): Promise<void>
   /** Begins to get it, or goes on. @param from who has it, as far as is known */
   fetch(enclosed: Enclosed, from: Holder | null): Promise<void>
   pause(content: string): Promise<void>
   /** Null while it is neither here nor got. */
-  watch(content: string, options?: AbortOptions): AsyncIterable<Transfer | null>
+  watch(content: string, options?: AbortOptions): AsyncIterable<EnclosedTransfer | null>
   /** In pieces of at most 1 MiB. @throws NotCompleteError */
   read(content: string, options?: AbortOptions): AsyncIterable<Uint8Array<ArrayBuffer>>
   /** Takes out what nothing is left of that it goes with. */

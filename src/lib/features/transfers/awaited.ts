@@ -1,7 +1,7 @@
 import type { ContentId } from '../../content/content-id.ts'
 import type { CopyStatus, RelayCopies, Wish } from '../../content/providers/copies.ts'
 import type { Exchange } from '../../content/exchange/exchange.ts'
-import type { Peers } from '../../p2p/api.ts'
+import type { Peers, PeersEvents } from '../../p2p/api.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock } from '../../protocol/seams.ts'
 import { MAX_COPIED_BYTES } from './api.ts'
@@ -18,7 +18,7 @@ export interface AwaitedComponents {
   roster: Roster
   exchange: Exchange
   copies: () => Pick<RelayCopies, 'release'>
-  peers: Pick<Peers, 'path'>
+  peers: Pick<Peers, 'path' | 'addEventListener' | 'removeEventListener'>
   clock: Clock
 }
 
@@ -32,13 +32,45 @@ export class Awaited {
 
   constructor(components: AwaitedComponents) {
     this.#components = components
-    components.exchange.addEventListener('served', ({ detail: { content, peer } }) => {
+    const { exchange } = components
+    exchange.addEventListener('served', ({ detail: { content, peer } }) => {
       const by = this.#find(content)?.row.awaited?.by ?? []
       void this.#left(
         content,
         by.filter((each) => each !== peer),
       )
     })
+    // Who reads no more may have got all of it.
+    exchange.addEventListener('readers', ({ detail: content }) => {
+      const transfer = this.#find(content)
+      if (transfer !== undefined) this.#ask(transfer)
+    })
+  }
+
+  start(): void {
+    this.#components.peers.addEventListener('path', this.#onPath)
+  }
+
+  stop(): void {
+    this.#components.peers.removeEventListener('path', this.#onPath)
+  }
+
+  /** Who comes back may have got it meanwhile, or have got all of it when the path ended. */
+  readonly #onPath = ({ detail: { peer, path } }: PeersEvents['path']): void => {
+    if (path === 'offline') return
+    for (const transfer of this.#components.roster.all) {
+      if (transfer.row.awaited?.by.includes(peer) === true) this.#ask(transfer)
+    }
+  }
+
+  /** Asks those who are here and do not read it whether they have got it. */
+  #ask({ content, row: { awaited } }: LiveTransfer): void {
+    const { exchange, peers } = this.#components
+    if (content === null || awaited === null) return
+    const reading = new Set(exchange.readers(content).map(({ peer }) => peer))
+    for (const peer of awaited.by) {
+      if (!reading.has(peer) && peers.path(peer) !== 'offline') exchange.inquire(content, peer)
+    }
   }
 
   /** Whether relays are asked at all. What they keep already is taken back when they are not. */

@@ -4,7 +4,15 @@ import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock, Random } from '../../protocol/seams.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
 import type { Awaited } from './awaited.ts'
-import type { ChosenFile, Enclosed, Enclosures, Holder, Transfer, TransfersApi } from './api.ts'
+import type {
+  ChosenFile,
+  Enclosed,
+  EnclosedTransfer,
+  EncloseOptions,
+  Enclosures,
+  Holder,
+  TransfersApi,
+} from './api.ts'
 import { NotCompleteError, NothingToShareError } from './errors.ts'
 import type { Roster } from './roster.ts'
 import type { Sharing } from './sharing.ts'
@@ -22,7 +30,7 @@ export interface EnclosuresComponents {
   watch: (
     find: () => LiveTransfer | undefined,
     options?: AbortOptions,
-  ) => AsyncIterable<Transfer | null>
+  ) => AsyncIterable<EnclosedTransfer | null>
   clock: Clock
   random: Random
 }
@@ -35,13 +43,14 @@ export class ContentEnclosures implements Enclosures {
     this.#components = components
   }
 
-  async enclose(file: ChosenFile, { signal }: AbortOptions = {}): Promise<Enclosed> {
+  async enclose(file: ChosenFile, { signal, onRead }: EncloseOptions = {}): Promise<Enclosed> {
     const { roster, sharing, transfers } = this.#components
     const transfer = await sharing.enclose(file, signal)
     const { id, key } = transfer.row
     await new Promise<void>((resolve) => {
       const look = (): void => {
         const { completeAtMs, problem } = transfer.row
+        onRead?.(transfer.readBytes)
         if (completeAtMs === null && problem === null && roster.has(transfer)) return
         deafen()
         resolve()
@@ -94,7 +103,7 @@ export class ContentEnclosures implements Enclosures {
     if (transfer?.row.role === 'getting') await this.#components.transfers.pause(transfer.row.id)
   }
 
-  async *watch(content: string, options?: AbortOptions): AsyncIterable<Transfer | null> {
+  async *watch(content: string, options?: AbortOptions): AsyncIterable<EnclosedTransfer | null> {
     await this.#components.roster.load()
     yield* this.#components.watch(() => this.#find(content), options)
   }

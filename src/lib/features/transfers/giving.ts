@@ -1,6 +1,7 @@
 import type { ContentId } from '../../content/content-id.ts'
 import type { Admission } from '../../content/exchange/conversation.ts'
 import type { Exchange } from '../../content/exchange/exchange.ts'
+import type { Network } from '../../p2p/api.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Clock } from '../../protocol/seams.ts'
 import type { Company } from './company.ts'
@@ -14,6 +15,12 @@ const READING = 'reading'
 /** Who reads no more stays wanted for so long: between one path and a better one nobody reads for a moment. */
 export const LINGER_MS = 30_000
 
+/** People of whom it is remembered how much of one content they were given, while the host runs. */
+const MAX_GIVEN_TO = 1_000
+
+/** People of whom it is remembered that they have all of one content. */
+const MAX_SERVED_TO = 256
+
 /** What expires later is looked at again by then: timers take no more than 24 days. */
 const MAX_WAIT_MS = 24 * 60 * 60_000
 
@@ -22,6 +29,7 @@ export interface GivingComponents {
   roster: Roster
   exchange: Exchange
   company: Company
+  network: Pick<Network, 'links'>
   clock: Clock
 }
 
@@ -38,8 +46,12 @@ export class Giving {
   constructor(components: GivingComponents) {
     this.#components = components
     const { exchange, roster } = components
-    exchange.addEventListener('gave', ({ detail: { content, bytes } }) => {
+    exchange.addEventListener('gave', ({ detail: { content, peer, part, bytes } }) => {
       this.#gave(content, bytes)
+      if (part.kind === 'leaf') this.#gaveTo(peer, content, bytes)
+    })
+    exchange.addEventListener('served', ({ detail: { content, peer } }) => {
+      this.#served(content, peer)
     })
     exchange.addEventListener('readers', () => {
       this.#meetReaders()
@@ -161,5 +173,25 @@ export class Giving {
       givenBytes: transfer.row.givenBytes + bytes,
       usedAtMs: clock.now(),
     })
+  }
+
+  /** This person has all of it. A relay that keeps a copy is no person. */
+  #served(content: ContentId, peer: PeerIdString): void {
+    const { roster, network } = this.#components
+    if (network.links().some((link) => link.peer === peer && link.relay !== null)) return
+    for (const transfer of roster.all) {
+      const { role, enclosed, servedTo } = transfer.row
+      if (transfer.content !== content || role !== 'sharing' || enclosed === true) continue
+      if (servedTo.includes(peer) || servedTo.length >= MAX_SERVED_TO) continue
+      void roster.note(transfer, { servedTo: [...servedTo, peer] })
+    }
+  }
+
+  /** Reloads, pauses and changes of path do not begin it anew. */
+  #gaveTo(peer: PeerIdString, content: ContentId, bytes: number): void {
+    const givenTo = this.#components.roster.all.find((each) => each.content === content)?.givenTo
+    if (givenTo === undefined) return
+    givenTo.set(peer, (givenTo.get(peer) ?? 0) + bytes)
+    if (givenTo.size > MAX_GIVEN_TO) givenTo.delete(givenTo.keys().next().value!)
   }
 }

@@ -20,6 +20,7 @@ import type { AbortOptions } from '../../rpc/api.ts'
 import { watch } from '../../rpc/watch.ts'
 import type { SettingsApi } from '../settings/api.ts'
 import type {
+  BannedSource,
   ChosenFile,
   DayTotal,
   Room,
@@ -45,7 +46,7 @@ import { Shelves } from './shelves.ts'
 import type { TotalsStore, TransferRow, TransferStore } from './store.ts'
 import { Totals } from './totals.ts'
 import { newRow, type LiveTransfer } from './transfer.ts'
-import { detailsOf, summaryOf, type ViewComponents } from './view.ts'
+import { detailsOf, enclosedOf, summaryOf, type ViewComponents } from './view.ts'
 import { zipOf } from './zip.ts'
 
 /** States follow each other at most this fast: faster than anybody reads. */
@@ -61,7 +62,10 @@ export interface TransfersComponents {
   parts: PartStore
   identity: Pick<NodeIdentity, 'peer' | 'publicKey' | 'sign'>
   channels: Channels
-  peers: Pick<Peers, 'want' | 'unwant' | 'myRelays' | 'path'>
+  peers: Pick<
+    Peers,
+    'want' | 'unwant' | 'myRelays' | 'path' | 'addEventListener' | 'removeEventListener'
+  >
   network: Pick<
     Network,
     'links' | 'relays' | 'askRelay' | 'addEventListener' | 'removeEventListener'
@@ -167,7 +171,7 @@ export class TransfersService implements TransfersApi, Startable {
       watch: (find, options) =>
         this.#watch(() => {
           const transfer = find()
-          return transfer === undefined ? null : summaryOf(transfer, this.#view)
+          return transfer === undefined ? null : enclosedOf(transfer, this.#view)
         }, options),
     })
   }
@@ -181,6 +185,7 @@ export class TransfersService implements TransfersApi, Startable {
     this.#announcer.start()
     this.#revocations.start()
     this.#copies.start()
+    this.#awaited.start()
     this.#queue.start()
     void this.#followSettings(this.#running.signal)
   }
@@ -192,6 +197,7 @@ export class TransfersService implements TransfersApi, Startable {
     this.#announcer.stop()
     this.#revocations.stop()
     this.#copies.stop()
+    this.#awaited.stop()
     this.#queue.stop()
     for (const transfer of this.#roster.all) {
       transfer.reading.abort()
@@ -313,6 +319,31 @@ export class TransfersService implements TransfersApi, Startable {
     yield* this.#watch(() => this.#totals.days, options)
   }
 
+  async *watchBanned(options?: AbortOptions): AsyncIterable<BannedSource[]> {
+    const { reputation } = this.#exchange
+    const { names } = this.#components
+    await this.#roster.load()
+    yield* this.#watch(
+      () =>
+        reputation.bans
+          .map(([peer, { content, part, gave }]) => ({
+            ...{ peer, name: names(peer), content, part },
+            gave: gave ?? null,
+          }))
+          .toReversed(),
+      options,
+    )
+  }
+
+  async askAgain(peer: PeerIdString): Promise<void> {
+    await this.#roster.load()
+    const ban = this.#exchange.reputation.banOf(peer)
+    if (ban === null) return
+    this.#exchange.pardon(peer)
+    this.#exchange.from(ban.content, peer)
+    this.#roster.changed()
+  }
+
   async free(): Promise<void> {
     await this.#roster.load()
     await this.#shelves.freeAll()
@@ -397,7 +428,7 @@ export class TransfersService implements TransfersApi, Startable {
         up.limit(files.upBytesPerSecond)
         this.#giving.passOn(passOn)
         await this.#shelves.limit(files.spareBytes)
-        await this.#awaited.allow(copiesForAway)
+        await this.#awaited.allow(copiesForAway === true)
       }
     } catch (error) {
       if (!signal.aborted) log.error('lost sight of the settings', error)

@@ -121,6 +121,7 @@ export class Sharing {
       )
       let step = await steps.next()
       for (; step.done !== true; step = await steps.next()) {
+        transfer.readSpeed.count(step.value - transfer.readBytes, clock.now())
         transfer.readBytes = step.value
         roster.changed()
       }

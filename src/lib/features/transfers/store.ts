@@ -31,6 +31,7 @@ function whatCameLater({ addedAtMs }: TransferRow): Partial<TransferRow> {
     freed: false,
     agreed: true,
     passOn: null,
+    servedTo: [],
     copyUntilMs: null,
     awaited: null,
     rank: addedAtMs,

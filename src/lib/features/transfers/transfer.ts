@@ -2,14 +2,15 @@ import { chunkCipher } from '../../content/chunk-cipher.ts'
 import { parseContentId, sha256, type ContentId } from '../../content/content-id.ts'
 import { NotHereError } from '../../content/errors.ts'
 import type { Download } from '../../content/exchange/download.ts'
+import { SpeedMeter } from '../../content/exchange/speed-meter.ts'
 import { Holding } from '../../content/holding.ts'
-import { CHUNK_BYTES } from '../../content/manifest.ts'
 import { OpenedContent } from '../../content/opened-content.ts'
 import type { Seeker } from '../../content/providers/seeker.ts'
 import { SealingPartStore } from '../../content/store/sealing-part-store.ts'
 import type { PartStore, Shelf } from '../../content/store/part-store.ts'
 import { toBase64url } from '../../protocol/base64url.ts'
 import { StarlingError } from '../../protocol/errors.ts'
+import type { PeerIdString } from '../../protocol/ids.ts'
 import type { Random } from '../../protocol/seams.ts'
 import { MAX_UNASKED_BYTES, type TransferProblem, type TransferState } from './api.ts'
 import { Traffic } from './traffic.ts'
@@ -44,6 +45,7 @@ export function newRow(
     expiresAtMs: null,
     downloadLimit: null,
     takers: [],
+    servedTo: [],
     givenBytes: 0,
     plain: role === 'sharing',
     kept: false,
@@ -70,7 +72,10 @@ export class LiveTransfer {
   /** Ends the reading of files. */
   readonly reading = new AbortController()
   readBytes = 0
+  readonly readSpeed = new SpeedMeter()
   readonly traffic = new Traffic()
+  /** Bytes of its leaves that each was given since the host began, the first who came first. */
+  readonly givenTo = new Map<PeerIdString, number>()
   /** How many times it is read out now. */
   readings = 0
   /** It waits for its turn. */
@@ -208,9 +213,7 @@ export class LiveTransfer {
   /** Of the files, here and verified, or taken in. */
   get verifiedBytes(): number {
     const { bytes, completeAtMs, role } = this.row
-    if (role === 'sharing' && this.holding === null) return this.readBytes
-    if (bytes === null) return 0
-    if (completeAtMs !== null || role === 'sharing') return bytes
-    return Math.min(bytes, (this.holding?.leaves.count ?? 0) * CHUNK_BYTES)
+    if (completeAtMs !== null) return bytes ?? 0
+    return role === 'sharing' ? this.readBytes : (this.opened?.heldBytes ?? 0)
   }
 }

@@ -1,10 +1,22 @@
 /** Transfers as a tab is shown them. */
-import { CHUNK_BYTES } from '../../content/manifest.ts'
 import type { Exchange } from '../../content/exchange/exchange.ts'
+import type { Source } from '../../content/exchange/source.ts'
 import type { LinkInfo } from '../../p2p/api.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
-import type { Transfer, TransferCopy, TransferDetails, TransferPeer } from './api.ts'
+import type {
+  EnclosedTransfer,
+  Transfer,
+  TransferCopy,
+  TransferDetails,
+  TransferPeer,
+} from './api.ts'
 import type { LiveTransfer } from './transfer.ts'
+
+/** How long nobody may give anything before it is said, ms: turns change in less. */
+const TURN_MS = 3_000
+
+/** How long one that was asked may give nothing before it is said, ms: a chunk over a slow line takes as long. */
+export const STALL_MS = 5_000
 
 /** Parts of the map of pieces. */
 const MAP_PARTS = 256
@@ -27,7 +39,10 @@ export function summaryOf(
 ): Transfer {
   const { row, content, download, verifiedBytes } = transfer
   const sources = [...(download?.sources ?? [])]
-  const down = sources.reduce((sum, { pipeline }) => sum + pipeline.bytesPerSecond(nowMs), 0)
+  const reading = row.role === 'sharing' && row.completeAtMs === null
+  const down = reading
+    ? transfer.readSpeed.bytesPerSecond(nowMs)
+    : sources.reduce((sum, { pipeline }) => sum + pipeline.bytesPerSecond(nowMs), 0)
   const copy = copyOf(transfer)
   const readers = content === null ? [] : exchange.readers(content)
   const up = readers.reduce((sum, { speed }) => sum + speed.bytesPerSecond(nowMs), 0)
@@ -45,6 +60,7 @@ export function summaryOf(
     bytesPerSecond: { down, up },
     msLeft: left !== null && left > 0 && down > 0 ? (left * 1_000) / down : null,
     sources: sources.length,
+    awaitsTurn: awaitsTurn(sources, nowMs),
     readers: readers.length,
     addedAtMs: row.addedAtMs,
     completeAtMs: row.completeAtMs,
@@ -52,6 +68,7 @@ export function summaryOf(
     hasPassword: row.lock !== null,
     downloadLimit: row.downloadLimit,
     takers: row.takers.length,
+    served: row.servedTo.length,
     rank: row.rank,
     stays: !transfer.spare,
     saved: row.savedAtMs !== null,
@@ -59,6 +76,11 @@ export function summaryOf(
     copy,
     awaitedBy: row.awaited?.by ?? [],
   }
+}
+
+/** What goes with something else, and who gets it. */
+export function enclosedOf(transfer: LiveTransfer, view: ViewComponents): EnclosedTransfer {
+  return { ...summaryOf(transfer, view), peers: peersOf(transfer, view) }
 }
 
 /** One transfer, opened. */
@@ -85,7 +107,8 @@ function peersOf(transfer: LiveTransfer, view: ViewComponents): TransferPeer[] {
   const { nowMs, names, links, exchange } = view
   const peers = new Map<PeerIdString, TransferPeer>()
   const leaves = holding?.leaves.length ?? 0
-  for (const { peer, path, pipeline, leaves: has } of download?.sources ?? []) {
+  for (const source of download?.sources ?? []) {
+    const { peer, path, pipeline, leaves: has } = source
     peers.set(peer, {
       peer,
       ...whoIs(peer, path, names, links),
@@ -94,25 +117,26 @@ function peersOf(transfer: LiveTransfer, view: ViewComponents): TransferPeer[] {
       msLeft: null,
       bytesPerSecond: { down: pipeline.bytesPerSecond(nowMs), up: 0 },
       latencyMs: latencyOf(peer, path, links),
+      stalledForMs: stalledForMs(source, nowMs),
       banned: exchange.isBanned(peer),
     })
   }
-  for (const { peer, path, speed, givenLeaves } of content === null
-    ? []
-    : exchange.readers(content)) {
+  for (const reader of content === null ? [] : exchange.readers(content)) {
+    const { peer, path, speed, leaves: has } = reader
     const known = peers.get(peer)
-    const given = leaves === 0 ? 0 : Math.min(1, givenLeaves / leaves)
-    const up = speed.bytesPerSecond(nowMs)
-    const left = (1 - given) * leaves * CHUNK_BYTES
+    const whole = holding?.manifest?.bytes ?? Infinity
     peers.set(peer, {
       peer,
       ...whoIs(peer, path, names, links),
-      share: known?.share ?? null,
-      given,
-      // Who has some of it from others as well is through sooner than can be known here.
-      msLeft: known === undefined && left > 0 && up > 0 ? (left * 1_000) / up : null,
-      bytesPerSecond: { down: known?.bytesPerSecond.down ?? 0, up },
+      share: known?.share ?? (has === null ? null : has.count / has.length),
+      given: Math.min(1, (transfer.givenTo.get(peer) ?? 0) / whole),
+      msLeft: reader.msLeft(nowMs),
+      bytesPerSecond: {
+        down: known?.bytesPerSecond.down ?? 0,
+        up: speed.bytesPerSecond(nowMs),
+      },
       latencyMs: latencyOf(peer, path, links),
+      stalledForMs: known?.stalledForMs ?? null,
       banned: exchange.isBanned(peer),
     })
   }
@@ -126,11 +150,25 @@ function peersOf(transfer: LiveTransfer, view: ViewComponents): TransferPeer[] {
       msLeft: null,
       bytesPerSecond: { down: 0, up: 0 },
       latencyMs: null,
+      stalledForMs: null,
       banned: true,
       ...peers.get(peer),
     })
   }
   return [...peers.values()]
+}
+
+/** How long it owes what it was asked for; null while that is as long as it may take. */
+function stalledForMs({ asked, heardAtMs }: Source, nowMs: number): number | null {
+  const owesMs = nowMs - heardAtMs
+  return asked.size > 0 && owesMs >= STALL_MS ? owesMs : null
+}
+
+/** Whether all who have something that is missing have given nothing for a while. */
+function awaitsTurn(sources: readonly Source[], nowMs: number): boolean {
+  const useful = sources.filter((source) => source.useful > 0)
+  const choked = ({ choked, sinceMs }: Source) => choked && nowMs - sinceMs >= TURN_MS
+  return useful.length > 0 && useful.every(choked)
 }
 
 /** While it is got: who is not asked for it, because they gave something wrong of it, or earlier of something else. */

@@ -22,7 +22,7 @@ export interface VaultApi {
   /** Opens it for every tab. Takes half a second. @throws WrongPassphraseError */
   unlock(passphrase: string, options?: AbortOptions): Promise<void>
   /**
-   * From now on it opens with `next` only.
+   * From now on it opens with `next` only. The first one also makes it lock after 15 minutes without use.
    * @param current the passphrase there is; anything when there is none
    * @throws WrongPassphraseError, PassphraseLengthError, StorageFullError
    */

@@ -41,6 +41,9 @@ export interface VaultComponents {
 
 const MINUTE_MS = 60_000
 
+/** Until the person chooses another time: who sets a passphrase wants what is here to be locked. */
+const FIRST_LOCK_AFTER_MINUTES = 15
+
 const lockAfterSchema = v.nullable(v.picklist([1, 5, 15, 60, 240]))
 const passphraseSchema = v.pipe(v.string(), v.maxLength(MAX_PASSPHRASE_CHARS))
 
@@ -114,7 +117,11 @@ export class VaultService implements VaultApi, Startable {
     const length = [...next].length
     if (length < MIN_PASSPHRASE_CHARS) throw new PassphraseLengthError(`${length} characters`)
     const databaseKey = await this.#keyBy(current)
-    await this.#save({ seal: await sealWithPassphrase(databaseKey, next, stretch, random) })
+    const isFirst = this.#keyring!.seal.type === 'device'
+    await this.#save({
+      seal: await sealWithPassphrase(databaseKey, next, stretch, random),
+      ...(isFirst && { lockAfterMinutes: FIRST_LOCK_AFTER_MINUTES }),
+    })
     this.#use()
   }
 

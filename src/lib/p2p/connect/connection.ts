@@ -137,17 +137,22 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
     while (!this.#over.signal.aborted) {
       const next = this.#down.next
       const beganAtMs = this.#clock.now()
+      let silent = true
       try {
         for await (const frame of frames) {
+          silent = false
           attempts.worked()
           if (!this.#take(frame)) return
           await this.#resumed?.promise
         }
+        silent = false
         attempts.worked()
       } catch (error) {
         if (this.#isOver(error)) return
       }
-      const good = this.#down.next > next || this.#clock.now() - beganAtMs >= GOOD_WAY_MS
+      // One that was given up because nothing came lasted long as well.
+      const lasted = !silent && this.#clock.now() - beganAtMs >= GOOD_WAY_MS
+      const good = lasted || this.#down.next > next
       if (!(await attempts.next(good))) return
       frames = this.#carrier.down(this.#down.next, this.#over.signal)
     }

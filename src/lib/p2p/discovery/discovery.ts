@@ -6,6 +6,7 @@ import { Backoff } from '../backoff.ts'
 import type { RelayBook } from '../relay-book/relay-book.ts'
 import type { Node } from '../node.ts'
 import { askRelay } from '../ask-relay.ts'
+import type { Assisted } from '../rendezvous/assisted.ts'
 import type { PeerRecordStore } from './record-store.ts'
 
 /** An own DHT lookup ends after this: beyond it, dead servers are all that is left to ask. */
@@ -24,12 +25,14 @@ export interface DiscoveryComponents {
 
 /**
  * Says at which relays a peer may be, in stages, the cheapest first: the relays of its card and of its last known
- * record; its record from my relays' directories; its record from the DHT.
+ * record; its record from my relays' directories; what a relay said that was asked for help meanwhile; its record from the DHT.
  */
 export class Discovery {
   readonly #components: DiscoveryComponents
   /** When the DHT may be asked for a peer again. */
   readonly #dhtLookups = new Map<PeerIdString, { backoff: Backoff; nextAtMs: number }>()
+  /** What a relay said of who was looked for when it was asked for help. */
+  readonly #assisted = new Map<PeerIdString, string[]>()
   #node: Node | null = null
 
   constructor(components: DiscoveryComponents) {
@@ -43,6 +46,12 @@ export class Discovery {
   detach(): void {
     this.#node = null
     this.#dhtLookups.clear()
+    this.#assisted.clear()
+  }
+
+  /** Relays a peer may be at by what another relay says: for the attempt that is under way, as nobody has signed it but that relay. */
+  hear({ peer, relays }: Pick<Assisted, 'peer' | 'relays'>): void {
+    this.#assisted.set(peer, relays)
   }
 
   /** The next question may go to the DHT again, however short ago the last was. */
@@ -64,6 +73,10 @@ export class Discovery {
     if (listed !== null) yield listed.relays
     signal.throwIfAborted()
     if (where === 'near') return
+    const assisted = this.#assisted.get(peer) ?? []
+    this.#assisted.delete(peer)
+    if (assisted.length > 0) yield assisted
+    signal.throwIfAborted()
     const found = await this.#newest(peer, await this.#fromDht(peer, signal), listed ?? known)
     if (found !== null) yield found.relays
   }

@@ -1,9 +1,18 @@
 import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface'
 import { TypedEventEmitter } from 'main-event'
-import type { PeerIdString } from '../../protocol/ids.ts'
+import { isPeerId, type PeerIdString } from '../../protocol/ids.ts'
+import { rendezvousAddress } from '../../protocol/rendezvous/addresses.ts'
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
 import { circuitAddress, transportOf } from '../addresses.ts'
-import type { BrowserNetwork, PeerPath, Peers, PeersEvents, Purpose, WebRtcBridge } from '../api.ts'
+import type {
+  BrowserNetwork,
+  PeerPath,
+  Peers,
+  PeersEvents,
+  Purpose,
+  WakeReason,
+  WebRtcBridge,
+} from '../api.ts'
 import { Backoff } from '../backoff.ts'
 import { NoAnswerError, SupersededError, UnreachableError } from '../errors.ts'
 import type { Discovery } from '../discovery/discovery.ts'
@@ -21,14 +30,24 @@ export const MAX_DIALS = 8
 /** One attempt to reach a peer over everything known about it. */
 export const ATTEMPT_TIMEOUT_MS = 45_000
 
-/** A connection whose peer does not answer a ping this long after waking up is dead. */
+/** A connection whose peer neither answers a ping nor sends anything else for this long is dead, when there is doubt. */
 export const WAKE_PING_TIMEOUT_MS = 3_000
+
+/** The least it is waited for instead, where something speaks for its death; on a long path so many round trips. */
+export const MOVED_PING_TIMEOUT_MS = 1_000
+const MOVED_ROUND_TRIPS = 4
+
+/** Whoever sends, but has answered none of so many, is no more use. */
+export const MAX_PINGS_IN_DOUBT = 20
 
 /** Round trips from which on one connection carries less than the line may: below, more would only cost. */
 export const LONG_PATH_MS = 30
 
 /** So many round trips must be long in a row: a busy device makes one long where the path is short. */
 const LONG_PATH_LOOKS = 3
+
+/** From one rendezvous with a peer to the next try. */
+export const RENDEZVOUS_PAUSE_MS = 60_000
 
 /** Peers connected at once that came by themselves and are not wanted. */
 export const MAX_STRANGERS = 64
@@ -40,7 +59,7 @@ export interface KeeperComponents {
   discovery: Discovery
   bridge: WebRtcBridge
   pinger: Pinger
-  traffic: Traffic
+  traffic: Pick<Traffic, 'of'>
   browser: BrowserNetwork
   clock: Clock
   random: Random
@@ -55,6 +74,8 @@ interface Want {
   controller: AbortController | null
   /** Something changed while it was being dialled: dial again at once. */
   again: boolean
+  /** When a rendezvous was last tried. */
+  metAtMs: number
 }
 
 /**
@@ -105,7 +126,7 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
     })
     for (const type of ['opened', 'closed'] as const) {
       components.links.addEventListener(type, ({ detail: link }) => {
-        if (link.path === 'relayed') this.#doubtDirect(link.peer)
+        if (link.path === 'relayed') this.#doubtDirect(link.peer, type === 'opened')
       })
     }
   }
@@ -188,17 +209,17 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
     return this.#components.relays.reservedHosts()
   }
 
-  /** Ends connections that do not answer, then tries everything that waits. */
-  async wake(): Promise<void> {
-    await this.testAll()
+  /** Ends connections that do not answer, sooner where the network may be another, then tries everything that waits. */
+  async wake(reason: WakeReason): Promise<void> {
+    await this.testAll(reason === 'online')
     this.#retryAll()
     this.#upgrader.retry()
   }
 
-  /** Ends connections that do not answer. */
-  async testAll(): Promise<void> {
+  /** Ends connections that do not answer. @param moved something speaks for it that they are dead */
+  async testAll(moved = false): Promise<void> {
     const links = this.#components.links.all()
-    await Promise.all(links.map(({ connection }) => this.#test(connection)))
+    await Promise.all(links.map(({ connection }) => this.#test(connection, moved)))
   }
 
   /** One more direct connection with who has one already; null where none can be had, or the path is short. */
@@ -223,24 +244,32 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
   }
 
   /** Ends this connection unless its peer answers soon. */
-  doubt(link: Link): void {
-    void this.#test(link.connection)
+  doubt({ connection }: Link): void {
+    void this.#test(connection, false)
   }
 
   /**
    * A peer that was started anew comes through a relay first, and one that dies is gone from its relay at once;
    * a direct connection by itself shows neither for a long time.
    */
-  #doubtDirect(peer: PeerIdString): void {
+  #doubtDirect(peer: PeerIdString, moved: boolean): void {
     const best = this.#components.links.best(peer)
-    if (this.#node !== null && best?.path === 'direct') this.doubt(best)
+    if (this.#node !== null && best?.path === 'direct') void this.#test(best.connection, moved)
   }
 
-  async #test(connection: Connection): Promise<void> {
-    try {
-      await this.#components.pinger.ping(connection, WAKE_PING_TIMEOUT_MS)
-    } catch (error) {
-      connection.abort(error instanceof Error ? error : new NoAnswerError('no answer'))
+  /** An answer may wait behind much else: who is heard meanwhile is asked again. */
+  async #test(connection: Connection, moved: boolean): Promise<void> {
+    const { pinger, traffic } = this.#components
+    const limitMs = moved ? movedLimitMs(connection) : WAKE_PING_TIMEOUT_MS
+    for (let left = MAX_PINGS_IN_DOUBT; connection.status === 'open'; left -= 1) {
+      const { bytesIn } = traffic.of(connection)
+      try {
+        await pinger.ping(connection, limitMs)
+        return
+      } catch (error) {
+        if (left > 1 && traffic.of(connection).bytesIn > bytesIn) continue
+        connection.abort(error instanceof Error ? error : new NoAnswerError('no answer'))
+      }
     }
   }
 
@@ -284,6 +313,7 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
       cancelTimer: null,
       controller: null,
       again: false,
+      metAtMs: -Infinity,
     }
     this.#wants.set(peer, want)
     return want
@@ -361,7 +391,7 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
       const fresh = relays.filter((relay) => !tried.has(relay))
       for (const relay of fresh) tried.add(relay)
       if (fresh.length === 0) continue
-      if (await this.#reachThrough(node, want.peer, fresh, signal)) return
+      if (await this.#reachThrough(node, want, fresh, signal)) return
       signal.throwIfAborted()
     }
     throw new UnreachableError(
@@ -372,12 +402,15 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
   /** Whether the peer was reached through one of these; all are tried at once, the first one wins. */
   async #reachThrough(
     node: Node,
-    peer: PeerIdString,
+    want: Want,
     relays: string[],
     signal: AbortSignal,
   ): Promise<boolean> {
+    const { peer } = want
+    const reached: Connection[] = []
     const attempts = relays.map(async (relay) => {
       const connection = await this.#components.relays.connect(relay, signal)
+      reached.push(connection)
       if (this.path(peer) !== 'offline') return
       await node.libp2p.dial(circuitAddress(connection.remoteAddr, peer), { signal })
       await this.#components.relays.keep(relay, connection)
@@ -389,8 +422,38 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
       // It may have come to us in the meantime.
       if (this.path(peer) !== 'offline') return true
       this.#components.log.debug(`${peer} is at none of ${relays.length} relays: ${reasons(error)}`)
-      return false
+      return await this.#meetAt(node, want, reached, signal)
     }
+  }
+
+  /**
+   * Whether the peer came to a rendezvous at one of these relays: it may be connected there without a place, as where none is left.
+   * Each asks something of the relay, so it is not tried as often as a circuit.
+   */
+  async #meetAt(
+    node: Node,
+    want: Want,
+    relays: readonly Connection[],
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { clock, log } = this.#components
+    const nowMs = clock.now()
+    if (relays.length === 0 || nowMs - want.metAtMs < RENDEZVOUS_PAUSE_MS) return false
+    want.metAtMs = nowMs
+    for (const { remoteAddr, remotePeer } of relays) {
+      const relay = remotePeer.toString()
+      const address = isPeerId(relay) ? rendezvousAddress(remoteAddr, relay, want.peer) : null
+      if (address === null) continue
+      try {
+        await node.libp2p.dial(address, { signal })
+        return true
+      } catch (error) {
+        if (this.path(want.peer) !== 'offline') return true
+        log.debug(`${want.peer} did not come to a rendezvous: ${String(error)}`)
+        signal.throwIfAborted()
+      }
+    }
+    return false
   }
 
   #later(want: Want): void {
@@ -411,6 +474,12 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
     want.controller = null
     controller?.abort(new UnreachableError('no longer needed'))
   }
+}
+
+/** How long a connection has to answer of which something says that it may be dead, in ms. */
+function movedLimitMs({ rtt }: Connection): number {
+  const usualMs = MOVED_ROUND_TRIPS * (rtt ?? Infinity)
+  return Math.min(WAKE_PING_TIMEOUT_MS, Math.max(MOVED_PING_TIMEOUT_MS, usualMs))
 }
 
 /** Relays the peer may be at, as whoever wants it says. */

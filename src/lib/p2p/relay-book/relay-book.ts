@@ -16,6 +16,7 @@ import type { BrowserNetwork, NodeState, RelayCheck, RelaySource, RelayStatus } 
 import { askRelay } from '../ask-relay.ts'
 import { Backoff } from '../backoff.ts'
 import { AlreadyKnownError, NoAnswerError, NotRunningError } from '../errors.ts'
+import type { Links } from '../keeper/links.ts'
 import type { Node } from '../node.ts'
 import type { Pinger } from '../ping.ts'
 import type { WayFinder } from '../ways/way-finder.ts'
@@ -23,6 +24,7 @@ import { checkRelay, requireRelay } from './check-relay.ts'
 import { operatorOf, rank } from './ranking.ts'
 import { Referrals } from './referrals.ts'
 import { RelayDialer } from './relay-dialer.ts'
+import { type MainRelay, Spare } from './spare.ts'
 import type { RelayStore } from './store.ts'
 
 /** Relays that hold a reservation for me: one may go, and another may lie, without anybody noticing. */
@@ -51,7 +53,8 @@ export interface RelayBookEvents {
 
 export interface RelayBookComponents {
   store: RelayStore
-  ways: Pick<WayFinder, 'connect'>
+  ways: Pick<WayFinder, 'connect' | 'connectBeside'>
+  links: Pick<Links, 'aside'>
   pinger: Pinger
   browser: BrowserNetwork
   clock: Clock
@@ -90,6 +93,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
   readonly #entries = new Map<string, Entry>()
   readonly #dialer: RelayDialer
   readonly #referrals: Referrals
+  readonly #spare: Spare
   #node: Node | null = null
   #cancelTimer: (() => void) | null = null
 
@@ -99,6 +103,16 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     this.#init = init
     this.#dialer = new RelayDialer(components, (peer) => {
       this.#met(peer)
+    })
+    this.#spare = new Spare({
+      ...components,
+      main: () => this.#main(),
+      connectBeside: ({ address, connection }, signal) =>
+        this.#dialer.connectBeside(address, connection, signal),
+      connectionsBeside: ({ remotePeer }) => {
+        const peer = remotePeer.toString()
+        return isPeerId(peer) ? this.#dialer.connectionsTo(peer) : []
+      },
     })
     this.#referrals = new Referrals({
       ...components,
@@ -133,6 +147,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     this.#cancelTimer?.()
     this.#cancelTimer = null
     this.#referrals.stop()
+    this.#spare.stop()
     this.#dialer.detach()
     this.#entries.clear()
   }
@@ -160,10 +175,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
 
   /** What the person prefers first: cards and links name the first ones. */
   reservedHosts(): string[] {
-    const preferredFirst = this.#reserved().toSorted(
-      (a, b) => Number(b.row.preferred === true) - Number(a.row.preferred === true),
-    )
-    return [...new Set(preferredFirst.map(({ address }) => address.host))]
+    return [...new Set(this.#preferredFirst().map(({ address }) => address.host))]
   }
 
   /** The connections over which I hold a reservation. */
@@ -199,9 +211,9 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     else this.#entries.delete(text)
     const { peer } = entry.row
     if (peer !== null && !this.#holders().includes(peer)) {
-      this.#dialer
-        .connectionTo(peer)
-        ?.abort(new NotRunningError('the relay was taken out of the book'))
+      for (const connection of this.#dialer.connectionsTo(peer)) {
+        connection.abort(new NotRunningError('the relay was taken out of the book'))
+      }
     }
     this.#changed()
     const { store } = this.#components
@@ -328,6 +340,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       log.info(`reserved at ${entry.address.host}`)
       this.safeDispatchEvent('reserved', { detail: peer })
       this.#referrals.start()
+      this.#spare.plan()
       void this.#measure(entry, connection)
     } catch (error) {
       if (this.#node !== node) return
@@ -459,6 +472,22 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     return this.#listed().filter(({ state }) => state === 'reserved')
   }
 
+  #preferredFirst(): Entry[] {
+    return this.#reserved().toSorted(
+      (a, b) => Number(b.row.preferred === true) - Number(a.row.preferred === true),
+    )
+  }
+
+  /** People come by what cards and links name first. */
+  #main(): MainRelay | null {
+    const [first] = this.#preferredFirst()
+    const peer = first?.row.peer ?? null
+    const connection = peer === null ? undefined : this.#dialer.connectionTo(peer)
+    const { offline } = this.#components.browser
+    if (first === undefined || connection === undefined || offline) return null
+    return { address: first.address, connection, loadPercent: first.said?.loadPercent ?? null }
+  }
+
   /** Who holds a reservation for me. */
   #holders(): PeerIdString[] {
     const peers = this.#reserved().flatMap(({ row }) => row.peer ?? [])
@@ -474,7 +503,9 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       entry.state = 'idle'
       entry.row = { ...entry.row, lastConnectedAtMs: this.#components.clock.now() }
       void this.#tryToStore(entry.row, this.#components.store.put(entry.row))
-      this.#postpone(entry)
+      // Where a spare connection is left it is asked at once.
+      if (connection === undefined) this.#postpone(entry)
+      else entry.nextAttemptAtMs = 0
       this.#components.log.info(`lost the reservation at ${entry.address.host}`)
       if (peer !== null) this.safeDispatchEvent('lost', { detail: peer })
     }

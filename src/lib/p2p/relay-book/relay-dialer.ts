@@ -3,6 +3,7 @@ import { isPeerId, type PeerIdString } from '../../protocol/ids.ts'
 import type { Clock } from '../../protocol/seams.ts'
 import { hostOf, parseRelayAddress, type RelayAddress } from '../addresses.ts'
 import { NoAnswerError, NotRunningError } from '../errors.ts'
+import type { Links } from '../keeper/links.ts'
 import type { Node } from '../node.ts'
 import type { WayFinder } from '../ways/way-finder.ts'
 
@@ -17,7 +18,8 @@ export const VISIT_MS = 60_000
  */
 export class RelayDialer {
   readonly #clock: Clock
-  readonly #ways: Pick<WayFinder, 'connect'>
+  readonly #ways: Pick<WayFinder, 'connect' | 'connectBeside'>
+  readonly #links: Pick<Links, 'aside'>
   readonly #onMet: (relay: PeerIdString) => void
   /** Connecting to an address, for all who want it. */
   readonly #connecting = new Map<string, Promise<Connection>>()
@@ -31,11 +33,20 @@ export class RelayDialer {
 
   /** @param onMet told of each relay that answered a dial */
   constructor(
-    { clock, ways }: { clock: Clock; ways: Pick<WayFinder, 'connect'> },
+    {
+      clock,
+      ways,
+      links,
+    }: {
+      clock: Clock
+      ways: Pick<WayFinder, 'connect' | 'connectBeside'>
+      links: Pick<Links, 'aside'>
+    },
     onMet: (relay: PeerIdString) => void,
   ) {
     this.#clock = clock
     this.#ways = ways
+    this.#links = links
     this.#onMet = onMet
   }
 
@@ -66,14 +77,38 @@ export class RelayDialer {
     return signal === undefined ? connecting : abortable(connecting, signal)
   }
 
-  /** The open direct connection to this relay. */
+  /**
+   * One more connection to a relay that is connected, by another way and standing aside; null where none is known to come through.
+   *
+   * @throws the signal's reason, NotRunningError, or the transport's error
+   */
+  async connectBeside(
+    address: RelayAddress,
+    connection: Connection,
+    signal: AbortSignal,
+  ): Promise<Connection | null> {
+    const node = this.#node
+    const peer = connection.remotePeer.toString()
+    if (node === null || !isPeerId(peer)) throw new NotRunningError('the node is not running')
+    const link = await this.#links.aside(peer, 'direct', () =>
+      this.#ways.connectBeside(address, connection, signal),
+    )
+    if (link !== null && this.#node === node) this.#visit(node, link.connection)
+    return link?.connection ?? null
+  }
+
+  /** The open direct connection to this relay that is in use. */
   connectionTo(peer: PeerIdString): Connection | undefined {
-    return this.#node?.libp2p
-      .getConnections()
-      .find(
-        ({ status, direct, remotePeer }) =>
-          status === 'open' && direct && remotePeer.toString() === peer,
-      )
+    return this.connectionsTo(peer)[0]
+  }
+
+  /** The open direct connections to this relay, the oldest first: that one libp2p uses, here and there. */
+  connectionsTo(peer: PeerIdString): Connection[] {
+    const all = this.#node?.libp2p.getConnections() ?? []
+    return all.filter(
+      ({ status, direct, remotePeer }) =>
+        status === 'open' && direct && remotePeer.toString() === peer,
+    )
   }
 
   /** `host[:port]` where this relay answered. */

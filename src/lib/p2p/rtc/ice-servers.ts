@@ -1,9 +1,10 @@
 import type { Connection } from '@libp2p/interface'
-import { ICE, type IceResponse, iceUrl } from '../../protocol/ice.ts'
+import { ICE, iceUrl } from '../../protocol/ice.ts'
 import type { Clock, Logger } from '../../protocol/seams.ts'
 import { hostOf } from '../addresses.ts'
 import { askRelay } from '../ask-relay.ts'
 import { UnreachableError } from '../errors.ts'
+import type { Assisted } from '../rendezvous/assisted.ts'
 
 /** Relays whose servers one connection uses: each is one more that is asked by every connection, and one may be gone. */
 export const MAX_ICE_RELAYS = 2
@@ -47,6 +48,7 @@ export class IceServers {
   /** By the relay's peer id. */
   readonly #known = new Map<string, Known>()
   readonly #asking = new Map<string, Promise<void>>()
+  #assisted: Answered | null = null
   #stopping = new AbortController()
 
   constructor(components: IceServersComponents) {
@@ -61,6 +63,7 @@ export class IceServers {
     this.#stopping.abort()
     for (const { cancelRefresh } of this.#known.values()) cancelRefresh()
     this.#known.clear()
+    this.#assisted = null
   }
 
   /** Asks this relay, which is one of mine now. */
@@ -73,6 +76,13 @@ export class IceServers {
     this.#asking.set(relay, asked)
   }
 
+  /** A relay was asked for help: its servers are used where no relay of mine has any. */
+  hear({ ice, host }: Pick<Assisted, 'ice' | 'host'>): void {
+    if (ice === null || this.#stopping.signal.aborted) return
+    const expiresAtMs = this.#components.clock.now() + ice.lifeMs
+    this.#assisted = { servers: serversOf(ice, host), expiresAtMs }
+  }
+
   /** What a new connection is made with. */
   async configuration(): Promise<IceConfiguration> {
     const { clock, connections } = this.#components
@@ -83,7 +93,8 @@ export class IceServers {
     }
     if (this.#living(relays).length === 0 && this.#asking.size > 0) await this.#soon()
     // Without a server of our own there is none: public STUN servers would learn who talks to whom.
-    return { iceServers: this.#living(relays).slice(0, MAX_ICE_RELAYS).flat() }
+    const mine = this.#living(relays).slice(0, MAX_ICE_RELAYS).flat()
+    return { iceServers: mine.length > 0 ? mine : this.#helpers() }
   }
 
   /** What the relay at the other end offers, which may hold no place for me; as long as nothing is known, it is asked. */
@@ -93,6 +104,12 @@ export class IceServers {
     if (this.#living([relay]).length === 0) this.learn(relay, connection)
     await this.#asking.get(relay)
     return this.#living([relay]).flat()
+  }
+
+  /** Of the relay that was asked for help last. */
+  #helpers(): IceServer[] {
+    const { servers, expiresAtMs } = this.#assisted ?? { servers: [], expiresAtMs: 0 }
+    return expiresAtMs > this.#components.clock.now() ? servers : []
   }
 
   #living(relays: readonly string[]): IceServer[][] {
@@ -152,7 +169,7 @@ export class IceServers {
   }
 }
 
-function serversOf(answer: Extract<IceResponse, { type: 'servers' }>, host: string): IceServer[] {
+function serversOf(answer: NonNullable<Assisted['ice']>, host: string): IceServer[] {
   const { servers, username, password: credential } = answer
   const urls = (isStun: boolean): string[] =>
     servers

@@ -1,6 +1,7 @@
 import type { NetworkRow, WayTally } from '../../db/schema.ts'
 import type { Clock, Logger } from '../../protocol/seams.ts'
 import type { NetworkStore } from './store.ts'
+import { type Measure, measured } from './measured.ts'
 import { type Outcome, type RelayWay, tallied } from './tally.ts'
 
 /** Networks remembered; the one this device was on longest ago is forgotten first. */
@@ -76,6 +77,19 @@ export class Networks {
     this.#count(tried)
     if (this.#current !== null) this.#keep(this.#current)
     else this.#meanwhile = [...this.#meanwhile, tried].slice(-MAX_WAYS)
+  }
+
+  /**
+   * A connection by this way showed something of it. It counts where a relay told which network this is, and the way came through
+   * on it: a connection may outlast the network it was made on.
+   */
+  measure(relay: string, way: RelayWay, measure: Measure): void {
+    const before = this.of(relay, way)
+    if (this.#current === null || before === undefined) return
+    const tally = measured(before, measure, this.#components.clock.now())
+    if (tally === before) return
+    this.#set(before, tally)
+    this.#keep(this.#current)
   }
 
   /** Where this relay said last that it has WebTransport, on whatever network that was. */

@@ -1,4 +1,6 @@
 import type { WayTally } from '../../db/schema.ts'
+import { halved } from './half-life.ts'
+import { carriage, punctuality } from './measured.ts'
 
 /** How a relay is reached. Which mode of plain HTTP goes is found out while it is dialled. */
 export type RelayWay = WayTally['way']
@@ -8,17 +10,14 @@ export type Outcome =
   | { through: false; cut?: true }
   | {
       through: true
-      /** From the first packet to a connection that can be used. */
-      openMs: number
+      /** From the first packet to a connection that can be used; null: other modes were tried for a part of it. */
+      openMs: number | null
       /** Over HTTP: the mode that went. */
       mode?: WayTally['mode']
     }
 
 /** Each try weighs so much of the one after it. */
 export const FADING = 0.8
-
-/** So long after, what was seen counts half: what a network lets through changes. */
-export const HALF_LIFE_MS = 24 * 60 * 60_000
 
 /** How likely each comes through where nothing was tried, as if one try had: some networks let no UDP out. */
 const UNTRIED: Record<RelayWay, number> = { websocket: 0.9, http: 0.75, webtransport: 0.4 }
@@ -36,16 +35,18 @@ const SLOW_OPEN_MS = 10_000
 export const HEAD_START_MS = { least: 1_000, most: 4_000 }
 
 /**
- * How good a way is on a network, from 0 to 1: how likely it comes through, how fast it opens, and what it is worth then.
+ * How good a way is on a network, from 0 to 1: how likely it comes through, how fast it opens, and what it is worth then, of
+ * which how many pings come back in time and how much it carried are measured on connections in use.
  *
  * @param tally what is known of it there
  */
 export function scoreOf(way: RelayWay, tally: WayTally | undefined, nowMs: number): number {
-  const weight = tally === undefined ? 0 : weightOf(tally, nowMs)
+  const weight = tally === undefined ? 0 : halved(tally.atMs, nowMs)
   const { tries = 0, through = 0, openMs = null } = tally ?? {}
   const likely = (through * weight + UNTRIED[way]) / (tries * weight + 1)
   const quick = 1 / (1 + (openMs ?? UNTRIED_OPEN_MS) / SLOW_OPEN_MS)
-  return likely * quick * WORTH[way]
+  const proven = punctuality(tally ?? {}, nowMs) * carriage(tally ?? {}, nowMs)
+  return likely * quick * WORTH[way] * proven
 }
 
 /** How long a way is tried alone: some three times as long as it takes when it goes. */
@@ -63,7 +64,7 @@ export function tallied(
   nowMs: number,
 ): WayTally {
   const isCut = !outcome.through && outcome.cut === true
-  const weight = before === undefined ? 0 : (isCut ? 1 : FADING) * weightOf(before, nowMs)
+  const weight = before === undefined ? 0 : (isCut ? 1 : FADING) * halved(before.atMs, nowMs)
   const tally: WayTally = {
     relay,
     way,
@@ -72,13 +73,11 @@ export function tallied(
     openMs: before?.openMs ?? null,
     atMs: nowMs,
     ...(before?.addresses !== undefined && { addresses: before.addresses }),
+    ...(before?.pings !== undefined && { pings: before.pings }),
+    ...(before?.carried !== undefined && { carried: before.carried }),
   }
-  if (!outcome.through) return tally
+  if (!outcome.through) return { ...tally, blocked: true }
   const { openMs, mode } = outcome
-  tally.openMs = tally.openMs === null ? openMs : (tally.openMs + openMs) / 2
+  if (openMs !== null) tally.openMs = tally.openMs === null ? openMs : (tally.openMs + openMs) / 2
   return mode === undefined ? tally : { ...tally, mode }
-}
-
-function weightOf({ atMs }: WayTally, nowMs: number): number {
-  return 0.5 ** (Math.max(0, nowMs - atMs) / HALF_LIFE_MS)
 }

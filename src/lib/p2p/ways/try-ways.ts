@@ -27,8 +27,8 @@ export interface TriedRelay {
 }
 
 export interface WaysComponents {
-  /** A connection of its own, beside those there are. */
-  dial: (addresses: Multiaddr[], signal: AbortSignal) => Promise<Connection>
+  /** A connection of its own to this relay, beside those there are: nothing moves to it. */
+  dial: (relay: RelayAddress, addresses: Multiaddr[], signal: AbortSignal) => Promise<Connection>
   /** It is needed no more. */
   release: (connection: Connection) => void
   pinger: Pick<Pinger, 'ping'>
@@ -153,14 +153,14 @@ function waysAnnounced(
 
 function wayTo(
   { dial, release, pinger }: WaysComponents,
-  { host }: RelayAddress,
+  relay: RelayAddress,
   way: Way,
   addresses: Multiaddr[],
 ): Attempt {
   return {
-    tried: { way, relay: host, state: 'waiting', latencyMs: null },
+    tried: { way, relay: relay.host, state: 'waiting', latencyMs: null },
     run: async (signal) => {
-      const connection = await dial(addresses, signal)
+      const connection = await dial(relay, addresses, signal)
       try {
         return await pinger.ping(connection)
       } finally {

@@ -1,22 +1,56 @@
 import type { Connection, IdentifyResult } from '@libp2p/interface'
 import type { TransportManager } from '@libp2p/interface-internal'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { TypedEventEmitter } from 'main-event'
 import { decodeConnectAddress } from '../../protocol/connect/addresses.ts'
 import type { Clock, Logger } from '../../protocol/seams.ts'
 import { networkOf, overHttp, peerOf, type RelayAddress, transportOf } from '../addresses.ts'
+import type { RankedWay } from '../api.ts'
 import { NotRunningError } from '../errors.ts'
 import type { Node } from '../node.ts'
+import type { Pinged } from '../ping.ts'
+import type { Carried } from '../traffic.ts'
 import type { Networks } from './networks.ts'
 import { race } from './race.ts'
+import { rankedWay } from './ranked-way.ts'
 import { headStartMs, type Outcome, type RelayWay, scoreOf, tallied } from './tally.ts'
 
 /** A connection that breaks before it is this old has not come through: some networks cut what they let begin. */
 export const PROVEN_MS = 45_000
 
+/** What is asked so soon after much went over a connection waits behind more of it: late says nothing then. */
+export const BUSY_MS = 10_000
+
 /** Addresses of one relay's WebTransport that are remembered: it may announce any number. */
 export const MAX_ANNOUNCED = 4
 
 const CUT: Outcome = { through: false, cut: true }
+
+export interface WayFinderEvents {
+  /** Something `ranked` tells has changed. */
+  changed: CustomEvent
+}
+
+/** What is known of a connection that was made here. */
+interface Made {
+  /** Where it leads, and how. */
+  relay: string
+  way: RelayWay
+  /** The network it was made on; null until the relay told. */
+  network: string | null
+  /** Whether it is known to work on the network this device is on: that may have changed. */
+  isHere: boolean
+  /** When much went over it last. */
+  busyAtMs: number
+}
+
+interface WayTo {
+  way: RelayWay
+  /** Where it leads. */
+  addresses: Multiaddr[]
+  /** See `scoreOf`. */
+  score: number
+}
 
 export interface WayFinderComponents {
   networks: Networks
@@ -28,29 +62,85 @@ export interface WayFinderComponents {
  * Connects to a relay by whichever way the network lets through: the best of those known first, and others beside it
  * when it fails or is slow. What came of it is remembered for this network.
  */
-export class WayFinder {
+export class WayFinder extends TypedEventEmitter<WayFinderEvents> {
   readonly #components: WayFinderComponents
   #transports: TransportManager | null = null
   /** The way to a relay that broke soon: a network cuts it, if the relay is reached again at once. */
   readonly #cut = new Map<string, RelayWay>()
-  /** Where each connection that was made here leads. */
-  readonly #relays = new WeakMap<Connection, string>()
+  /** The connections made here that are open, by timeline: what is counted of one knows no more. */
+  readonly #made = new Map<object, Made>()
+  /** Relays that no way came through to when last tried. */
+  readonly #down = new Set<string>()
 
   constructor(components: WayFinderComponents) {
+    super()
     this.#components = components
   }
 
   attach({ libp2p, transports }: Pick<Node, 'libp2p' | 'transports'>): void {
     this.#transports = transports
     libp2p.addEventListener('peer:identify', ({ detail }) => {
-      const relay = this.#relays.get(detail.connection)
-      if (relay !== undefined) this.#identified(relay, detail)
+      const made = this.#made.get(detail.connection.timeline)
+      if (made !== undefined) this.#identified(made, detail)
     })
   }
 
   detach(): void {
     this.#transports = null
     this.#cut.clear()
+    this.#down.clear()
+    this.#made.clear()
+  }
+
+  /** It may be another network from now on: who did not answer on the last one may on this. */
+  moved(): void {
+    this.#components.networks.moved()
+    this.#down.clear()
+    for (const made of this.#made.values()) made.isHere = false
+    this.safeDispatchEvent('changed')
+  }
+
+  /** A ping on any connection was answered or not: of those made here it tells how their way does. */
+  pinged({ connection: { timeline }, isLate }: Pinged): void {
+    const { networks, clock } = this.#components
+    const made = this.#made.get(timeline)
+    if (made === undefined) return
+    if (!isLate && !made.isHere) {
+      made.isHere = true
+      // A socket holds to its address: one that answers is where it was made.
+      if (made.way === 'websocket' && made.network !== null) networks.on(made.network)
+    }
+    const isBusy = clock.now() - made.busyAtMs < BUSY_MS
+    if (isLate && (isBusy || !made.isHere)) return
+    networks.measure(made.relay, made.way, { isLate })
+    this.safeDispatchEvent('changed')
+  }
+
+  /** Much went over any connection for a while. */
+  carried({ timeline, bytesPerSecond }: Carried): void {
+    const { networks, clock } = this.#components
+    const made = this.#made.get(timeline)
+    if (made === undefined) return
+    made.busyAtMs = clock.now()
+    if (!made.isHere) return
+    networks.measure(made.relay, made.way, { bytesPerSecond })
+    this.safeDispatchEvent('changed')
+  }
+
+  /**
+   * The ways to this relay, in the order they will be tried; none while the node does not run.
+   *
+   * @param connections to it, the one in use first
+   */
+  ranked(to: RelayAddress, connections: readonly Connection[]): RankedWay[] {
+    const transports = this.#transports
+    if (transports === null) return []
+    const [used = null, ...spare] = connections.map(wayOf)
+    const isDown = connections.length === 0 && this.#down.has(to.host)
+    return this.#waysTo(to, transports).map(({ way, score }) => {
+      const tally = this.#components.networks.of(to.host, way)
+      return rankedWay({ way, score, tally, used, spare, isDown })
+    })
   }
 
   /** @throws NotRunningError, the signal's reason, the one way's error, or an AggregateError of all */
@@ -75,48 +165,95 @@ export class WayFinder {
     const release = ({ connection }: { connection: Connection }): void => {
       connection.abort(new NotRunningError('another way was faster'))
     }
-    const { way, connection, openMs } = await race(clock, runners, release, signal)
+    const racing = race(clock, runners, release, signal)
+    const { way, connection, openMs } = await racing.catch((error: unknown) => {
+      if (this.#transports === transports) this.#down.add(relay)
+      this.safeDispatchEvent('changed')
+      throw error
+    })
+    this.#down.delete(relay)
     if (cut !== undefined) networks.count({ relay, way: cut, outcome: CUT })
     // Where none comes through it may be the relay that is down: of the ways that says nothing.
     for (const beaten of begun.slice(0, begun.indexOf(way))) {
       log.info(`${beaten} to ${relay} did not come through, ${way} did`)
       networks.count({ relay, way: beaten, outcome: { through: false } })
     }
-    const mode = decodeConnectAddress(connection.remoteAddr)?.mode ?? undefined
-    networks.count({
-      relay,
-      way,
-      outcome: { through: true, openMs, ...(mode !== undefined && { mode }) },
-    })
-    this.#relays.set(connection, relay)
-    this.#watch(relay, way, connection)
+    this.#opened(relay, way, connection, openMs)
     return connection
   }
 
-  /** It says who it is, where else it is, and where it sees this device. */
-  #identified(relay: string, { peerId, listenAddrs, observedAddr }: IdentifyResult): void {
+  /**
+   * A second connection to a relay, by the best other way that is known to come through here; null: there is none. What fails is held
+   * against no way: a relay may take no second one.
+   *
+   * @param used the connection there is
+   * @throws NotRunningError, the signal's reason, or the transport's error
+   */
+  async connectBeside(
+    to: RelayAddress,
+    used: Connection,
+    signal: AbortSignal,
+  ): Promise<Connection | null> {
+    const { networks, clock } = this.#components
+    const relay = to.host
+    const transports = this.#transports
+    if (transports === null) throw new NotRunningError('the node is not running')
+    const other = this.#waysTo(to, transports).find(({ way }) => {
+      const tally = networks.of(relay, way)
+      if (way === wayOf(used) || tally?.blocked === true) return false
+      // Plain HTTP goes to the very server that WebSockets do, so it may be tried: what uses UDP may be seen elsewhere.
+      return way === 'http' || (tally?.tries ?? 0) > 0
+    })
+    if (other === undefined) return null
+    const beganAtMs = clock.now()
+    const connection = await dialAny(transports, other.addresses, signal)
+    this.#opened(relay, other.way, connection, clock.now() - beganAtMs)
+    return connection
+  }
+
+  /** A way came through. */
+  #opened(relay: string, way: RelayWay, connection: Connection, openMs: number): void {
     const { networks } = this.#components
+    const mode = decodeConnectAddress(connection.remoteAddr)?.mode ?? undefined
+    // Next time it is the first one tried, and takes no time to be found.
+    const wasFound = mode !== networks.of(relay, way)?.mode
+    networks.count({
+      relay,
+      way,
+      outcome: {
+        through: true,
+        openMs: wasFound ? null : openMs,
+        ...(mode !== undefined && { mode }),
+      },
+    })
+    this.#watch(relay, way, connection)
+    this.safeDispatchEvent('changed')
+  }
+
+  /** It says who it is, where else it is, and where it sees this device. */
+  #identified(made: Made, { peerId, listenAddrs, observedAddr }: IdentifyResult): void {
+    const { networks } = this.#components
+    const { relay } = made
     const network = observedAddr === undefined ? null : networkOf(observedAddr)
     if (network !== null) networks.on(network)
+    made.network = network
     const announced = listenAddrs
       .filter((each) => transportOf(each) === 'webtransport')
       .slice(0, MAX_ANNOUNCED)
       .map((each) => named(each, peerId.toString()).toString())
     networks.announce(relay, announced)
+    this.safeDispatchEvent('changed')
   }
 
-  /** Each with where it leads, the best first. */
-  #waysTo(
-    { host, peer, multiaddrs }: RelayAddress,
-    transports: TransportManager,
-  ): { way: RelayWay; addresses: Multiaddr[] }[] {
+  /** The best first. */
+  #waysTo({ host, peer, multiaddrs }: RelayAddress, transports: TransportManager): WayTo[] {
     const { networks, clock } = this.#components
     const sockets = multiaddrs.filter((each) => transportOf(each) === 'websocket')
     const given = multiaddrs.filter((each) => transportOf(each) === 'webtransport')
     const announced = networks.announced(host).map((each) => multiaddr(each))
     const mode = networks.of(host, 'http')?.mode
     const inMode = mode === undefined ? [] : overHttp(sockets, mode)
-    const ways: { way: RelayWay; addresses: Multiaddr[] }[] = [
+    const ways: Omit<WayTo, 'score'>[] = [
       { way: 'websocket', addresses: sockets },
       { way: 'http', addresses: [...inMode, ...overHttp(sockets)] },
       { way: 'webtransport', addresses: [...given, ...announced] },
@@ -133,19 +270,24 @@ export class WayFinder {
     return ways
       .map(({ way, addresses }) => ({
         way,
+        score: score(way),
         addresses: addresses
           .map((each) => (peer === null ? each : named(each, peer)))
           .filter((each) => transports.dialTransportForMultiaddr(each) !== undefined),
       }))
       .filter(({ addresses }) => addresses.length > 0)
-      .toSorted((a, b) => score(b.way) - score(a.way))
+      .toSorted((a, b) => b.score - a.score)
   }
 
   /** One that breaks soon may be a way that does not come through. */
   #watch(relay: string, way: RelayWay, connection: Connection): void {
     const { clock } = this.#components
-    const { open } = connection.timeline
+    const { timeline } = connection
+    const { open } = timeline
+    const made = { relay, way, network: null, isHere: true, busyAtMs: -Infinity }
+    this.#made.set(timeline, made)
     connection.addEventListener('close', ({ local, error }) => {
+      this.#made.delete(timeline)
       const isCut = error !== undefined && local !== true
       if (!isCut || clock.now() - open >= PROVEN_MS) return
       this.#cut.set(relay, way)
@@ -169,6 +311,12 @@ async function dialAny(
     }
   }
   throw errors.length === 1 ? errors[0] : new AggregateError(errors, 'no address answered')
+}
+
+function wayOf({ remoteAddr }: Connection): RelayWay | null {
+  const transport = transportOf(remoteAddr)
+  if (transport.startsWith('http-')) return 'http'
+  return transport === 'websocket' || transport === 'webtransport' ? transport : null
 }
 
 function named(address: Multiaddr, peer: string): Multiaddr {

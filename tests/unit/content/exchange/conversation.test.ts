@@ -9,11 +9,14 @@ import {
   MAX_BLOCKS_FRAME_BYTES,
   MAX_ASKED,
   MAX_TOPICS,
+  PAGE_LEAVES,
   type BlocksFrame,
 } from '#lib/content/exchange/protocol.ts'
 import { Rate } from '#lib/content/exchange/rate.ts'
+import type { Reader } from '#lib/content/exchange/reader.ts'
 import type { Channel } from '#lib/p2p/api.ts'
 import { peerIdOf } from '#lib/protocol/ids.ts'
+import { systemClock } from '#lib/protocol/seams.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { Swarm, type SwarmDevice } from '../../../fixtures/swarm.ts'
 
@@ -116,6 +119,44 @@ test('what is not there is said to be lacking, and not known what is unknown', a
   expect(await next(channel, 'refused')).toEqual({ type: 'refused', topic: 1, reason: 'unknown' })
 })
 
+test('who is interested is asked what they have, and what they say of leaves there are not counts as nothing', async () => {
+  const device = await swarm.join()
+  const content = await device.make(20)
+  const channel = await stranger(device)
+  const [reader] = await opened()
+  expect(reader!.leaves).toBeNull()
+  await channel.send(encodeMessage({ type: 'interest', topic: 3, interested: true }))
+  const { topic } = await next(channel, 'open')
+  const all = new Uint8Array(PAGE_LEAVES / 8).fill(0xff)
+  await channel.send(encodeMessage({ type: 'has', topic, page: 7, bits: all }))
+  await channel.send(encodeMessage({ type: 'has', topic, page: 0, bits: Uint8Array.of(0xf0) }))
+  await channel.send(encodeMessage({ type: 'gained', topic, leaves: [0, 4, 5, 5, 2_000] }))
+  await heard()
+  const nowMs = systemClock.now()
+  expect(reader!.leaves!.count).toBe(6)
+  // Two in the two seconds that are looked at: 14 are missing.
+  expect(reader!.msLeft(nowMs)).toBeCloseTo(14_000)
+  await channel.send(encodeMessage({ type: 'has', topic, page: null, bits: new Uint8Array(0) }))
+  await heard()
+  expect(reader!.msLeft(nowMs)).toBeNull()
+  await channel.send(encodeMessage({ type: 'close', topic: 3 }))
+  expect(await next(channel, 'close')).toEqual({ type: 'close', topic })
+
+  async function opened(): Promise<Reader[]> {
+    await channel.send(encodeMessage({ type: 'open', topic: 3, content }))
+    await next(channel, 'choke')
+    return device.exchange.readers(content)
+  }
+
+  /** Answered in turn, so what was said before has been heard. */
+  async function heard(): Promise<void> {
+    await channel.send(
+      encodeMessage({ type: 'open', topic: 1, content: contentIdOf(new Uint8Array(32)) }),
+    )
+    await next(channel, 'refused')
+  }
+})
+
 test('what is called off while it is read from the disk is not given', async () => {
   const device = await swarm.join()
   const content = await device.make(3)
@@ -177,7 +218,7 @@ test('who has us answer and takes no answer is cut off', async () => {
       admit: () => ({ holding: device.holding! }),
       suggest: () => [],
       ...{ readerCame: nothing, readerTurned: nothing, readerWent: nothing },
-      ...{ choked: nothing, gave: nothing },
+      ...{ choked: nothing, gave: nothing, answered: nothing },
     },
   )
   await conversation.run()

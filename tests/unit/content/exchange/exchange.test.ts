@@ -87,6 +87,52 @@ test('what is got moves to a better path, and nothing is got twice', async () =>
   expect(download.wasted.leaves).toBe(0)
 })
 
+test('who gives it knows what each reader has, also of others, and how long the rest takes', async () => {
+  const clock = new ManualClock()
+  swarm = new Swarm(clock)
+  const [seed, other, reader] = (await join(3)) as [SwarmDevice, SwarmDevice, SwarmDevice]
+  const content = await seed.make(60)
+  const early = await reader.get(content, [seed])
+  await gotten(early, 20)
+  reader.exchange.leave(content)
+  const before = reader.holding!.leaves.count
+  // What it had when it came is not held to be fast, and tells nothing of how long the rest takes.
+  seed.exchange.rates.up.limit(1)
+  await reader.get(content, [seed])
+  await settled(20)
+  const [told] = seed.exchange.readers(content)
+  expect(told!.leaves!.count).toBe(before)
+  expect(told!.msLeft(clock.now())).toBeNull()
+  // Both name another as well: neither follows who only follows.
+  await other.get(content, [reader])
+  await settled(20)
+  expect(reader.exchange.readers(content).map(({ peer }) => peer)).toEqual([
+    seed.host.peer,
+    other.host.peer,
+  ])
+  expect(seed.exchange.readers(content)).toHaveLength(1)
+})
+
+test('who is asked says whether all of it is there, and gives nothing', async () => {
+  const [seed, other, reader] = (await join(3)) as [SwarmDevice, SwarmDevice, SwarmDevice]
+  const content = await seed.make(60)
+  await gotten(await other.get(content, [seed]), 10)
+  other.exchange.leave(content)
+  const served: PeerIdString[] = []
+  reader.exchange.addEventListener('served', ({ detail }) => served.push(detail.peer))
+  const gave = vi.fn()
+  for (const each of [seed, other]) each.exchange.addEventListener('gave', gave)
+  swarm.network.disconnect(seed.host, reader.host)
+  for (const each of [seed, other]) reader.exchange.inquire(content, each.host.peer)
+  await settled(20)
+  expect(served).toEqual([])
+  // Who is out of reach is asked once they are back.
+  swarm.network.connect(seed.host, reader.host)
+  await expect.poll(() => served).toEqual([seed.host.peer])
+  expect(gave).not.toHaveBeenCalled()
+  expect([...seed.exchange.readers(), ...other.exchange.readers()]).toEqual([])
+})
+
 test('a source that goes is followed by another, and nothing is got twice', async () => {
   const [seed, other, reader] = (await join(3)) as [SwarmDevice, SwarmDevice, SwarmDevice]
   const content = await seed.make(60)
@@ -111,25 +157,75 @@ test('what is here is not got again after a restart', async () => {
   expect(given.length).toBeLessThanOrEqual(60 - before)
 })
 
-test('who gives something wrong is banned, and what it gave comes from others', async () => {
-  const [seed, liar, reader] = (await join(3)) as [SwarmDevice, SwarmDevice, SwarmDevice]
-  const content = await seed.make(60)
-  await completed(await liar.get(content, [seed]))
-  const read = liar.holding!.read.bind(liar.holding)
-  liar.holding!.read = async (part: Part) => {
+/** Whatever leaf it gives is wrong from now on, until the returned function is called. */
+function lie({ holding }: SwarmDevice): () => void {
+  const read = holding!.read.bind(holding)
+  holding!.read = async (part: Part) => {
     const bytes = await read(part)
     if (part.kind === 'leaf' && bytes !== null) bytes[0]! ^= 1
     return bytes
   }
-  const bans: ({ peer: PeerIdString } & Ban)[] = []
-  reader.exchange.addEventListener('banned', ({ detail }) => bans.push(detail))
+  return () => {
+    holding!.read = read
+  }
+}
+
+/** Resolves when it has banned somebody. */
+function bans({ exchange }: SwarmDevice): Promise<unknown> {
+  return new Promise((resolve) => {
+    exchange.addEventListener('banned', resolve)
+  })
+}
+
+test('who gives something wrong is banned, and what it gave comes from others', async () => {
+  const [seed, liar, reader] = (await join(3)) as [SwarmDevice, SwarmDevice, SwarmDevice]
+  const content = await seed.make(60)
+  await completed(await liar.get(content, [seed]))
+  lie(liar)
+  const banned: ({ peer: PeerIdString } & Ban)[] = []
+  reader.exchange.addEventListener('banned', ({ detail }) => banned.push(detail))
   await completed(await reader.get(content, [liar, seed]))
-  expect(bans).toHaveLength(1)
-  const [{ peer, part, gave }] = bans as [(typeof bans)[number]]
+  expect(banned).toHaveLength(1)
+  const [{ peer, part, gave }] = banned as [(typeof banned)[number]]
   expect(peer).toBe(liar.host.peer)
   const wrong = (await liar.holding!.read(part))!
   expect(gave).toEqual(await sha256(wrong))
   expect(reader.exchange.isBanned(liar.host.peer)).toBe(true)
+})
+
+test('who is banned is asked for nothing, and given what they lack', async () => {
+  const [seed, liar, reader] = (await join(3)) as [SwarmDevice, SwarmDevice, SwarmDevice]
+  const content = await seed.make(60)
+  await gotten(await liar.get(content, [seed]), 10)
+  liar.exchange.leave(content)
+  const had = liar.holding!.leaves.count
+  lie(liar)
+  const banned = bans(reader)
+  const download = await reader.get(content, [liar])
+  await banned
+  reader.exchange.from(content, seed.host.peer)
+  await completed(download)
+  const given = vi.fn()
+  liar.exchange.addEventListener('gave', given)
+  await completed(await liar.get(content, [reader]))
+  expect(liar.holding!.leaves.count).toBeGreaterThan(had)
+  expect(given).not.toHaveBeenCalled()
+})
+
+test('who was banned gives again once that is taken back', async () => {
+  const [seed, liar, reader] = (await join(3)) as [SwarmDevice, SwarmDevice, SwarmDevice]
+  const content = await seed.make(60)
+  await completed(await liar.get(content, [seed]))
+  const mend = lie(liar)
+  const banned = bans(reader)
+  const download = await reader.get(content, [liar])
+  await banned
+  mend()
+  reader.exchange.from(content, liar.host.peer)
+  await settled(20)
+  expect(download.sources.size).toBe(0)
+  reader.exchange.pardon(liar.host.peer)
+  await completed(download)
 })
 
 test('who is not given it is told why', async () => {

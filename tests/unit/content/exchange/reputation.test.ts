@@ -41,6 +41,23 @@ test('who lied is asked no more after a restart either, and the lie is still kno
   expect(after.isBanned(peer(2))).toBe(false)
 })
 
+test('a ban that was taken back is none after a restart either; what was given still counts', async () => {
+  const store = new DexieSourceStore(memoryDatabase())
+  const components = { store, clock: new ManualClock(), log: silentLogger }
+  const before = new Reputation(components)
+  before.gave(peer(1), 1, 10_000)
+  before.ban(peer(1), BAN)
+  expect(before.bans).toEqual([[peer(1), BAN]])
+  before.pardon(peer(1))
+  before.pardon(peer(2))
+  expect(before.bans).toEqual([])
+  await expect.poll(() => store.all()).toMatchObject([{ peer: peer(1), ban: null }])
+  const after = new Reputation(components)
+  await after.load()
+  expect(after.isBanned(peer(1))).toBe(false)
+  expect(after.rankOf(peer(1))).toBeGreaterThan(0)
+})
+
 test('so many are remembered, and who lied after all others are forgotten', () => {
   const clock = new ManualClock()
   const reputation = new Reputation({ store: null, clock, log: silentLogger })

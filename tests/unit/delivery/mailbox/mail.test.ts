@@ -315,6 +315,37 @@ test('a relay that changes items is replaced, and nothing of it is shown', async
   await comes(async () => !(await keepersOf(ben)).includes(relays[0]!.address))
 })
 
+test('what relays keep and nobody can open any more is not called stored', async () => {
+  await befriend(network, anna, ben)
+  await comes(async () => (await bundles(anna)) && (await bundles(ben)))
+  // Then what Anna seals does not begin a session any more, and opens with no prekey.
+  await anna.chat.send(ben.peer, 'a question', 'question')
+  await comes(async () => (await textsAt(ben, anna)).includes('a question'))
+  await ben.chat.send(anna.peer, 'an answer', 'answer')
+  await comes(async () => (await textsAt(anna, ben)).includes('an answer'))
+  await sleep(ben)
+  await anna.chat.send(ben.peer, 'good night', 'one')
+  await comes(async () => (await stateAt(anna, ben, 'good night')) === 'stored')
+  const id = (await anna.db.outbox.toArray()).find(({ intent }) => intent === 'one')!.id
+  const progress = () => until(anna.chat.watchProgress(ben.peer, id))
+  expect((await progress()).storedAtMs).not.toBeNull()
+  await anna.stop()
+  await ben.db.sessions.clear()
+  ben = await awake(ben)
+  await comes(async () => (await waitingFor(anna, ben)) > 0)
+  await told(ben)
+  await ben.stop()
+  for (const { store } of relays) store.full = true
+
+  anna = await awake(anna)
+  await comes(async () => (await stateAt(anna, ben, 'good night')) === 'queued')
+  expect((await progress()).storedAtMs).toBeNull()
+
+  for (const { store } of relays) store.full = false
+  await comes(async () => (await stateAt(anna, ben, 'good night')) === 'stored')
+  expect((await progress()).storedAtMs).not.toBeNull()
+})
+
 test('keys lost twice within half an hour are told of twice', async () => {
   await befriend(network, anna, ben)
   await comes(async () => (await bundles(anna)) && (await bundles(ben)))

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import {
   MAX_CAPTION_BYTES,
   type Message,
@@ -9,6 +9,7 @@ import {
 import { COPIED_FOR_MS, PATIENCE_MS } from '#lib/features/transfers/awaited.ts'
 import { TextTooLongError } from '#lib/features/chat/errors.ts'
 import { COPIES, type CopiesRequest } from '#lib/protocol/copies.ts'
+import { CHUNK_BYTES } from '#lib/content/manifest.ts'
 import { SETTLE_MS } from '#lib/content/providers/copies.ts'
 import { InvalidDataError } from '#lib/protocol/errors.ts'
 import type { MessageId, PeerIdString } from '#lib/protocol/ids.ts'
@@ -33,6 +34,7 @@ beforeEach(async () => {
   anna.host.peers.relays = ['relay.example']
   anna.host.network.changed()
   await befriend(network, anna, ben)
+  await anna.choose({ copiesForAway: true })
 })
 
 afterEach(async () => {
@@ -268,6 +270,69 @@ test('no relay hears of what went over at once, nor of notes to myself', async (
   expect(asked).toEqual([])
 })
 
+/** Chunks of a file that is long enough to see it come. */
+const CHUNKS = 8
+
+const LONG = 'x'.repeat(CHUNKS * CHUNK_BYTES)
+
+test('who sends a file is told how much of it is taken in', async () => {
+  const put = anna.parts.put.bind(anna.parts)
+  const full = Promise.withResolvers<undefined>()
+  let parts = 0
+  // There is room for two chunks.
+  vi.spyOn(anna.parts, 'put').mockImplementation(async (...part) => {
+    if (++parts > 2) await full.promise
+    return put(...part)
+  })
+  const prepared = () => until(anna.chat.watchPreparing('long'))
+  expect(await prepared()).toBe(0)
+  const sent = anna.chat.sendFile(ben.peer, outgoing(LONG), 'long')
+  await expect.poll(prepared).toBe(2 * CHUNK_BYTES)
+  full.resolve(undefined)
+  await sent
+  expect(await prepared()).toBe(0)
+})
+
+test('who sent a file is told how much of it they have by now', async () => {
+  const put = ben.parts.put.bind(ben.parts)
+  const full = Promise.withResolvers<undefined>()
+  vi.spyOn(ben.parts, 'put').mockImplementation(async (...part) => {
+    // What is missing then is the last part.
+    if (ben.parts.size === anna.parts.size - 1) await full.promise
+    return put(...part)
+  })
+  const place = at(ben.peer, await send(anna, ben, outgoing(LONG)))
+  await messageAt(ben, at(anna.peer, place.message))
+  const shares = new Set<number>()
+  await expect
+    .poll(async () => {
+      await pass(250)
+      const now = await onward(anna, place)
+      if (now?.state === 'getting') shares.add(now.share)
+      return Math.max(...shares)
+    })
+    .toBeCloseTo(CHUNKS / (CHUNKS + 1))
+  full.resolve(undefined)
+  expect(await text(ben, at(anna.peer, place.message))).toBe(LONG)
+  await until(anna.chat.watchAttachment(place), ({ onward }) => onward === null)
+})
+
+test('what they have got while I was out of reach is known once they are back', async () => {
+  const put = ben.parts.put.bind(ben.parts)
+  vi.spyOn(ben.parts, 'put').mockImplementation((...part) => {
+    // The last part is looked at when the way to Anna ends: nobody is left to be told.
+    if (ben.parts.size === anna.parts.size - 1) network.disconnect(anna.host, ben.host)
+    return put(...part)
+  })
+  const id = await send(anna, ben, outgoing('hello'))
+  const got = at(anna.peer, id)
+  expect(await text(ben, got)).toBe('hello')
+  expect(await onward(anna, at(ben.peer, id))).not.toBeNull()
+
+  network.connect(anna.host, ben.host)
+  await until(anna.chat.watchAttachment(at(ben.peer, id)), ({ onward }) => onward === null)
+})
+
 test('a copy that they took while I was away is not kept any longer', async () => {
   network.disconnect(anna.host, ben.host)
   const id = await send(anna, ben, outgoing('hello'))
@@ -285,6 +350,30 @@ test('taking a message back takes its copy from the relay', async () => {
   await anna.chat.deleteForMe(ben.peer, id)
   await pass(SETTLE_MS)
   expect(asked).toEqual(['keep', 'release'])
+})
+
+test('no relay is asked before the person was', async () => {
+  const vera = await person(network, clock, 'Vera')
+  vera.host.peers.relays = ['relay.example']
+  vera.host.network.changed()
+  await befriend(network, vera, ben)
+  // What else they choose says nothing of it.
+  await vera.choose({ theme: 'dark' })
+  const asked = keepCopies(vera)
+  network.disconnect(vera.host, ben.host)
+  const id = await send(vera, ben, outgoing('hello'))
+  await pass(PATIENCE_MS)
+  expect(asked).toEqual([])
+  expect(await onward(vera, at(ben.peer, id))).toEqual({ state: 'direct' })
+
+  await vera.choose({ copiesForAway: true })
+  await expect
+    .poll(async () => {
+      await pass(SETTLE_MS)
+      return asked
+    })
+    .toEqual(['keep'])
+  await vera.stop()
 })
 
 test('no relay is asked by who chose so, and what it keeps it is to let go', async () => {

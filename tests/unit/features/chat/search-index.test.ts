@@ -72,6 +72,13 @@ test('finds the same before it is built, and after, when it opens only what it f
   expect(await opened(all.db, () => all.texts('under', 20))).toBe(20)
 })
 
+test('the first search has all read into memory, however short after the start', async () => {
+  const all = await scene(many)
+  await all.texts('under')
+  await all.index.built()
+  expect(await opened(all.db, () => all.texts('not there'))).toBe(0)
+})
+
 test('what is written, edited and deleted later is followed', async () => {
   const all = await scene(many)
   await built(all)

@@ -8,6 +8,7 @@ import type {
   Network,
   NetworkEvents,
   NodeState,
+  RankedWay,
   RelayStatus,
   WayTried,
 } from '../../../../src/lib/p2p/api.ts'
@@ -29,6 +30,7 @@ class FakeNetwork extends TypedEventEmitter<NetworkEvents> implements Network {
   webrtc = false
   open: LinkInfo[] = []
   known: RelayStatus[] = []
+  ranked: Record<string, RankedWay[]> = {}
   readonly asked: string[] = []
 
   addresses(): string[] {
@@ -41,6 +43,10 @@ class FakeNetwork extends TypedEventEmitter<NetworkEvents> implements Network {
 
   relays(): RelayStatus[] {
     return this.known
+  }
+
+  ways(relay: string): RankedWay[] {
+    return this.ranked[relay] ?? []
   }
 
   async addRelay(address: string): Promise<string> {
@@ -207,6 +213,23 @@ test('tells which relays keep what comes for me, and which were caught losing it
   mailboxes.safeDispatchEvent('moved')
   clock.advance(PACE_MS)
   expect((await second)?.map(({ mailbox }) => mailbox)).toEqual(['keeps', 'caught', null, null])
+})
+
+test('tells the ways to each relay, and again when one is blocked', async () => {
+  const { clock, node, service, read, options } = subject()
+  const way = {
+    ...({ way: 'websocket', mode: null, score: 0.9, openMs: 80, triedAtMs: 0 } as const),
+    ...{ lateShare: null, bytesPerSecond: null },
+  }
+  node.known = ['one', 'other'].map(relay)
+  node.ranked = { one: [{ ...way, state: 'used' }] }
+  const next = read(service.watchRelays(options))
+  expect((await next())?.map(({ ways }) => ways)).toEqual([[{ ...way, state: 'used' }], []])
+  const second = next()
+  node.ranked = { one: [{ ...way, state: 'blocked' }] }
+  node.tell()
+  clock.advance(PACE_MS)
+  expect((await second)?.map(({ ways }) => ways)).toEqual([[{ ...way, state: 'blocked' }], []])
 })
 
 test('tells how relays stand, asks them anew while somebody looks, and then no more', async () => {

@@ -32,6 +32,7 @@ test('choices are kept and do not touch each other', async () => {
   await service.setNotifications('name')
   const autoGet = { when: 'unmetered', upToBytes: 1_000_000 } as const
   await service.setAutoGet(autoGet)
+  expect(await until(service.watchSettings())).toMatchObject({ copiesForAway: null })
   await service.setCopiesForAway(false)
   await service.setPassOn(false)
   await service.setRelayOnly(true)

@@ -4,6 +4,7 @@ import {
   type ChosenFile,
   type ShareChoices,
   type Transfer,
+  type TransferDetails,
 } from '#lib/features/transfers/api.ts'
 import {
   MalformedLinkError,
@@ -18,6 +19,7 @@ import { DexieSettingsStore } from '#lib/features/settings/store.ts'
 import { TransfersService } from '#lib/features/transfers/service.ts'
 import { LINGER_MS } from '#lib/features/transfers/giving.ts'
 import { decodeLink, encodeLink } from '#lib/features/transfers/link.ts'
+import { STALL_MS } from '#lib/features/transfers/view.ts'
 import { STEP_MS } from '#lib/features/transfers/traffic.ts'
 import {
   DexieSourceStore,
@@ -27,8 +29,10 @@ import {
 import { createSecrets, openIdentity } from '#lib/crypto/identity.ts'
 import type { NodeIdentity } from '#lib/crypto/api.ts'
 import { manifestHashOf } from '#lib/content/content-id.ts'
+import { CHUNK_BYTES } from '#lib/content/manifest.ts'
 import { SETTLE_MS } from '#lib/content/providers/announcer.ts'
 import { FRESH_MS } from '#lib/content/providers/revocations.ts'
+import type { LinkInfo } from '#lib/p2p/api.ts'
 import { MAX_KEEP_MS } from '#lib/protocol/copies.ts'
 import { InvalidDataError, LimitExceededError } from '#lib/protocol/errors.ts'
 import {
@@ -355,6 +359,24 @@ test('who gave something wrong is shown as asked no more, also after a restart',
   await boris.restart()
   const after = await meanwhile(until(boris.service.watchTransfer(id)))
   expect(after!.peers).toMatchObject([liar])
+})
+
+test('who gave something wrong is asked again once the person has seen the proof and wants it', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  const read = anna.parts.get.bind(anna.parts)
+  anna.parts.get = async (shelf, part) =>
+    part.kind === 'leaf' ? new Uint8Array(1_000) : read(shelf, part)
+  const id = await boris.service.get(link, null)
+  const { peer } = anna.identity
+  const [banned] = await meanwhile(until(boris.service.watchBanned(), (each) => each.length > 0))
+  const { content } = decodeLink(link)
+  expect(banned).toMatchObject({ peer, name: null, content, part: { kind: 'leaf' } })
+  expect(banned!.gave).toHaveLength(32)
+  anna.parts.get = read
+  await boris.service.askAgain(peer)
+  await meanwhile(boris.reached(id, 'complete'))
+  expect(await meanwhile(until(boris.service.watchBanned()))).toEqual([])
 })
 
 test('another link to what is being got adds who it names', async () => {
@@ -710,6 +732,23 @@ test('of what is large the person is told what it is, and nothing more comes unt
   expect((await meanwhile(boris.reached(id, 'complete'))).verifiedBytes).toBe(MAX_UNASKED_BYTES + 1)
 })
 
+test('of many small files as many bytes are here as those have that are', async () => {
+  const [anna, boris] = await two()
+  const files = Array.from({ length: 100 }, (_, at) => file(`${at}.txt`, `${at}`.padEnd(1_000)))
+  const link = await meanwhile(anna.share(files))
+  // The manifest, the description, and half of the files.
+  boris.parts.room = 52
+  const id = await boris.service.get(link, null)
+  const half = { bytes: 100_000, verifiedBytes: 50_000 }
+  expect(await meanwhile(boris.reached(id, 'failed'))).toMatchObject(half)
+  await boris.restart()
+  expect(await meanwhile(boris.reached(id, 'failed'))).toMatchObject(half)
+  // What is all here counts whole, also before anybody looks at it.
+  await anna.restart()
+  const [shared] = await meanwhile(until(anna.service.watchTransfers()))
+  expect(shared).toMatchObject({ bytes: 100_000, verifiedBytes: 100_000 })
+})
+
 test('without room nothing is lost, and it goes on once there is some', async () => {
   const [anna, boris] = await two()
   const link = await meanwhile(anna.share([file('a.txt', 'one'), file('b.txt', 'two')]))
@@ -869,23 +908,113 @@ test('no copy is wanted for longer than relays keep one, or beside a number of p
   await anna.service.keepCopy(id, MAX_KEEP_MS)
 })
 
-test('who shares sees how much of it each was given', async () => {
+describe('who shares sees of each who gets it', () => {
+  /** Two files, of which Boris is given what describes them, and reads on over another path. */
+  async function begun(passOn: boolean): Promise<[Device, Device, string]> {
+    const [anna, boris] = await two()
+    await boris.passOn(passOn)
+    const link = await meanwhile(anna.share([file('a.txt', 'one'), file('b.txt', 'two')]))
+    const [shared] = await meanwhile(until(anna.service.watchTransfers()))
+    const get = anna.parts.get.bind(anna.parts)
+    anna.parts.get = (shelf, part) =>
+      part.kind === 'leaf' && part.index < 2 ? new Promise(() => undefined) : get(shelf, part)
+    const id = await boris.service.get(link, null)
+    await meanwhile(until(boris.service.watchTransfer(id), (each) => each!.name !== null))
+    network.renew(anna.host, boris.host)
+    return [anna, boris, shared!.id]
+  }
+
+  test('how much of it they have, whatever the path and whoever gave it', async () => {
+    const [anna, boris, id] = await begun(true)
+    const details = await meanwhile(
+      until(anna.service.watchTransfer(id), (each) => each!.peers.some(({ share }) => share! > 0)),
+    )
+    expect(details!.peers).toMatchObject([{ peer: boris.identity.peer, share: 1 / 3 }])
+  })
+
+  test('how much they were given, where they tell nobody what they have', async () => {
+    const [anna, boris, id] = await begun(false)
+    const details = await meanwhile(
+      until(anna.service.watchTransfer(id), (each) => each!.peers.length > 0),
+    )
+    const [reader] = details!.peers
+    expect(reader).toMatchObject({ peer: boris.identity.peer, share: null, msLeft: null })
+    expect(reader!.given).toBeGreaterThan(0)
+    expect(reader!.given).toBeLessThan(1)
+  })
+})
+
+test('who gets something sees for how long somebody has given nothing they were asked for', async () => {
   const [anna, boris] = await two()
-  const link = await meanwhile(anna.share([file('a.txt', 'one'), file('b.txt', 'two')]))
-  const [shared] = await meanwhile(until(anna.service.watchTransfers()))
-  // The second file is never given.
-  const get = anna.parts.get.bind(anna.parts)
-  anna.parts.get = (shelf, part) =>
-    part.kind === 'leaf' && part.index === 1 ? new Promise(() => undefined) : get(shelf, part)
-  await boris.service.get(link, null)
-  const details = await meanwhile(
-    until(anna.service.watchTransfer(shared!.id), (each) =>
-      each!.peers.some(({ given }) => given > 0),
-    ),
+  const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  anna.parts.get = () => new Promise(() => undefined)
+  const id = await boris.service.get(link, null)
+  const stalled = (told: TransferDetails | null) => told!.peers[0]?.stalledForMs ?? null
+  const begun = await meanwhile(
+    until(boris.service.watchTransfer(id), (told) => told!.peers.length > 0),
   )
-  const [reader] = details!.peers
-  expect(reader).toMatchObject({ peer: boris.identity.peer, share: null })
-  expect(reader!.given).toBeLessThan(1)
+  expect(stalled(begun)).toBeNull()
+  const told = await meanwhile(
+    until(boris.service.watchTransfer(id), (told) => stalled(told) !== null),
+  )
+  expect(stalled(told)).toBeGreaterThanOrEqual(STALL_MS)
+})
+
+test('who shares learns how many people have all of it, also after a restart; relays are none', async () => {
+  const anna = await Device.start()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  const [shared] = await meanwhile(until(anna.service.watchTransfers()))
+  const relay = await Device.start()
+  vi.spyOn(anna.host.network, 'links').mockReturnValue([
+    { peer: relay.identity.peer, relay: 'relay.example' } as LinkInfo,
+  ])
+  for (const device of [await Device.start(), relay, await Device.start()]) {
+    network.connect(anna.host, device.host)
+    const id = await device.service.get(link, null)
+    await meanwhile(device.reached(id, 'complete'))
+  }
+  const told = await meanwhile(
+    until(anna.service.watchTransfer(shared!.id), (each) => each!.served === 2),
+  )
+  expect(told!.state).toBe('shared')
+  await anna.restart()
+  expect((await meanwhile(until(anna.service.watchTransfer(shared!.id))))!.served).toBe(2)
+})
+
+test('who waits because nobody gives them anything is told so, after a while', async () => {
+  const [anna, boris] = await two()
+  const link = await meanwhile(anna.share([file('a.txt', 'one')]))
+  const [shared] = await meanwhile(until(anna.service.watchTransfers()))
+  await anna.service.pause(shared!.id)
+  const beganAtMs = clock.now()
+  const id = await boris.service.get(link, null)
+  await meanwhile(until(boris.service.watchTransfer(id), (each) => each!.awaitsTurn))
+  expect(clock.now() - beganAtMs).toBeGreaterThanOrEqual(3_000)
+  await anna.service.resume(shared!.id)
+  expect(await meanwhile(boris.reached(id, 'complete'))).toMatchObject({ awaitsTurn: false })
+})
+
+test('while files are taken in, it is told how fast and how long yet', async () => {
+  const anna = await Device.start()
+  const put = anna.parts.put.bind(anna.parts)
+  const disk = Promise.withResolvers<undefined>()
+  anna.parts.put = async (shelf, part, hash, bytes) => {
+    if (part.index >= 30) await disk.promise
+    return put(shelf, part, hash, bytes)
+  }
+  const large = { path: 'film.mkv', file: new Blob([new Uint8Array(60 * CHUNK_BYTES)]) }
+  const id = await anna.service.share([large], freely)
+  const half = await meanwhile(
+    until(anna.service.watchTransfer(id), (each) => each!.verifiedBytes >= 20 * CHUNK_BYTES),
+  )
+  expect(half!.state).toBe('reading')
+  expect(half!.bytesPerSecond.down).toBeGreaterThan(0)
+  expect(half!.msLeft).toBeGreaterThan(0)
+  disk.resolve(undefined)
+  expect(await meanwhile(anna.reached(id, 'shared'))).toMatchObject({
+    bytesPerSecond: { down: 0, up: 0 },
+    msLeft: null,
+  })
 })
 
 test('what is taken out leaves nothing behind, and is not given any more', async () => {

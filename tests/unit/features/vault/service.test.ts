@@ -99,8 +99,20 @@ test('with a passphrase it stays locked until that is given', async () => {
   await expect(next.vault.unlock('seven birds on a wir')).rejects.toThrow(WrongPassphraseError)
   expect(await next.status()).toEqual({ state: 'locked' })
   await next.vault.unlock(PASSPHRASE)
-  expect(await next.status()).toEqual({ state: 'open', passphrase: true, lockAfterMinutes: null })
+  expect(await next.status()).toEqual({ state: 'open', passphrase: true, lockAfterMinutes: 15 })
   expect(await keyOf(next.vault)).toEqual(key)
+})
+
+test('with the first passphrase it locks after 15 minutes; another one changes no choice', async () => {
+  const { vault, clock, events, status } = await begin()
+  await vault.setPassphrase(PASSPHRASE, '')
+  clock.advance(15 * 60_000 - 1)
+  expect(events).toEqual([])
+  clock.advance(1)
+  expect(events).toEqual(['locked'])
+  await vault.setLockAfter(null)
+  await vault.setPassphrase('another one', PASSPHRASE)
+  expect(await status()).toEqual({ state: 'open', passphrase: true, lockAfterMinutes: null })
 })
 
 test('setting one leaves no key that opens without it, and one keyring', async () => {

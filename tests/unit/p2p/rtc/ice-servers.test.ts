@@ -175,6 +175,27 @@ test.each<[string, IceResponse | Error]>([
   })
 })
 
+test('where no relay of mine has any, those of one that was asked for help serve until they expire', async () => {
+  const { clock, ice, learn, connections, passwords } = setUp('one')
+  const { servers: places, username } = ANSWER
+  const helps = { servers: places, username, password: 'helps', lifeMs: LIFE_MS }
+  ice.hear({ ice: helps, host: 'helper.example' })
+  expect(await ice.configuration()).toEqual({
+    iceServers: servers('helper').map((each) =>
+      'credential' in each ? { ...each, credential: 'helps' } : each,
+    ),
+  })
+  ice.hear({ ice: null, host: 'other.example' })
+  learn()
+  await eventually(async () => {
+    expect(await passwords()).toEqual(['first'])
+  })
+  connections.pop()
+  expect(await passwords()).toEqual(['helps'])
+  clock.advance(LIFE_MS)
+  expect(await passwords()).toEqual([])
+})
+
 test('one that does not know the question is left alone, and once stopped no timer is left', async () => {
   const { clock, ice, learn, relays, passwords } = setUp('one')
   relays[0]!.answer = Object.assign(new Error('no'), { name: 'UnsupportedProtocolError' })

@@ -99,3 +99,18 @@ test('where nothing can be kept it holds as long as the node runs', async () => 
   await settled()
   expect(networks.of(RELAY, 'websocket')).toBeDefined()
 })
+
+test('what was measured is known at the next start, of ways that came through there', async () => {
+  const { start, store } = device()
+  const networks = await start()
+  networks.count(failed('websocket'))
+  networks.measure(RELAY, 'websocket', { isLate: true })
+  networks.on('home')
+  networks.measure(RELAY, 'websocket', { bytesPerSecond: 70_000 })
+  networks.measure(RELAY, 'http', { bytesPerSecond: 70_000 })
+  await settled()
+  const [row] = await store.all()
+  expect(row?.ways).toMatchObject([{ way: 'websocket', carried: { bytesPerSecond: 70_000 } }])
+  expect(row?.ways[0]).not.toHaveProperty('pings')
+  expect((await start()).of(RELAY, 'websocket')?.carried?.bytesPerSecond).toBe(70_000)
+})

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { WayTally } from '../../../../src/lib/db/schema.ts'
+import { HALF_LIFE_MS } from '../../../../src/lib/p2p/ways/half-life.ts'
 import {
-  HALF_LIFE_MS,
   HEAD_START_MS,
   headStartMs,
   type Outcome,
@@ -36,8 +36,15 @@ test('where nothing is known it is a WebSocket, then plain HTTP, then what UDP c
 
 test('what failed once comes after what went', () => {
   expect(order([after('websocket', FAILED), after('http', opened(200))])[0]).toBe('http')
-  // Found out only after a streaming mode was waited for.
   expect(order([after('websocket', FAILED), after('http', opened(1_700))])[0]).toBe('http')
+})
+
+test('how long it takes to find a mode says nothing of how long the mode takes', () => {
+  const found = after('http', { through: true, openMs: null, mode: 'longpoll' })
+  expect(found.openMs).toBeNull()
+  expect(order([after('websocket', FAILED), found])[0]).toBe('http')
+  const again = tallied(found, found, { through: true, openMs: 900, mode: 'longpoll' }, 0)
+  expect(again.openMs).toBe(900)
 })
 
 test('what was cut once is tried again before what was never tried', () => {

@@ -39,7 +39,7 @@ function network(passes: (address: string) => boolean | 'hangs') {
   const released: string[] = []
   const components: WaysComponents = {
     clock,
-    dial: async ([address]: Multiaddr[], signal) => {
+    dial: async (_relay, [address]: Multiaddr[], signal) => {
       const text = decodeURIComponent(address!.toString())
       const passed = passes(text)
       if (passed === 'hangs') return new Promise(() => undefined)
@@ -101,9 +101,9 @@ test('WebTransport is tried last of the ways to a relay, by the addresses it say
     multiaddr(WEB_TRANSPORT),
   )
   const dialled: Multiaddr[][] = []
-  const dial: WaysComponents['dial'] = (some, signal) => {
+  const dial: WaysComponents['dial'] = (to, some, signal) => {
     dialled.push(some)
-    return components.dial(some, signal)
+    return components.dial(to, some, signal)
   }
   const ways = tryWays(
     { ...components, dial },

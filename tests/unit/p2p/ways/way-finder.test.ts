@@ -9,7 +9,12 @@ import type { Node } from '../../../../src/lib/p2p/node.ts'
 import { Networks } from '../../../../src/lib/p2p/ways/networks.ts'
 import { DexieNetworkStore } from '../../../../src/lib/p2p/ways/store.ts'
 import { HEAD_START_MS } from '../../../../src/lib/p2p/ways/tally.ts'
-import { MAX_ANNOUNCED, PROVEN_MS, WayFinder } from '../../../../src/lib/p2p/ways/way-finder.ts'
+import {
+  BUSY_MS,
+  MAX_ANNOUNCED,
+  PROVEN_MS,
+  WayFinder,
+} from '../../../../src/lib/p2p/ways/way-finder.ts'
 import { settled } from '../../../fixtures/fake-network.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { memoryDatabase } from '../../../fixtures/memory-database.ts'
@@ -152,6 +157,42 @@ test('where it said that it has WebTransport it is reached when nothing else goe
   expect(remoteAddr.toString()).toBe(`${WEB_TRANSPORT}/p2p/${PEER}`)
 })
 
+test('the ways are told in the order they are tried, with what is used, blocked and untried', async () => {
+  const { finder, identify } = await aFinder({ websocket: 'fails', http: 'passes' })
+  const states = (connection?: Connection): string[] =>
+    finder
+      .ranked(RELAY, connection === undefined ? [] : [connection])
+      .map(({ way, state }) => `${way} ${state}`)
+  expect(states()).toEqual(['websocket untried', 'http untried'])
+  const connection = await finder.connect(RELAY, never)
+  identify(connection, [WEB_TRANSPORT], '/ip4/192.0.2.7')
+  const order = ['http used', 'websocket blocked', 'webtransport untried']
+  expect(states(connection)).toEqual(order)
+  expect(states()).toEqual(['http open', ...order.slice(1)])
+  const scores = finder.ranked(RELAY, [connection]).map(({ score }) => score)
+  expect(scores).toEqual(scores.toSorted((a, b) => b - a))
+})
+
+test('a relay that no way comes through to is down, until one does or the network changes', async () => {
+  const { finder, fates } = await aFinder({ websocket: 'fails', http: 'fails' })
+  const states = (): string[] => finder.ranked(RELAY, []).map(({ state }) => state)
+  let changes = 0
+  finder.addEventListener('changed', () => {
+    changes += 1
+  })
+  await expect(finder.connect(RELAY, never)).rejects.toBeInstanceOf(AggregateError)
+  expect(states()).toEqual(['down', 'down'])
+  finder.moved()
+  expect(states()).toEqual(['untried', 'untried'])
+  await expect(finder.connect(RELAY, never)).rejects.toBeInstanceOf(AggregateError)
+  fates.websocket = 'passes'
+  await finder.connect(RELAY, never)
+  expect(states()).toEqual(['open', 'untried'])
+  expect(changes).toBe(4)
+  finder.detach()
+  expect(states()).toEqual([])
+})
+
 test('what works on one network is not taken for what works on another', async () => {
   const { finder, fates, tried, identify, networks } = await aFinder({
     websocket: 'fails',
@@ -169,4 +210,84 @@ test('what works on one network is not taken for what works on another', async (
   networks.on('04c00002')
   await finder.connect(RELAY, never)
   expect(tried).toEqual(['websocket', 'http-binary'])
+})
+
+test('pings and what is carried over a connection made here are counted for its way, until it ends', async () => {
+  const { clock, finder, identify, networks } = await aFinder({
+    websocket: 'passes',
+    http: 'passes',
+  })
+  const connection = await finder.connect(RELAY, never)
+  const { timeline } = connection
+  const tally = () => networks.of(RELAY.host, 'websocket')
+  finder.pinged({ connection, isLate: true })
+  expect(tally()?.pings).toBeUndefined()
+  identify(connection, [], '/ip4/192.0.2.7')
+  finder.pinged({ connection, isLate: true })
+  finder.carried({ timeline: {}, bytesPerSecond: 9e9 })
+  finder.carried({ timeline, bytesPerSecond: 500_000 })
+  expect(tally()).toMatchObject({
+    pings: { count: 1, late: 1 },
+    carried: { bytesPerSecond: 500_000 },
+  })
+  // It waited behind what was carried.
+  finder.pinged({ connection, isLate: true })
+  expect(tally()?.pings?.count).toBe(1)
+  clock.advance(BUSY_MS)
+  finder.pinged({ connection, isLate: true })
+  const pings = tally()?.pings
+  expect(pings?.count).toBeGreaterThan(1)
+  expect(finder.ranked(RELAY, [connection])[0]).toMatchObject({ bytesPerSecond: 500_000 })
+  ;(connection as unknown as FakeConnection).end('closed')
+  finder.pinged({ connection, isLate: true })
+  expect(tally()?.pings).toEqual(pings)
+})
+
+test('what was made on another network is not held against a way on this one', async () => {
+  const { clock, finder, identify, networks } = await aFinder({
+    websocket: 'passes',
+    http: 'passes',
+  })
+  const connection = await finder.connect(RELAY, never)
+  identify(connection, [], '/ip4/192.0.2.7')
+  const pings = () => networks.of(RELAY.host, 'websocket')?.pings
+  finder.moved()
+  finder.pinged({ connection, isLate: true })
+  finder.carried({ timeline: connection.timeline, bytesPerSecond: 500_000 })
+  expect(networks.of(RELAY.host, 'websocket')).not.toHaveProperty('carried')
+  expect(pings()).toBeUndefined()
+  clock.advance(BUSY_MS)
+  // One that answers tells that it is the same network still.
+  finder.pinged({ connection, isLate: false })
+  finder.pinged({ connection, isLate: true })
+  expect(pings()).toMatchObject({ late: 1 })
+})
+
+test('a second connection goes by the best other way that is open here, or by plain HTTP', async () => {
+  const { finder, fates, tried, identify } = await aFinder({
+    websocket: 'passes',
+    http: 'passes',
+    webtransport: 'passes',
+  })
+  const first = await finder.connect(RELAY, never)
+  identify(first, [WEB_TRANSPORT], '/ip4/192.0.2.7')
+  tried.length = 0
+  const second = await finder.connectBeside(RELAY, first, never)
+  expect(transportOf(second!.remoteAddr)).toBe('http-binary')
+  const states = finder.ranked(RELAY, [first, second!]).map(({ way, state }) => `${way} ${state}`)
+  expect(states).toEqual(['websocket used', 'http spare', 'webtransport untried'])
+  // What never came through here is not tried, and what fails is not held against its way.
+  expect(await finder.connectBeside(RELAY, second!, never)).not.toBeNull()
+  fates.http = 'fails'
+  await expect(finder.connectBeside(RELAY, first, never)).rejects.toThrow('no http')
+  expect(tried).toEqual(['http-binary', 'websocket', 'http-binary'])
+  expect(finder.ranked(RELAY, [first])[1]).toMatchObject({ way: 'http', state: 'open' })
+})
+
+test('where every other way is blocked there is no second connection', async () => {
+  const { finder, tried } = await aFinder({ websocket: 'fails', http: 'passes' })
+  const first = await finder.connect(RELAY, never)
+  tried.length = 0
+  expect(await finder.connectBeside(RELAY, first, never)).toBeNull()
+  expect(tried).toEqual([])
 })

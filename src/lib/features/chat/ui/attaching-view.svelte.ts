@@ -18,7 +18,7 @@ export interface Chosen {
 }
 
 export interface AttachingComponents {
-  chat: Pick<ChatApi, 'sendFile'>
+  chat: Pick<ChatApi, 'sendFile' | 'watchPreparing'>
   newIntent: () => string
   makePicture: (file: Blob, name: string) => Promise<MadePicture>
 }
@@ -30,6 +30,8 @@ export class AttachingView {
   asFiles = $state(false)
   /** The name of the file that is being made ready; null while none is. */
   preparing = $state.raw<string | null>(null)
+  /** How much of that file is taken in, 0 to 1; null before the first byte. */
+  preparedShare = $state.raw<number | null>(null)
   /** The name of the error that kept a file from going out; null when none did. */
   error = $state.raw<string | null>(null)
   /** More were chosen than go out at once. */
@@ -88,8 +90,10 @@ export class AttachingView {
       // Taken out meanwhile.
       if (!this.chosen.includes(next)) continue
       this.preparing = next.name
+      const preparing = new AbortController()
       try {
         const file = await this.#ready(next, first ? caption : '')
+        void this.#follow(next.intent, file.file.size, preparing.signal)
         const as = first && reply !== null ? { reply } : {}
         await this.#components.chat.sendFile(this.#conversation, file, next.intent, as)
         const { intent } = next
@@ -101,11 +105,24 @@ export class AttachingView {
         // What was said went out with the first.
         return !first
       } finally {
+        preparing.abort()
         this.preparing = null
+        this.preparedShare = null
       }
     }
     if (this.chosen.length === 0) this.clear()
     return true
+  }
+
+  async #follow(intent: string, size: number, signal: AbortSignal): Promise<void> {
+    try {
+      for await (const bytes of this.#components.chat.watchPreparing(intent, { signal })) {
+        if (signal.aborted) return
+        this.preparedShare = bytes === 0 ? null : bytes / size
+      }
+    } catch {
+      // It is sent all the same; only how far it is goes unsaid.
+    }
   }
 
   #choose(file: Blob, name: string, look: Look | null): Chosen {

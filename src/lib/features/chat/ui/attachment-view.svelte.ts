@@ -76,7 +76,14 @@ export class AttachmentView {
     } catch {
       // What waits behind a gap is not to be had before the gap is filled.
       if (signal.aborted) return
-      this.progress = { state: 'away', onward: null, verifiedBytes: 0, problem: null }
+      this.progress = {
+        state: 'away',
+        onward: null,
+        verifiedBytes: 0,
+        bytesPerSecond: 0,
+        msLeft: null,
+        problem: null,
+      }
     }
   }
 }

@@ -1,4 +1,10 @@
-import { formatBytes, formatDate, formatShare } from '../../../i18n/format.ts'
+import {
+  formatBytes,
+  formatDate,
+  formatShare,
+  formatSpeed,
+  formatTimeLeft,
+} from '../../../i18n/format.ts'
 import { m } from '../../../i18n/generated/messages.js'
 import { systemClock } from '../../../protocol/seams.ts'
 import type { Attachment, AttachmentLine, AttachmentProgress } from '../api.ts'
@@ -24,10 +30,14 @@ export function progressWords(
   const size = formatBytes(bytes)
   switch (progress?.state) {
     case 'getting':
-      return m.chats_file_getting({
-        share: formatShare(bytes === 0 ? 0 : progress.verifiedBytes / bytes),
-        size,
-      })
+      return [
+        m.chats_file_getting({
+          share: formatShare(bytes === 0 ? 0 : progress.verifiedBytes / bytes),
+          size,
+        }),
+        ...(progress.bytesPerSecond > 0 ? [formatSpeed(progress.bytesPerSecond)] : []),
+        ...(progress.msLeft === null ? [] : [formatTimeLeft(progress.msLeft)]),
+      ].join(' · ')
     case 'waiting':
       return name === null ? m.chats_file_gone() : m.chats_file_waiting({ name })
     case 'paused':
@@ -55,6 +65,11 @@ export function onwardWords(
   const onward = progress?.onward ?? null
   if (onward === null || name === null) return null
   switch (onward.state) {
+    case 'getting':
+      return [
+        m.chats_file_onward_has({ name, share: formatShare(onward.share) }),
+        ...(onward.msLeft === null ? [] : [formatTimeLeft(onward.msLeft)]),
+      ].join(' · ')
     case 'direct':
       return away ? m.chats_file_onward_away() : m.chats_file_onward({ name })
     case 'asking':

@@ -1,6 +1,8 @@
 import type { ConnectionInfo } from '../api.ts'
 
 export interface ConnectionRow {
+  /** The same for the connection that takes this one's place. */
+  key: string
   connection: ConnectionInfo
   /** Kept in case a better one to the same peer is lost. */
   spare: boolean
@@ -12,6 +14,10 @@ export function connectionRows(connections: readonly ConnectionInfo[]): Connecti
   return [...peers.values()].flatMap((same) =>
     same
       .toSorted((a, b) => Number(a.path === 'relayed') - Number(b.path === 'relayed'))
-      .map((connection, index) => ({ connection, spare: index > 0 })),
+      .map((connection, index) => ({
+        key: `${connection.peer} ${index}`,
+        connection,
+        spare: index > 0,
+      })),
   )
 }

@@ -67,6 +67,8 @@ export function transportText(transport: Transport): string {
       return m.network_transport_http_ws()
     case 'circuit':
       return m.network_transport_circuit()
+    case 'rendezvous':
+      return m.network_transport_rendezvous()
     case 'other':
       return m.network_transport_other()
   }

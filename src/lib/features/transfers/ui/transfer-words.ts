@@ -1,4 +1,4 @@
-import { formatBytes, formatDuration } from '../../../i18n/format.ts'
+import { formatDuration, formatSpeed, formatTimeLeft } from '../../../i18n/format.ts'
 import { m } from '../../../i18n/generated/messages.js'
 import type { Transfer, TransferPeer } from '../api.ts'
 import type { Place } from './transfer-order.ts'
@@ -32,7 +32,7 @@ export function stateText({ state, problem }: Pick<Transfer, 'state' | 'problem'
 export function nextStep(
   transfer: Pick<
     Transfer,
-    'state' | 'problem' | 'role' | 'stays' | 'passedOn' | 'downloadLimit' | 'takers'
+    'state' | 'problem' | 'role' | 'stays' | 'passedOn' | 'downloadLimit' | 'takers' | 'awaitsTurn'
   >,
 ): string | null {
   const { state, problem, role } = transfer
@@ -45,7 +45,7 @@ export function nextStep(
     case 'looking':
       return m.transfers_next_looking()
     case 'getting':
-      return null
+      return transfer.awaitsTurn ? m.transfers_next_turn() : null
     case 'waiting':
       return m.transfers_next_waiting()
     case 'queued':
@@ -91,20 +91,24 @@ export function paceText(
   // While files are taken in, the speed of that is told as what comes.
   const speed = down > 0 ? down : transfer.role === 'sharing' ? up : 0
   const parts = [
-    transfer.msLeft === null ? null : m.transfers_left({ time: formatDuration(transfer.msLeft) }),
-    speed === 0 ? null : speedText(speed),
+    transfer.msLeft === null ? null : formatTimeLeft(transfer.msLeft),
+    speed === 0 ? null : formatSpeed(speed),
   ].filter((part) => part !== null)
   return parts.length === 0 ? null : parts.join(' · ')
-}
-
-/** `2.1 MB/s` */
-export function speedText(bytesPerSecond: number): string {
-  return m.transfers_speed({ size: formatBytes(bytesPerSecond) })
 }
 
 /** `In line: 2 of 5` */
 export function placeText({ at, of }: Place): string {
   return m.transfers_place({ at, of })
+}
+
+/** How many people have all of what is shared; null while nobody is known to. */
+export function servedText({
+  role,
+  state,
+  served,
+}: Pick<Transfer, 'role' | 'state' | 'served'>): string | null {
+  return isShared({ role, state }) && served > 0 ? m.transfers_served({ count: served }) : null
 }
 
 /** The second line of its row. @param place in the line of what is to come */
@@ -113,6 +117,7 @@ export function rowText(transfer: Transfer, place: Place | null = null): string 
     return m.transfers_readers({ count: transfer.readers })
   }
   if (transfer.state === 'queued' && place !== null) return placeText(place)
+  if (transfer.state === 'shared') return servedText(transfer) ?? stateText(transfer)
   const moves = transfer.state === 'reading' || transfer.state === 'getting'
   return (moves ? paceText(transfer) : null) ?? stateText(transfer)
 }
@@ -147,22 +152,43 @@ export function isSought({ role, state }: Pick<Transfer, 'role' | 'state'>): boo
   return role === 'getting' && ['looking', 'getting', 'waiting'].includes(state)
 }
 
-/** How good the way to somebody is, judged by how long an answer takes; null until that was measured. */
-export function connectionQuality({
-  latencyMs,
-}: Pick<TransferPeer, 'latencyMs'>): 'good' | 'fair' | 'poor' | null {
-  if (latencyMs === null) return null
-  if (latencyMs < 150) return 'good'
-  return latencyMs < 500 ? 'fair' : 'poor'
+export interface Quality {
+  grade: 'good' | 'fair' | 'poor'
+  words: string
 }
 
-/** The same in words. */
-export function qualityText(quality: 'good' | 'fair' | 'poor'): string {
-  return {
-    good: m.transfers_quality_good,
-    fair: m.transfers_quality_fair,
-    poor: m.transfers_quality_poor,
-  }[quality]()
+/**
+ * How good the way to somebody is: by what it carries now or, while that is nothing, by how long an answer takes; null until
+ * either was measured.
+ */
+export function connectionQuality({
+  bytesPerSecond: { down, up },
+  latencyMs,
+  stalledForMs,
+}: Pick<TransferPeer, 'bytesPerSecond' | 'latencyMs' | 'stalledForMs'>): Quality | null {
+  if (stalledForMs !== null) {
+    return { grade: 'poor', words: m.transfers_stalled({ time: formatDuration(stalledForMs) }) }
+  }
+  const speed = down + up
+  if (speed > 0) {
+    const grade = speed >= 1_000_000 ? 'good' : speed >= 100_000 ? 'fair' : 'poor'
+    return { grade, words: CARRIES[grade]() }
+  }
+  if (latencyMs === null) return null
+  const grade = latencyMs < 150 ? 'good' : latencyMs < 500 ? 'fair' : 'poor'
+  return { grade, words: ANSWERS[grade]() }
+}
+
+const CARRIES = {
+  good: m.transfers_carries_good,
+  fair: m.transfers_carries_fair,
+  poor: m.transfers_carries_poor,
+}
+
+const ANSWERS = {
+  good: m.transfers_quality_good,
+  fair: m.transfers_quality_fair,
+  poor: m.transfers_quality_poor,
 }
 
 const PROBLEMS = {

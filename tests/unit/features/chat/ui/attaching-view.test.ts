@@ -10,6 +10,7 @@ const file = (name: string) => new File(['it'], name, { type: 'application/octet
 function attaching() {
   const sent: OutgoingFile[] = []
   const waiting: (() => void)[] = []
+  const prepared = Promise.withResolvers<number>()
   let intents = 0
   const view = new AttachingView(ANNA, {
     chat: {
@@ -18,11 +19,15 @@ function attaching() {
         sent.push(outgoing)
         return outgoing.name as MessageId
       },
+      async *watchPreparing() {
+        yield 0
+        yield await prepared.promise
+      },
     },
     newIntent: () => String(++intents),
     makePicture: () => Promise.reject(new Error('no picture')),
   })
-  return { view, sent, waiting }
+  return { view, sent, waiting, prepare: prepared.resolve }
 }
 
 describe('files that are sent', () => {
@@ -40,6 +45,20 @@ describe('files that are sent', () => {
       ['two.bin', ''],
     ])
     expect(view.chosen).toEqual([])
+  })
+
+  test('say how much of one is taken in, until it has gone', async () => {
+    const { view, waiting, prepare } = attaching()
+    view.add([new File(['four'], 'one.bin')])
+    const all = view.send('', null)
+    await expect.poll(() => waiting.length).toBe(1)
+    expect(view.preparing).toBe('one.bin')
+    expect(view.preparedShare).toBeNull()
+    prepare(3)
+    await expect.poll(() => view.preparedShare).toBe(0.75)
+    waiting[0]!()
+    await all
+    expect(view.preparedShare).toBeNull()
   })
 
   test('do not take along what is chosen meanwhile', async () => {

@@ -14,3 +14,10 @@ test('a second way to somebody stands below the one in use, as a spare', () => {
     ['2', false],
   ])
 })
+
+test('a connection that takes the place of another is shown in its row', () => {
+  const keys = (...ids: string[]) =>
+    connectionRows(ids.map((id) => connection('a', { id }))).map(({ key }) => key)
+  expect(keys('2')).toEqual(keys('1'))
+  expect(new Set(keys('1', '2')).size).toBe(2)
+})

@@ -11,6 +11,7 @@ import {
   nextStep,
   paceText,
   rowText,
+  servedText,
   shareHere,
   stateText,
 } from '#lib/features/transfers/ui/transfer-words.ts'
@@ -51,6 +52,7 @@ describe('how it stands', () => {
         if (state !== 'getting') expect(nextStep(transfer({ state, role })), state).not.toBeNull()
       }
     }
+    expect(nextStep(transfer({ awaitsTurn: true }))).toMatch(/^Waiting for your turn/u)
   })
 
   test('tells in its row how fast it comes and how long it takes, and its state while that is not known', () => {
@@ -73,6 +75,17 @@ describe('how it stands', () => {
     expect(rowText(transfer(shared))).toBe('Shared')
     expect(rowText(transfer({ ...shared, readers: 1 }))).toBe('1 person is getting it')
     expect(rowText(transfer({ ...shared, readers: 3 }))).toBe('3 people are getting it')
+  })
+
+  test('tells how many people have all of what is shared, in its row while nobody is getting it', () => {
+    const shared = { role: 'sharing', state: 'shared' } as const
+    expect(servedText(transfer(shared))).toBeNull()
+    expect(servedText(transfer({ ...shared, state: 'paused', served: 1 }))).toBe(
+      '1 person has all of it',
+    )
+    expect(servedText(transfer({ ...shared, state: 'ended', served: 2 }))).toBeNull()
+    expect(rowText(transfer({ ...shared, served: 2 }))).toBe('2 people have all of it')
+    expect(rowText(transfer({ ...shared, served: 2, readers: 1 }))).toBe('1 person is getting it')
   })
 
   test('has no pace while nothing comes, though some is passed on', () => {
@@ -174,10 +187,36 @@ describe('what can be done', () => {
   })
 })
 
-test('the way to somebody is as good as an answer is quick', () => {
-  expect(
-    [null, 9, 149, 150, 499, 500, 4000].map((latencyMs) => connectionQuality({ latencyMs })),
-  ).toEqual([null, 'good', 'good', 'fair', 'fair', 'poor', 'poor'])
+describe('the way to somebody', () => {
+  const quality = (down: number, latencyMs: number | null, stalledForMs: number | null = null) =>
+    connectionQuality({ bytesPerSecond: { down, up: 0 }, latencyMs, stalledForMs })
+
+  test('is as good as an answer is quick while nothing goes over it', () => {
+    const latencies = [null, 9, 149, 150, 499, 500, 4000]
+    expect(latencies.map((latencyMs) => quality(0, latencyMs)?.grade)).toEqual([
+      ...[undefined, 'good', 'good', 'fair', 'fair', 'poor', 'poor'],
+    ])
+    expect(quality(0, 9)?.words).toBe('Good connection')
+  })
+
+  test('is as good as what it carries, however quick an answer is', () => {
+    const speeds = [99_999, 100_000, 999_999, 1_000_000]
+    expect(speeds.map((speed) => quality(speed, 9)?.words)).toEqual([
+      ...['Slow', 'Steady', 'Steady', 'Fast'],
+    ])
+    expect(quality(1_000_000, 4000)?.grade).toBe('good')
+    expect(
+      connectionQuality({
+        bytesPerSecond: { down: 0, up: 5e6 },
+        latencyMs: null,
+        stalledForMs: null,
+      })?.words,
+    ).toBe('Fast')
+  })
+
+  test('is said to carry nothing for as long as it does', () => {
+    expect(quality(0, 9, 8_000)).toEqual({ grade: 'poor', words: 'Nothing for 8 sec' })
+  })
 })
 
 describe('the choices for a link', () => {

@@ -1,0 +1,52 @@
+import { EventEmitter } from 'node:events'
+import type { WebSocket } from 'ws'
+
+/** A WebSocket whose network takes only what a test lets it take. */
+export class FakeSocket extends EventEmitter {
+  readonly sent: Buffer[] = []
+  readonly #untaken: (() => void)[] = []
+  paused = false
+  /** Close code, or 1006 when it was cut; null while it is open. */
+  ended: number | null = null
+
+  get socket(): WebSocket {
+    return this as unknown as WebSocket
+  }
+
+  send(data: Uint8Array, taken?: () => void): void {
+    this.sent.push(Buffer.from(data))
+    if (taken !== undefined) this.#untaken.push(taken)
+  }
+
+  /** The network takes everything. */
+  take(): void {
+    while (this.#untaken.length > 0) this.#untaken.shift()!()
+  }
+
+  /** The peer says this. */
+  say(data: Uint8Array, isBinary = true): void {
+    this.emit('message', Buffer.from(data), isBinary)
+  }
+
+  pause(): void {
+    this.paused = true
+  }
+
+  resume(): void {
+    this.paused = false
+  }
+
+  close(code = 1_005): void {
+    this.#end(code)
+  }
+
+  terminate(): void {
+    this.#end(1_006)
+  }
+
+  #end(code: number): void {
+    if (this.ended !== null) return
+    this.ended = code
+    this.emit('close', code)
+  }
+}
