@@ -74,15 +74,19 @@ async function installCoturn(): Promise<void> {
   if (onPath('turnserver') === null) await installDebianPackages(['coturn'])
 }
 
+function announce(title: string): void {
+  console.log(`\n— ${title}, after ${(performance.now() / 60_000).toFixed(1)} min`)
+}
+
 /** A program that is one test: it passes when it ends with 0. */
 async function check(title: string, command: [string, ...string[]]): Promise<void> {
-  console.log(`\n— ${title}`)
+  announce(title)
   const { code } = await run(command, { show: true, timeoutMs: PROGRAM_TIMEOUT_MS })
   add(title, code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 })
 }
 
 async function vitest(project: string, files: string[] = []): Promise<void> {
-  console.log(`\n— ${project}`)
+  announce(project)
   const report = join(reports, `${project}.json`)
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const command = ['vitest', 'run', '--project', project, ...reporters, ...files] as const
@@ -102,7 +106,7 @@ async function vitest(project: string, files: string[] = []): Promise<void> {
 
 /** @param hosts where the node lives; by default in both */
 async function playwright(hosts: string[] = []): Promise<void> {
-  console.log('\n— e2e')
+  announce('e2e')
   await installChromiumShell()
   const report = join(reports, 'e2e.json')
   const projects = hosts.map((host) => `--project=${host}`)
@@ -178,7 +182,7 @@ async function inDatabase(): Promise<void> {
 /** Some of the pairs of NATs; where the system allows no network namespaces it is said, and not counted. */
 async function behindNats(): Promise<void> {
   const title = 'two browsers behind NATs'
-  console.log(`\n— ${title}`)
+  announce(title)
   const { code } = await run(['node', 'tests/nat/main.ts'], { show: true })
   if (code === NAT_NOT_RUN) remarks.push(`**** ${title}: NOT RUN, no network namespaces here ****`)
   else add(title, code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 })

@@ -1,4 +1,5 @@
 import { AxeBuilder } from '@axe-core/playwright'
+import type { Page } from '@playwright/test'
 import { expect, test, type Person } from './fixtures.ts'
 
 const standard = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
@@ -152,14 +153,22 @@ test('no screen is larger than the window: only what is inside scrolls', async (
 
 /** In both themes; leaves the light one. */
 async function expectNoFaults({ page }: Person, place: string): Promise<void> {
-  await expectNone(new AxeBuilder({ page }).withTags(standard), place)
+  await expectNone(page, place, (axe) => axe.withTags(standard))
   await page.emulateMedia({ colorScheme: 'dark' })
-  await expectNone(new AxeBuilder({ page }).withRules(ofColours), `${place}, dark`)
+  await expectNone(page, `${place}, dark`, (axe) => axe.withRules(ofColours))
   await page.emulateMedia({ colorScheme: 'light' })
 }
 
-async function expectNone(axe: AxeBuilder, place: string): Promise<void> {
-  const { violations } = await axe.analyze()
+/** Once everything stands: what fades in, or goes from one theme to the other, has colours of neither. */
+async function expectNone(
+  page: Page,
+  place: string,
+  choose: (axe: AxeBuilder) => AxeBuilder,
+): Promise<void> {
+  await page.waitForFunction(() =>
+    document.getAnimations().every(({ playState }) => playState !== 'running'),
+  )
+  const { violations } = await choose(new AxeBuilder({ page })).analyze()
   const faults = violations.map(({ id, nodes }) => ({
     id,
     where: nodes.map(({ target, failureSummary }) => ({ target, failureSummary })),

@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { CONTRACT_VERSION } from '../../../src/lib/client/contract.ts'
 import type { HostFinder } from '../../../src/lib/client/host-finder.ts'
 import { NodeConnection } from '../../../src/lib/client/node-connection.ts'
@@ -56,6 +56,10 @@ class FakeLocks {
     for (const grant of this.#waiting.get(name) ?? []) grant()
   }
 }
+
+afterEach(() => {
+  vi.unstubAllGlobals()
+})
 
 function connection() {
   vi.stubGlobal('document', { visibilityState: 'visible' })
