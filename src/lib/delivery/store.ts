@@ -334,10 +334,11 @@ export class DexieDeliveryStore implements DeliveryStore {
     if (opened !== null) await this.#db.opened.put({ mark: opened, atMs: this.#clock.now() })
   }
 
+  /** Dexie follows awaits that are nested, and keeps them in the transaction, only when told so by an async function. */
   #write<T>(work: () => Promise<T>): Promise<T> {
     const { chains, outbox, early, sessions, prekeys, opened, owed } = this.#db
     const own = [chains, outbox, early, sessions, prekeys, opened, owed]
     const tables = [...own, ...this.#journal.tables]
-    return orStorageFull(this.#db.transaction('rw', tables, work))
+    return orStorageFull(this.#db.transaction('rw', tables, async () => work()))
   }
 }

@@ -244,7 +244,7 @@ export class ChatJournal implements Journal {
   #change<T>(work: () => Promise<T>): Promise<T> {
     const { chains, conversations, messages, outbox } = this.#db
     const tables = [messages, conversations, outbox, chains]
-    return orStorageFull(this.#db.transaction('rw', tables, work))
+    return orStorageFull(this.#db.transaction('rw', tables, async () => work()))
   }
 }
 

@@ -209,7 +209,7 @@ export class DexieChatStore implements ChatStore {
   update(conversation: PeerIdString, changes: Partial<Flags>): Promise<void> {
     const { conversations } = this.#db
     return orStorageFull(
-      this.#db.transaction('rw', conversations, () =>
+      this.#db.transaction('rw', conversations, async () =>
         upsert(this.#db, conversation, () => changes),
       ),
     )

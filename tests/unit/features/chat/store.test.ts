@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { StarlingDatabase } from '#lib/db/schema.ts'
 import { freshChains, type Delivered } from '#lib/delivery/chain.ts'
+import { encodeEnvelope } from '#lib/delivery/envelope.ts'
 import { DexieDeliveryStore } from '#lib/delivery/store.ts'
 import { payloadCodec } from '#lib/features/chat/protocol.ts'
 import { ChatJournal } from '#lib/features/chat/journal.ts'
@@ -128,3 +129,52 @@ test('what a conversation tells about its messages never disagrees with them', a
     { numRuns: 100 },
   )
 }, 60_000)
+
+test('what comes of messages that were read is written in one transaction', async () => {
+  const db = memoryDatabase()
+  const clock = new ManualClock()
+  const random = seededRandom(2)
+  const store = new DexieDeliveryStore(db, new ChatJournal(db, ME, clock, noFiles), clock)
+  const [peer] = PEERS
+  const { mine, ...chains } = freshChains(peer, random)
+  const { chain } = mine
+  for (const sequence of [1, 2, 3]) {
+    const id = messageIdOf(random.bytes(32))
+    const at = { peer, chain, sequence, id }
+    const payload = payloadCodec.encode({
+      type: 'text',
+      text: 'fleeting',
+      disappearAfterMs: 3_600_000,
+    })
+    const links = { previous: sequence === 1 ? null : id, parent: null }
+    const envelope = encodeEnvelope({
+      chain,
+      sequence,
+      ...links,
+      clock: sequence,
+      sentAtMs: 0,
+      payload,
+    })
+    const message = { ...at, mine: true, clock: sequence, sentAtMs: 0, receivedAtMs: 0, payload }
+    const outgoing = { ...at, intent: id, envelope, sealed: envelope, receipts: [] }
+    await store.putSent({ ...chains, mine: { ...mine, sequence } }, outgoing, message, null)
+  }
+  let transactions = 0
+  db.use({
+    stack: 'dbcore',
+    name: 'count',
+    create: (core) => ({
+      ...core,
+      transaction: (...request) => {
+        transactions += 1
+        return core.transaction(...request)
+      },
+    }),
+  })
+  db.close()
+  await db.open()
+
+  await store.putChains({ ...chains, mine: { ...mine, sequence: 3, received: 3, read: 3 } })
+  expect(transactions).toBe(1)
+  expect(await db.outbox.filter(({ sealed }) => sealed !== null).count()).toBe(0)
+})
