@@ -45,13 +45,23 @@ describe.each([...areas])('the words of %s', (area) => {
       const known = new Intl.PluralRules(locale).resolvedOptions().pluralCategories.sort()
       for (const [key, message] of Object.entries(all)) {
         if (typeof message === 'string') continue
-        for (const { match } of message) {
-          const plural = Object.keys(match).flatMap((one) => /Plural=(\w+)/.exec(one)?.[1] ?? [])
-          if (plural.length > 0) {
-            expect([...new Set(plural)].sort(), `${locale} ${key}`).toEqual(known)
+        for (const { declarations = [], match } of message) {
+          const forms = declarations.flatMap(
+            (one) => /^local (\w+) = .*: plural$/.exec(one)?.[1] ?? [],
+          )
+          for (const form of forms) {
+            const chosen = Object.keys(match).flatMap(
+              (one) => new RegExp(`\\b${form}=(\\w+)`).exec(one)?.[1] ?? [],
+            )
+            expect([...new Set(chosen)].sort(), `${locale} ${key}`).toEqual(known)
           }
         }
       }
     }
   })
+})
+
+test('a relay is called the same everywhere in Russian', () => {
+  for (const area of areas)
+    expect(JSON.stringify(messages(area, 'ru'))).not.toMatch(/(?<!\p{L})реле(?!\p{L})/u)
 })
