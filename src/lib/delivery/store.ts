@@ -83,7 +83,10 @@ export interface Journal {
   readonly tables: readonly Table[]
   sent(message: Delivered): Promise<void>
   received(message: Delivered): Promise<void>
-  /** Gives the highest number of `chain` that is read now, 0 when none is. */
+  /**
+   * Gives the number of `chain` up to which all is read now, with what no message came after: 0 when nothing is, Infinity when
+   * all is that came.
+   */
   read(peer: PeerIdString, upTo: MessageId, chain: ChainId): Promise<number>
   /** All of my `chain` up to `upTo` has come so far at `atMs`, and before that all up to `from`. */
   progressed(row: ProgressRow, from: number): Promise<void>
@@ -264,7 +267,8 @@ export class DexieDeliveryStore implements DeliveryStore {
     return this.#write(async () => {
       const chains = await this.chains(peer)
       if (chains?.theirs == null) return null
-      const read = await this.#journal.read(peer, upTo, chains.theirs.chain)
+      const all = await this.#journal.read(peer, upTo, chains.theirs.chain)
+      const read = Math.min(all, chains.theirs.sequence)
       if (read <= chains.theirs.read) return null
       const after = { ...chains, theirs: { ...chains.theirs, read } }
       await this.#db.chains.put(after)

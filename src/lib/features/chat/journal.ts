@@ -69,7 +69,13 @@ export class ChatJournal implements Journal {
       .reverse()
       .filter((each) => !each.mine && each.chain === chain)
       .first()
-    return newest?.sequence ?? 0
+    if (newest === undefined) return 0
+    const next = await messages
+      .where('[conversation+clock+id]')
+      .between([peer, clock, id], [peer, Dexie.maxKey, Dexie.maxKey], false, true)
+      .filter((each) => !each.mine && each.chain === chain)
+      .first()
+    return next === undefined ? Infinity : next.sequence - 1
   }
 
   async progressed(row: ProgressRow, from: number): Promise<void> {

@@ -8,7 +8,7 @@ import type {
   StarlingDatabase,
 } from '../../db/schema.ts'
 import type { Delivered } from '../../delivery/chain.ts'
-import type { PeerIdString } from '../../protocol/ids.ts'
+import type { ChainId, PeerIdString } from '../../protocol/ids.ts'
 import { MAX_PREVIEW_CHARS } from './api.ts'
 import { isLater } from './changes.ts'
 import type { SentAttachment, TextPayload } from './protocol.ts'
@@ -62,9 +62,18 @@ export function emptyConversation(id: PeerIdString): ConversationRow {
   }
 }
 
+/** Where in my chain what is shown of a message of mine was said: its edit is on the way by itself. */
+export function saidAt({ chain, sequence, edit }: MessageRow): {
+  chain: ChainId
+  sequence: number
+} {
+  return { chain: edit?.chain ?? chain, sequence: edit?.sequence ?? sequence }
+}
+
 /** What the list tells of a message. */
 export function lastOf(row: MessageRow): Last {
-  const { id, chain, clock, sequence, mine, text, sentAtMs, deleted } = row
+  const { id, clock, mine, text, sentAtMs, deleted } = row
+  const { chain, sequence } = saidAt(row)
   const attachment = lineOf(row.attachment)
   const preview = text.slice(0, MAX_PREVIEW_CHARS).toWellFormed()
   return {

@@ -24,7 +24,7 @@ import {
   type TimelineWindow,
 } from './api.ts'
 import { payloadCodec } from './protocol.ts'
-import { emptyConversation, lastOf, textRow, timelineOf, upsert } from './rows.ts'
+import { emptyConversation, lastOf, saidAt, textRow, timelineOf, upsert } from './rows.ts'
 
 /** A conversation as it is stored, and how far its last message has come. */
 export interface StoredConversation extends Omit<ConversationRow, 'disappearing'> {
@@ -148,7 +148,7 @@ export class DexieChatStore implements ChatStore {
       () =>
         this.#db.transaction('r', messages, outbox, progress, async () => {
           const row = await this.message(conversation, message)
-          const { chain = '', sequence = 0 } = row ?? {}
+          const { chain, sequence } = row === null ? { chain: '', sequence: 0 } : saidAt(row)
           const since = async (state: string) => {
             const first = await progress
               .where('[peer+chain+state+upTo]')
@@ -328,7 +328,7 @@ export class DexieChatStore implements ChatStore {
         theirs: reactions?.theirs?.emoji ?? null,
       },
       disappearsAtMs: row.disappearsAtMs ?? null,
-      state: this.#state(conversation, row, standing),
+      state: this.#state(conversation, { mine, ...saidAt(row) }, standing),
       unread: row.unread === 1,
     }
   }

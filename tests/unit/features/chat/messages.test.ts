@@ -105,6 +105,36 @@ describe('an edit', () => {
     expect(await ben.chat.search('seven')).toHaveLength(1)
   })
 
+  test('is on its way by itself: what is shown is not called read before it is', async () => {
+    const id = await say(anna, 'see you at six')
+    await message(ben, id)
+    await ben.chat.markRead(anna.peer, id)
+    await message(anna, id, ({ state }) => state === 'read')
+    const readAtMs = clock.now()
+    network.disconnect(anna.host, ben.host)
+    clock.advance(5_000)
+    await anna.chat.edit(ben.peer, id, 'see you at seven')
+    expect(await message(anna, id)).toMatchObject({ text: 'see you at seven', state: 'queued' })
+    expect(await conversation(anna)).toMatchObject({ last: { state: 'queued' } })
+
+    network.connect(anna.host, ben.host)
+    await message(anna, id, ({ state }) => state === 'delivered')
+    const { receivedAtMs } = await until(anna.chat.watchProgress(ben.peer, id))
+    expect(receivedAtMs).toBeGreaterThan(readAtMs)
+    await ben.chat.markRead(anna.peer, id)
+    await message(anna, id, ({ state }) => state === 'read')
+  })
+
+  test('that came before the next message was read is read with what it changes', async () => {
+    const id = await say(anna, 'see you at six')
+    await anna.chat.edit(ben.peer, id, 'see you at seven')
+    const next = await say(anna, 'or at eight')
+    await message(ben, next)
+    await ben.chat.markRead(anna.peer, id)
+    await message(anna, id, ({ state }) => state === 'read')
+    expect(await message(anna, next)).toMatchObject({ state: 'delivered' })
+  })
+
   test('leaves drafts and what was said since where they are', async () => {
     const id = await say(anna, 'one')
     await say(anna, 'two')
