@@ -33,6 +33,15 @@ export default defineConfig(
       '@typescript-eslint/no-misused-spread': ['error', { allow: ['string'] }],
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            'CallExpression[callee.property.name="transaction"] > :matches(ArrowFunctionExpression[async=false], Identifier[name="work"])',
+          message:
+            'Dexie keeps what nested awaits write in the transaction for an async function alone.',
+        },
+      ],
     },
   },
   {
