@@ -1,7 +1,7 @@
 /** Sessions as they are stored. Secret. */
 import * as v from 'valibot'
 import { codec } from '../protocol/codec.ts'
-import { bytesSchema } from '../protocol/schemas.ts'
+import { bytesSchema, timeMsSchema } from '../protocol/schemas.ts'
 import { KEY_BYTES, keyPairSchema } from './key-pair.ts'
 import { MAX_SKIPPED, MAX_SKIPPED_CHAINS } from './ratchet/ratchet.ts'
 import { HEAD_BYTES, MAX_SESSIONS, type Sessions } from './sessions.ts'
@@ -38,6 +38,7 @@ const sessionSchema = v.strictObject({
   ratchet: ratchetSchema,
   associated: keySchema,
   head: v.nullable(bytesSchema(HEAD_BYTES, HEAD_BYTES)),
+  begunAtMs: v.exactOptional(timeMsSchema),
 })
 
 /** A skipped key with its number and their names takes less than 64 bytes, the rest of a session less than 4 KiB. */

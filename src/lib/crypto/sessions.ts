@@ -62,6 +62,8 @@ export interface Session {
   associated: Uint8Array
   /** The head, while the other side has not answered. */
   head: Uint8Array | null
+  /** When I took the prekeys that I began it with; absent in what they began, and in sessions of before this was kept. */
+  begunAtMs?: number
 }
 
 /** All with one person, the one to seal in first. */
@@ -88,13 +90,14 @@ export function begin(
   me: Party,
   theirs: PublishedKeys,
   ids: PrekeyIds,
+  nowMs: number,
   random: Random,
 ): Sessions {
   const { secret, associated, opening } = agreeAsFirst(me, theirs, random)
   const head = encodeHead(ids, opening)
   const ratchet = beginAsFirst(secret, theirs.signedPrekey, random)
   secret.fill(0)
-  return used(sessions, { ...bind(head, associated), ratchet, head })
+  return used(sessions, { ...bind(head, associated), ratchet, head, begunAtMs: nowMs })
 }
 
 /** Whether `seal` works. */
@@ -148,10 +151,12 @@ export function beginsSession(sealed: Uint8Array): boolean {
 
 /** Whether this message begins, or once more begins, one of these sessions. @throws CannotOpenError */
 export function hasBegun(sessions: Sessions, sealed: Uint8Array): boolean {
-  const { head } = parse(sealed)
-  if (head === null) return false
-  const id = sha256(head)
-  return sessions.some((each) => equalBytes(each.id, id))
+  return begunBy(sessions, sealed) !== undefined
+}
+
+/** When I took the prekeys for the session that this message begins; null when it begins none of these. @throws CannotOpenError */
+export function begunAt(sessions: Sessions, sealed: Uint8Array): number | null {
+  return begunBy(sessions, sealed)?.begunAtMs ?? null
 }
 
 /** Which prekeys a message needs that begins a session. Null when it begins none. @throws CannotOpenError */
@@ -189,6 +194,13 @@ export function accept(
   random: Random,
 ): { sessions: Sessions; plaintext: Uint8Array } {
   return openIn([...sessions, session], session, message, random)
+}
+
+function begunBy(sessions: Sessions, sealed: Uint8Array): Session | undefined {
+  const { head } = parse(sealed)
+  if (head === null) return undefined
+  const id = sha256(head)
+  return sessions.find((each) => equalBytes(each.id, id))
 }
 
 /** Opens in this session, which becomes the one to answer in; its head has arrived. */

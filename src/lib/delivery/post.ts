@@ -20,7 +20,7 @@ const MAX_MAILED = 1_000
 
 export interface PostComponents {
   store: DeliveryStore
-  sealer: Pick<Sealer, 'begin' | 'begins' | 'whose'>
+  sealer: Pick<Sealer, 'begin' | 'begins' | 'openAlone' | 'whose'>
   mail: Mail
   ledger: Ledger
   inbox: Inbox
@@ -195,6 +195,11 @@ export class Post {
       if (owed.type === 'hello' && !(await this.#init.accept(owed.peer))) return
       await this.#notes.settleKept(owed, wanted)
     })
+  }
+
+  /** Whether these open there without any session (`Sealer.openAlone`). */
+  openAlone(peer: PeerIdString, sealed: readonly Uint8Array[]): Promise<boolean> {
+    return this.#components.sealer.openAlone(peer, sealed)
   }
 
   /** Begins a session with what they have published. @param reseal all that they lack is sealed in it */

@@ -6,6 +6,7 @@ import {
   accept,
   begin,
   beginsSession,
+  begunAt,
   canSealTo,
   hasBegun,
   open,
@@ -20,7 +21,14 @@ import { peerIdOf, publicKeyOf, type PeerIdString } from '../protocol/ids.ts'
 import type { Clock, Random } from '../protocol/seams.ts'
 import { keysCodec } from './keys.ts'
 import type { PrekeyStore } from './prekey-store.ts'
+import { RECEIPT_LIFE_MS } from './receipts.ts'
 import { markOf, type KeyStep, type Sealer } from './seams.ts'
+
+/**
+ * Keys taken from relays begin sessions for so long, ms: what is put once more, because relays keep it no longer, is sealed
+ * for keys of then. Theirs may be forgotten 60 days after I took them, or 30 if those had lain there for long (crypto/prekeys.ts).
+ */
+const TAKEN_LIFE_MS = RECEIPT_LIFE_MS
 
 export interface RatchetSealerComponents {
   identity: MessagingIdentity
@@ -80,6 +88,15 @@ export class RatchetSealer implements Sealer {
     return beginsSession(sealed)
   }
 
+  async openAlone(peer: PeerIdString, sealed: readonly Uint8Array[]): Promise<boolean> {
+    const nowMs = this.#components.clock.now()
+    const sessions = await this.#sessions(peer)
+    return sealed.every((each) => {
+      const atMs = begunAt(sessions, each)
+      return atMs !== null && Math.abs(nowMs - atMs) < TAKEN_LIFE_MS
+    })
+  }
+
   async give(): Promise<Uint8Array> {
     const { bundle, oneTime } = await this.publish(1)
     return keysCodec.encode([bundle, oneTime[0]!])
@@ -97,10 +114,11 @@ export class RatchetSealer implements Sealer {
 
   async begin(peer: PeerIdString, given: Uint8Array): Promise<KeyStep> {
     const { identity, clock, random } = this.#components
+    const nowMs = clock.now()
     const commitment = await this.#components.keyCommitmentOf(peer)
     if (commitment === null) throw new CannotOpenError('whose card is not known')
     const [bundleBytes, oneTimeBytes] = keysCodec.decode(given)
-    const bundle = await openBundle(bundleBytes, peer, commitment, clock.now())
+    const bundle = await openBundle(bundleBytes, peer, commitment, nowMs)
     const oneTime = oneTimeBytes === null ? null : openOneTimePrekey(oneTimeBytes, bundle)
     const theirs = {
       identity: publicKeyOf(peer),
@@ -109,7 +127,7 @@ export class RatchetSealer implements Sealer {
       oneTimePrekey: oneTime?.prekey ?? null,
     }
     const ids = { prekeys: bundle.id, oneTime: oneTime?.id ?? null }
-    return stepOf(begin(await this.#sessions(peer), identity, theirs, ids, random))
+    return stepOf(begin(await this.#sessions(peer), identity, theirs, ids, nowMs, random))
   }
 
   async #offer(sealed: Uint8Array): Promise<{ offer: Offer; oneTime: number | null }> {

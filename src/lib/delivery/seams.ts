@@ -41,6 +41,11 @@ export interface Sealer {
   whose(sealed: Uint8Array, known: readonly PeerIdString[]): Promise<PeerIdString>
   /** Whether it begins a session, so that it opens without any. */
   begins(sealed: Uint8Array): boolean
+  /**
+   * Whether these begin sessions with keys of theirs that I took lately enough for a relay to keep them: whoever has let
+   * those keys go sees from none of it whom to tell.
+   */
+  openAlone(peer: PeerIdString, sealed: readonly Uint8Array[]): Promise<boolean>
   /** What this peer needs to begin a session with me. Durable before it is given. @throws StorageFullError */
   give(peer: PeerIdString): Promise<Uint8Array>
   /** What strangers and contacts need while I sleep: my bundle, and `count` one-time prekeys it vouches for. */

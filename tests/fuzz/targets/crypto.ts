@@ -69,7 +69,7 @@ async function messageTargets(): Promise<Target[]> {
     ...{ identity: boris.publicKey, signedPrekey: bundle.signedPrekey },
     ...{ kemPrekey: first.kemPrekey, oneTimePrekey: first.prekey },
   }
-  const begun = begin([], anna, theirs, { prekeys: bundle.id, oneTime: first.id }, random)
+  const begun = begin([], anna, theirs, { prekeys: bundle.id, oneTime: first.id }, NOW, random)
   const opening = seal(begun, utf8ToBytes('hello'), random)
   const secrets = secretsOf(prekeys, prekeysFor(opening.sealed)!)!
   const accepted = accept([], readOffer(boris, secrets, opening.sealed), random)
@@ -142,7 +142,7 @@ async function messageTargets(): Promise<Target[]> {
       }),
       take: (input: typeof theirs) =>
         seal(
-          begin([], anna, input, { prekeys: 1, oneTime: null }, dull),
+          begin([], anna, input, { prekeys: 1, oneTime: null }, NOW, dull),
           utf8ToBytes('hello'),
           dull,
         ),

@@ -52,7 +52,7 @@ class Person {
       oneTimePrekey: null,
     }
     const ids = { prekeys: 1, oneTime: null }
-    this.sessions = begin(this.sessions, this.identity, theirs, ids, this.#random)
+    this.sessions = begin(this.sessions, this.identity, theirs, ids, 0, this.#random)
   }
 
   seal(text: string): Uint8Array {

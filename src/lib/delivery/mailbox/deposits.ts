@@ -1,4 +1,3 @@
-import { beginsSession } from '../../crypto/sessions.ts'
 import {
   epochOf,
   epochsWithin,
@@ -71,6 +70,7 @@ export interface DepositsInit {
     | 'sealOwed'
     | 'kept'
     | 'keptOwed'
+    | 'openAlone'
     | 'beginAnew'
     | 'settleOwed'
     | 'placeOf'
@@ -507,7 +507,9 @@ export class Deposits {
       })
     }
     if (!(await note('status'))) return null
-    return strange && !parcels.every(({ sealed }) => beginsSession(sealed)) ? null : parcels
+    if (!strange) return parcels
+    const all = parcels.map(({ sealed }) => sealed)
+    return (await delivery.openAlone(peer, all)) ? parcels : null
   }
 
   /** What they have others write to them with first: left in an earlier epoch by who sleeps since then. */

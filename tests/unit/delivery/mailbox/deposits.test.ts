@@ -65,6 +65,7 @@ function depositsOf(
         sealOwed: () => Promise.resolve(null),
         kept: () => Promise.resolve(),
         keptOwed: () => Promise.resolve(),
+        openAlone: () => Promise.resolve(true),
         beginAnew: () => Promise.resolve(),
         settleOwed: () => Promise.resolve(),
         placeOf: () => Promise.resolve(null),

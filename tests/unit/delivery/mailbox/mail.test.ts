@@ -3,7 +3,9 @@ import type { DeliveryState } from '#lib/features/chat/api.ts'
 import { VISIT_AFTER_MS } from '#lib/delivery/mailbox/own-mailboxes.ts'
 import { RECEIPT_LIFE_MS, storesOf } from '#lib/delivery/receipts.ts'
 import { EPOCH_MS, epochOf } from '#lib/crypto/mailbox-keys.ts'
+import { RETENTION_MS } from '#lib/crypto/prekeys.ts'
 import { ITEM_LIFE_MS } from '#lib/protocol/mailbox.ts'
+import { PLACE_PASSES } from '#lib/protocol/place.ts'
 import { toBase64url } from '#lib/protocol/base64url.ts'
 import { FakeNetwork, settled } from '../../../fixtures/fake-network.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
@@ -400,6 +402,28 @@ test('what they sleep too long for is put at relays again before it is gone ther
     const again = row!.receipts.filter(({ atMs }) => atMs >= laterMs)
     return again.length === relays.length
   })
+})
+
+test('what both have slept too long for is sealed for keys that are there', async () => {
+  await befriend(network, anna, ben)
+  await anna.stop()
+  await sleep(ben)
+  // Passes have run out: what is put with work says who has sealed it only to who has the keys for it.
+  clock.sleep(PLACE_PASSES * EPOCH_MS)
+  ben = await awake(ben)
+  await published()
+  await ben.stop()
+  anna = await awake(anna)
+  await anna.chat.send(ben.peer, 'see you', 'one')
+  await comes(async () => (await stateAt(anna, ben, 'see you')) === 'stored')
+  await anna.stop()
+
+  // Ben's keys of then are forgotten, with what was put.
+  clock.sleep(RETENTION_MS)
+  ben = await awake(ben)
+  await published()
+  anna = await awake(anna)
+  await comes(async () => (await textsAt(ben, anna)).includes('see you'))
 })
 
 test('what waits is stored however much it is', async () => {
