@@ -170,6 +170,12 @@ export interface ReactionRow extends Stamp {
   emoji: string | null
 }
 
+/**
+ * Which of somebody's notes one is: of an installation, by its generation, and how many there were before. In this order,
+ * later ones are higher.
+ */
+export type NoteNumber = [generation: number, count: number]
+
 /** Where both chains of a conversation stand. See delivery/chain.ts. */
 export interface ChainsRow {
   peer: PeerIdString
@@ -202,6 +208,13 @@ export interface ChainsRow {
   past: ChainId[]
   /** Chains of mine before the present one and how far they came, newest last: see delivery/renew.ts. */
   ended: { chain: ChainId; received: number; read: number }[]
+  /** Of the notes that say so, too (delivery/content.ts); absent before there was one, and in rows of before this was kept. */
+  notes?: {
+    /** How many I have numbered. */
+    said: number
+    /** The latest of theirs; absent while none had a number. */
+    heard?: NoteNumber
+  }
 }
 
 /** A message of mine as it goes over the wire, kept so that it can be sent again byte for byte. */

@@ -1,5 +1,5 @@
 /** The rules of chains: how mine grows, what of theirs is taken, and in which state both stand. */
-import type { ChainsRow, EarlyRow, OutboxRow, OwedRow } from '../db/schema.ts'
+import type { ChainsRow, EarlyRow, NoteNumber, OutboxRow, OwedRow } from '../db/schema.ts'
 import { InvalidDataError } from '../protocol/errors.ts'
 import { chainIdOf, type ChainId, type MessageId, type PeerIdString } from '../protocol/ids.ts'
 import type { Random } from '../protocol/seams.ts'
@@ -52,6 +52,34 @@ export function heldOf({ held, received }: Chains['mine']): number {
 /** My chain when what relays kept of it from number `first` on counts no more. What they have held needs no relay. */
 export function keptBefore(mine: Chains['mine'], first: number): Chains['mine'] {
   return { ...mine, stored: Math.max(mine.received, Math.min(mine.stored, first - 1)) }
+}
+
+/** The chains with one more note of mine. @param generation of this installation */
+export function numberNote(
+  chains: Chains,
+  generation: number,
+): { chains: Chains; number: NoteNumber } {
+  const said = (chains.notes?.said ?? 0) + 1
+  return { chains: { ...chains, notes: { ...chains.notes, said } }, number: [generation, said] }
+}
+
+/**
+ * What a note of theirs is to me by its number, beside those that were heard: news; overtaken by one that was written later;
+ * or of an installation before the one that goes on now. News, as ever, without a number.
+ */
+export function newsOf(
+  { notes }: Chains,
+  number: NoteNumber | undefined,
+): 'news' | 'overtaken' | 'replaced' {
+  if (number === undefined || notes?.heard === undefined) return 'news'
+  const [generation, count] = notes.heard
+  if (number[0] < generation) return 'replaced'
+  return number[0] === generation && number[1] < count ? 'overtaken' : 'news'
+}
+
+/** The chains with a note of theirs that was news. */
+export function hearNote(chains: Chains, number: NoteNumber): Chains {
+  return { ...chains, notes: { said: 0, ...chains.notes, heard: number } }
 }
 
 /**

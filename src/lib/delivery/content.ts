@@ -1,21 +1,30 @@
 /**
  * What is sealed: a byte 00 and an envelope (envelope.ts), or a byte 01 and a note.
  *
- * Notes go through mailboxes, in the place of what a channel says in frames (frames.ts): states that only grow, so one
- * that is lost, doubled or late does no harm.
+ * Notes go through mailboxes, in the place of what a channel says in frames (frames.ts). One may be lost, doubled, or
+ * overtaken by later ones: relays give what they have in an order of their own.
  *
  *     status  how far I hold and have read your chain, as `hello` and `want` say it; `lost` when what you sealed does not
- *             open here: then seal all that I do not hold once more
+ *             open here: then seal all that I do not hold once more. Its number tells which was written later, by
+ *             generation of the installation (db/device.ts) and count: one back from a backup holds less than it once
+ *             said, and counts anew
  *     hello   of the contacts' protocol, byte for byte
  *
  * Either tells where to write to me from now on.
  */
 import * as v from 'valibot'
+import type { NoteNumber } from '../db/schema.ts'
 import { codec } from '../protocol/codec.ts'
 import { InvalidDataError } from '../protocol/errors.ts'
 import { bytesSchema } from '../protocol/schemas.ts'
 import { chainSchema, numberSchema } from './frames.ts'
 import { MAX_PLACE_BYTES, placeSchema } from '../protocol/place.ts'
+
+/** A note's number with its writer. */
+const noteNumberSchema: v.GenericSchema<unknown, NoteNumber> = v.strictTuple([
+  numberSchema,
+  numberSchema,
+])
 
 /** Longest hello in bytes. */
 export const MAX_HELLO_BYTES = 1_024
@@ -26,6 +35,8 @@ const NOTE = 1
 const noteSchema = v.variant('type', [
   v.strictObject({
     type: v.literal('status'),
+    /** Absent in those of before they had one. */
+    number: v.exactOptional(noteNumberSchema),
     yours: v.nullable(
       v.strictObject({ chain: chainSchema, received: numberSchema, read: numberSchema }),
     ),

@@ -32,7 +32,7 @@ export interface DeliveryComponents {
   store: DeliveryStore
   sealer: Sealer
   mail: Mail
-  devices: Pick<Devices, 'announcement' | 'hear'>
+  devices: Pick<Devices, 'announcement' | 'generation' | 'hear'>
   clock: Clock
   random: Random
   logger: Logger

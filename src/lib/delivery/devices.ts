@@ -62,6 +62,11 @@ export class Devices {
     this.#init = init
   }
 
+  /** Of this installation: higher than that of any before. */
+  async generation(): Promise<number> {
+    return (await this.#components.store.mine()).generation
+  }
+
   /** What this installation says of itself. */
   async announcement(): Promise<Uint8Array> {
     const { identity, store } = this.#components

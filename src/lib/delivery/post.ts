@@ -4,8 +4,17 @@ import { equalBytes } from '../protocol/codec.ts'
 import type { PeerIdString } from '../protocol/ids.ts'
 import type { Place } from '../protocol/place.ts'
 import type { Clock, Logger } from '../protocol/seams.ts'
-import { heldOf, type Chains, type Outgoing, type Owed } from './chain.ts'
+import {
+  hearNote,
+  heldOf,
+  newsOf,
+  numberNote,
+  type Chains,
+  type Outgoing,
+  type Owed,
+} from './chain.ts'
 import { decodeContent, type Note, type StatusNote } from './content.ts'
+import type { Devices } from './devices.ts'
 import { decodeEnvelope } from './envelope.ts'
 import { MAX_EARLY, type Inbox } from './inbox.ts'
 import type { Ledger } from './ledger.ts'
@@ -20,6 +29,7 @@ const MAX_MAILED = 1_000
 
 export interface PostComponents {
   store: DeliveryStore
+  devices: Pick<Devices, 'generation'>
   sealer: Pick<Sealer, 'begin' | 'begins' | 'openAlone' | 'whose'>
   mail: Mail
   ledger: Ledger
@@ -283,11 +293,14 @@ export class Post {
     if (note.type === 'hello') {
       // Taken before its key is spent: heard twice it does no harm, not heard it would be lost.
       if (!(await this.#init.hear(peer, note.hello))) return 'later'
+      await this.#learnPlace(peer, note.place)
     } else {
       if (!(await this.#init.accept(peer))) return 'refused'
-      await this.#heed(peer, note)
+      const news = newsOf(await this.#ledger.chains(peer), note.number)
+      // Nobody is there any more who could open an answer in its session: keys stay as they are.
+      if (news === 'replaced') return 'taken'
+      if (news === 'news') await this.#heed(peer, note)
     }
-    await this.#learnPlace(peer, note.place)
     // With the keys of the note, or it would be known and not heeded when it comes again.
     if (note.type === 'status' && note.lost) {
       // What I said of theirs may be among what does not open there.
@@ -316,15 +329,20 @@ export class Post {
     if ((chains?.theirs?.sequence ?? 0) > 0) await this.#notes.owe(peer, 'status')
   }
 
-  async #heed(peer: PeerIdString, { yours, want, lost }: StatusNote): Promise<void> {
+  async #heed(peer: PeerIdString, note: StatusNote): Promise<void> {
+    const { store } = this.#components
+    const { number, yours, want, lost, place } = note
     const { mine } = await this.#ledger.chains(peer)
     // They are back from a backup of before this chain.
     if (lost && yours?.chain !== mine.chain)
       await this.#ledger.hold(peer, mine.chain, { received: 0 })
-    if (yours === null) return
-    await this.#ledger.hold(peer, yours.chain, yours)
-    if (want === null) return
-    await this.#components.store.dropReceipts(peer, yours.chain, want.first, want.last)
+    if (yours !== null) await this.#ledger.hold(peer, yours.chain, yours)
+    if (yours !== null && want !== null)
+      await store.dropReceipts(peer, yours.chain, want.first, want.last)
+    await this.#learnPlace(peer, place)
+    // Last: it is heeded once more when the power goes before.
+    if (number !== undefined)
+      await store.putChains(hearNote(await this.#ledger.chains(peer), number))
   }
 
   /** All that they do not hold: it is sealed in the session this step is of. */
@@ -335,18 +353,22 @@ export class Post {
 
   /** What a note says now; null when nothing is to be said. */
   async #noteOf({ peer, type, lost }: Owed): Promise<Note | null> {
-    const { mail, store } = this.#components
+    const { devices, mail, store } = this.#components
     const place = await mail.place(peer)
     if (type === 'hello') {
       const hello = this.#init.hello(peer)
       return hello === null ? null : { type, hello, place }
     }
     if (!(await this.#init.accept(peer))) return null
-    const { theirs } = await this.#ledger.chains(peer)
+    const generation = await devices.generation()
+    const { chains, number } = numberNote(await this.#ledger.chains(peer), generation)
+    await store.putChains(chains)
+    const { theirs } = chains
     const [early] = theirs === null ? [] : await store.early(peer, theirs.chain)
     const read = this.#init.tellsRead() ? (theirs?.read ?? 0) : 0
     return {
       type,
+      number,
       yours: theirs && { chain: theirs.chain, received: theirs.sequence, read },
       want: early === undefined ? null : { first: theirs!.sequence + 1, last: early.sequence - 1 },
       lost,

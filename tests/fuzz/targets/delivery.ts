@@ -1,6 +1,7 @@
 import { encode } from '@ipld/dag-cbor'
 import { sealBundle } from '#lib/crypto/prekey-bundle.ts'
 import { give, NO_PREKEYS, refresh } from '#lib/crypto/prekeys.ts'
+import type { NoteNumber } from '#lib/db/schema.ts'
 import { decodeContent, encodeContent } from '#lib/delivery/content.ts'
 import { Devices } from '#lib/delivery/devices.ts'
 import {
@@ -62,7 +63,10 @@ export async function deliveryTargets(): Promise<Target[]> {
       lost: true,
       place,
     },
-    { type: 'status' as const, yours: null, want: null, lost: false, place },
+    {
+      ...{ type: 'status' as const, yours: null, want: null, lost: false, place },
+      number: [NOW, 7] as NoteNumber,
+    },
     { type: 'hello' as const, hello: frozenBytes('contacts-1.0.0')['hello']!, place },
   ].map((note) => encodeContent({ type: 'note', note }))
   const frames: Frame[] = [

@@ -2,9 +2,11 @@ import { beforeEach, expect, test } from 'vitest'
 import { MAX_CLOCK_JUMP, MAX_PAST_CHAINS, type Chains } from '#lib/delivery/chain.ts'
 import { decodeContent, encodeContent, type Note, type StatusNote } from '#lib/delivery/content.ts'
 import { CannotOpenError } from '#lib/crypto/errors.ts'
+import type { NoteNumber } from '#lib/db/schema.ts'
 import { Delivery, MAX_GIVEN_A_DAY } from '#lib/delivery/delivery.ts'
 import { MAX_EARLY } from '#lib/delivery/inbox.ts'
 import { OwedNotes } from '#lib/delivery/owed-notes.ts'
+import type { ItemTaken } from '#lib/delivery/post.ts'
 import {
   decodeEnvelope,
   encodeEnvelope,
@@ -15,7 +17,7 @@ import {
 import { NotAcceptedError } from '#lib/delivery/errors.ts'
 import { frameCodec, type Frame } from '#lib/delivery/frames.ts'
 import type { Channel } from '#lib/p2p/api.ts'
-import type { Sealer } from '#lib/delivery/seams.ts'
+import { markOf, type Sealer } from '#lib/delivery/seams.ts'
 import { WINDOW } from '#lib/delivery/session.ts'
 import { InvalidDataError, StarlingError, StorageFullError } from '#lib/protocol/errors.ts'
 import { chainIdOf, type ChainId, type MessageId, type PeerIdString } from '#lib/protocol/ids.ts'
@@ -290,6 +292,58 @@ test('who holds less than before, by what their mailbox note says, is written it
   expect((await standing(anna)).mine.received).toBe(3)
   await anna.delivery.post.receiveItem(BEN, saying(3, 1))
   expect(await lacking()).toEqual([])
+})
+
+test('what a relay gives late of before a backup was restored is not believed, nor answered', async () => {
+  for (const text of ['one', 'two', 'three']) await say(anna, text)
+  const { chain } = (await standing(anna)).mine
+  const noteOf = (number: NoteNumber, received: number, lost = false): Uint8Array => {
+    const place = { relays: [], passes: [] }
+    const yours = { chain, received, read: 0 }
+    const note: StatusNote = { type: 'status', number, yours, want: null, lost, place }
+    return encodeContent({ type: 'note', note })
+  }
+  const takes = (...note: Parameters<typeof noteOf>): Promise<ItemTaken> =>
+    anna.delivery.post.receiveItem(BEN, noteOf(...note))
+  const lacking = async () =>
+    (await anna.delivery.post.lacking(BEN, 9)).map(({ sequence }) => sequence)
+  await takes([5, 8], 2)
+  await takes([6, 1], 1, true)
+  expect(await lacking()).toEqual([2, 3])
+
+  const [two] = await anna.delivery.post.lacking(BEN, 1)
+  const sealed = await anna.delivery.post.seal(BEN, two!)
+  expect(await takes([5, 9], 3)).toBe('taken')
+  expect(await takes([5, 10], 3, true)).toBe('taken')
+  expect(await lacking()).toEqual([2, 3])
+  // Nor is anything sealed for the keys of then.
+  expect(await anna.delivery.post.lacking(BEN, 1)).toMatchObject([{ sealed }])
+  expect(await anna.store.wasOpened(markOf(noteOf([5, 9], 3)))).toBe(false)
+
+  // The same of one installation, written before another of it.
+  await takes([6, 3], 3)
+  await takes([6, 2], 2)
+  expect(await lacking()).toEqual([])
+  await takes([6, 4], 2)
+  expect(await lacking()).toEqual([3])
+})
+
+test('notes are numbered in the order they are written in, by installation', async () => {
+  await say(ben, 'one')
+  const numbers: (NoteNumber | undefined)[] = []
+  for (const text of ['two', 'three']) {
+    await anna.delivery.post.owe(BEN, 'status')
+    const [owed] = await anna.store.owed(BEN)
+    const sealed = await anna.delivery.post.sealOwed(owed!)
+    const { note } = decodeContent(sealed as Uint8Array) as { note: StatusNote }
+    numbers.push(note.number)
+    await anna.delivery.forget(BEN)
+    await say(ben, text)
+  }
+  expect(numbers).toEqual([
+    [1, 1],
+    [1, 2],
+  ])
 })
 
 test('whose keys are lost is told again how far I hold what they wrote', async () => {

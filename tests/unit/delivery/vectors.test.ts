@@ -18,7 +18,7 @@ const identity = await openIdentity(
   secretsFrom(new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)),
 )
 const relay = await signerOf(2)
-const vectors = frozenBytes('delivery-1')
+const vectors = { ...frozenBytes('delivery-1'), ...frozenBytes('delivery-2') }
 const chain = chainIdOf(new Uint8Array(16).fill(1))
 const place = {
   relays: [{ key: relay.publicKey, address: 'relay.example.org' }],
@@ -37,6 +37,10 @@ const contents: [string, Content][] = [
   [
     'status of who has nothing',
     { type: 'note', note: { ...status, yours: null, want: null, lost: false } },
+  ],
+  [
+    'status with its number',
+    { type: 'note', note: { ...status, number: [1_767_225_600_000, 12] } },
   ],
   [
     'hello',

@@ -196,6 +196,9 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
     ),
     past: v.array(chainId),
     ended: v.array(v.strictObject({ chain: chainId, received: count, read: count })),
+    notes: v.exactOptional(
+      v.strictObject({ said: count, heard: v.exactOptional(v.strictTuple([count, count])) }),
+    ),
   }),
   outbox: v.strictObject({
     peer: peerIdSchema,

@@ -4,7 +4,7 @@ import { WrongBackupKeyError } from '#lib/crypto/backup-errors.ts'
 import { sealBackup } from '#lib/crypto/backup-file.ts'
 import { createSecrets, mlDsaSeedOf } from '#lib/crypto/identity.ts'
 import type { Stretch } from '#lib/crypto/stretch.ts'
-import type { DeviceRow, StarlingDatabase } from '#lib/db/schema.ts'
+import type { DeviceRow, NoteNumber, StarlingDatabase } from '#lib/db/schema.ts'
 import type { BackupKey, RestoreKey } from '#lib/features/backup/api.ts'
 import {
   DamagedBackupError,
@@ -122,6 +122,8 @@ test('everything but keys of sessions comes back', async () => {
   await say(anna, anna.peer, 'a note')
   await anna.chat.saveDraft(ben.peer, 'half a')
   await anna.contacts.setNote(ben.peer, 'from the library')
+  const notes = { said: 3, heard: [5, 2] as NoteNumber }
+  await anna.db.chains.update(ben.peer, { notes })
   const from = device(anna.db)
   const made = await file(from)
   const to = device()
@@ -138,6 +140,7 @@ test('everything but keys of sessions comes back', async () => {
     last: { text: 'second' },
   })
   expect(await to.db.conversations.get(anna.peer)).toMatchObject({ last: { text: 'a note' } })
+  expect(await to.db.chains.get(ben.peer)).toMatchObject({ notes })
   expect(after['sessions']).toEqual([])
   expect(after['prekeys']).toEqual([])
   expect(to.created).toEqual([anna.peer])
