@@ -214,6 +214,10 @@ export interface ChainsRow {
     said: number
     /** The latest of theirs; absent while none had a number. */
     heard?: NoteNumber
+    /** The first of mine since their keys did not open here; absent once they have sealed anew for it. */
+    lost?: NoteNumber
+    /** The latest of theirs for which I have sealed anew; absent while there was none. */
+    anew?: NoteNumber
   }
 }
 

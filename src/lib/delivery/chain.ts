@@ -54,13 +54,29 @@ export function keptBefore(mine: Chains['mine'], first: number): Chains['mine'] 
   return { ...mine, stored: Math.max(mine.received, Math.min(mine.stored, first - 1)) }
 }
 
-/** The chains with one more note of mine. @param generation of this installation */
+/**
+ * The chains with one more note of mine.
+ * @param generation of this installation
+ * @param lost it says that their keys did not open here
+ */
 export function numberNote(
   chains: Chains,
   generation: number,
+  lost: boolean,
 ): { chains: Chains; number: NoteNumber } {
-  const said = (chains.notes?.said ?? 0) + 1
-  return { chains: { ...chains, notes: { ...chains.notes, said } }, number: [generation, said] }
+  const { notes } = chains
+  const said = (notes?.said ?? 0) + 1
+  const number: NoteNumber = [generation, said]
+  // What another installation has said was of other keys.
+  const first = notes?.lost?.[0] === generation ? notes.lost : number
+  return { chains: { ...chains, notes: { ...notes, said, ...(lost && { lost: first }) } }, number }
+}
+
+/** The chains when more of theirs did not open: what they have heeded before was not of this. */
+export function findLost(chains: Chains): Chains {
+  const notes = { said: 0, ...chains.notes }
+  delete notes.lost
+  return { ...chains, notes }
 }
 
 /**
@@ -72,14 +88,22 @@ export function newsOf(
   number: NoteNumber | undefined,
 ): 'news' | 'overtaken' | 'replaced' {
   if (number === undefined || notes?.heard === undefined) return 'news'
-  const [generation, count] = notes.heard
-  if (number[0] < generation) return 'replaced'
-  return number[0] === generation && number[1] < count ? 'overtaken' : 'news'
+  if (number[0] < notes.heard[0]) return 'replaced'
+  return compare(number, notes.heard) < 0 ? 'overtaken' : 'news'
 }
 
-/** The chains with a note of theirs that was news. */
-export function hearNote(chains: Chains, number: NoteNumber): Chains {
-  return { ...chains, notes: { said: 0, ...chains.notes, heard: number } }
+/** The chains with a note of theirs that was news. @param anew the note of mine for which they have sealed anew */
+export function hearNote(chains: Chains, number: NoteNumber, anew: NoteNumber | undefined): Chains {
+  const { lost, ...others } = chains.notes ?? { said: 0 }
+  const isHeeded = lost === undefined || (anew !== undefined && compare(anew, lost) >= 0)
+  return { ...chains, notes: { ...others, ...(!isHeeded && { lost }), heard: number } }
+}
+
+/** The chains when all is sealed anew for a note of theirs. */
+export function heedLost(chains: Chains, number: NoteNumber): Chains {
+  const notes = chains.notes ?? { said: 0 }
+  const isLatest = notes.anew === undefined || compare(number, notes.anew) > 0
+  return isLatest ? { ...chains, notes: { ...notes, anew: number } } : chains
 }
 
 /**
@@ -135,6 +159,10 @@ export function followChain(chains: Chains, id: MessageId, envelope: Envelope): 
 export function leaveChain(chains: Chains, envelope: Envelope): Chains {
   checkJump(chains, envelope)
   return { ...chains, clock: Math.max(chains.clock, envelope.clock) }
+}
+
+function compare(one: NoteNumber, other: NoteNumber): number {
+  return one[0] - other[0] || one[1] - other[1]
 }
 
 function checkClock(chains: Chains, envelope: Envelope): void {

@@ -7,7 +7,7 @@
  *     status  how far I hold and have read your chain, as `hello` and `want` say it; `lost` when what you sealed does not
  *             open here: then seal all that I do not hold once more. Its number tells which was written later, by
  *             generation of the installation (db/device.ts) and count: one back from a backup holds less than it once
- *             said, and counts anew
+ *             said, and counts anew. `anew` answers what said `lost`, which until then is said again to who says so, too
  *     hello   of the contacts' protocol, byte for byte
  *
  * Either tells where to write to me from now on.
@@ -37,6 +37,8 @@ const noteSchema = v.variant('type', [
     type: v.literal('status'),
     /** Absent in those of before they had one. */
     number: v.exactOptional(noteNumberSchema),
+    /** The latest of yours for which all was sealed anew; absent while there was none. */
+    anew: v.exactOptional(noteNumberSchema),
     yours: v.nullable(
       v.strictObject({ chain: chainSchema, received: numberSchema, read: numberSchema }),
     ),

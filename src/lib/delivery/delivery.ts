@@ -69,7 +69,7 @@ export class Delivery implements Startable, Intake {
     this.#components = components
     this.#init = init
     this.#ledger = new Ledger(components)
-    this.#notes = new OwedNotes(components)
+    this.#notes = new OwedNotes({ ...components, ledger: this.#ledger })
     this.#inbox = new Inbox(components, init)
     this.post = new Post(
       {
@@ -176,12 +176,11 @@ export class Delivery implements Startable, Intake {
   async forget(peer: PeerIdString): Promise<void> {
     const { random, store } = this.#components
     await this.#ledger.turns.run(peer, async () => {
-      const chains = await this.#ledger.chains(peer)
-      const { theirs } = chains
+      const { theirs } = await this.#ledger.chains(peer)
       // What waited behind a gap is deleted with the keys that opened it: like the rest it is still to come, sealed anew.
       const waits = theirs !== null && (await store.early(peer, theirs.chain)).length > 0
       if (waits) await this.#notes.owe(peer, 'status', true)
-      await store.forget(forgottenChains(chains, random))
+      await store.forget(forgottenChains(await this.#ledger.chains(peer), random))
       this.#sessions.get(peer)?.tellAgain()
     })
   }

@@ -2,14 +2,18 @@ import type { Receipt } from '../db/schema.ts'
 import { equalBytes } from '../protocol/codec.ts'
 import type { PeerIdString } from '../protocol/ids.ts'
 import type { Clock } from '../protocol/seams.ts'
-import type { Owed } from './chain.ts'
-import { encodeContent, type Note } from './content.ts'
+import { findLost, numberNote, type Owed } from './chain.ts'
+import { encodeContent, type Note, type StatusNote } from './content.ts'
+import type { Devices } from './devices.ts'
+import type { Ledger } from './ledger.ts'
 import { standing, storesOf } from './receipts.ts'
 import type { Mail, Sealer } from './seams.ts'
 import type { DeliveryStore } from './store.ts'
 
 export interface OwedNotesComponents {
-  store: Pick<DeliveryStore, 'owed' | 'putOwed' | 'settleOwed'>
+  store: Pick<DeliveryStore, 'owed' | 'putChains' | 'putOwed' | 'settleOwed'>
+  ledger: Pick<Ledger, 'chains'>
+  devices: Pick<Devices, 'generation'>
   sealer: Pick<Sealer, 'seal'>
   mail: Pick<Mail, 'post'>
   clock: Pick<Clock, 'now'>
@@ -21,8 +25,6 @@ export interface OwedNotesComponents {
  */
 export class OwedNotes {
   readonly #components: OwedNotesComponents
-  /** Those who were told that their keys did not open here: once, or again because they had lost theirs. */
-  readonly #toldLost = new Map<PeerIdString, 'once' | 'again'>()
 
   constructor(components: OwedNotesComponents) {
     this.#components = components
@@ -30,22 +32,26 @@ export class OwedNotes {
 
   /** There is something new to say. @param lost their keys did not open here: owed until it is said */
   async owe(peer: PeerIdString, type: Owed['type'], lost = false): Promise<void> {
+    const { ledger, store } = this.#components
+    if (lost) await store.putChains(findLost(await ledger.chains(peer)))
+    await this.#owe(peer, type, lost)
+  }
+
+  async #owe(peer: PeerIdString, type: Owed['type'], lost: boolean): Promise<void> {
     const { mail, store } = this.#components
     const before = await this.#of(peer, type)
     const again = lost || (before !== undefined && this.#asNow(before).lost)
     await store.putOwed({ peer, type, lost: again, sealed: null, receipts: [] }, null)
-    if (lost) this.#toldLost.set(peer, 'once')
     mail.post(peer)
   }
 
   /**
-   * Their keys are lost, and what I said may be among what does not open there: also that theirs did not open here, but
-   * once, or two would tell each other for ever.
+   * Their keys are lost, and what I said may be among what does not open there: also that theirs did not open here, until
+   * they have heeded that, or two would tell each other for ever.
    */
   async oweAgain(peer: PeerIdString): Promise<void> {
-    const lost = this.#toldLost.get(peer) === 'once'
-    await this.owe(peer, 'status', lost)
-    if (lost) this.#toldLost.set(peer, 'again')
+    const { notes } = await this.#components.ledger.chains(peer)
+    await this.#owe(peer, 'status', notes?.lost !== undefined)
   }
 
   /** What is owed to them: anew, what relays kept, and keep no more. */
@@ -65,7 +71,7 @@ export class OwedNotes {
   /**
    * Seals it, durably; null while there are no keys of theirs, or others are needed.
    * @param owed as it was when somebody set out to seal it
-   * @param note what it says; null when that is nothing any more
+   * @param note what it says, without its number; null when that is nothing any more
    */
   async seal(owed: Owed, note: Note | null): Promise<Uint8Array | 'nothing' | null> {
     const { sealer, store } = this.#components
@@ -78,7 +84,9 @@ export class OwedNotes {
     if (now === undefined) return 'nothing'
     // Owed anew meanwhile, by one whose keys are lost: what says so begins a session.
     if (now.lost && !owed.lost) return null
-    const sealing = await sealer.seal(owed.peer, encodeContent({ type: 'note', note }))
+    const numbered = note.type === 'status' ? await this.#numbered(owed.peer, note) : note
+    const content = encodeContent({ type: 'note', note: numbered })
+    const sealing = await sealer.seal(owed.peer, content)
     if (sealing === null) return null
     const lost = owed.lost && owed.type === 'status'
     await store.putOwed({ ...owed, lost, sealed: sealing.sealed }, sealing.step)
@@ -105,8 +113,6 @@ export class OwedNotes {
     if (now?.sealed == null || !equalBytes(now.sealed, sealed)) return
     const receipts = [...now.receipts, receipt]
     await this.#components.store.putOwed({ ...now, receipts }, null)
-    // It may have been owed, and sealed, before this start. A hello does not tell it.
-    if (now.lost && type === 'status' && !this.#toldLost.has(peer)) this.#toldLost.set(peer, 'once')
   }
 
   /** It is owed no more once so many stores keep it. */
@@ -120,6 +126,16 @@ export class OwedNotes {
   async settleStatus(peer: PeerIdString): Promise<void> {
     const status = await this.#of(peer, 'status')
     if (status?.lost === false) await this.#components.store.settleOwed(peer, 'status')
+  }
+
+  /** Durably: no other has its number, whether or not it goes out. */
+  async #numbered(peer: PeerIdString, note: StatusNote): Promise<StatusNote> {
+    const { devices, ledger, store } = this.#components
+    const generation = await devices.generation()
+    const { chains, number } = numberNote(await ledger.chains(peer), generation, note.lost)
+    await store.putChains(chains)
+    const anew = chains.notes?.anew
+    return { ...note, number, ...(anew !== undefined && { anew }) }
   }
 
   async #of(peer: PeerIdString, type: Owed['type']): Promise<Owed | undefined> {

@@ -6,15 +6,14 @@ import type { Place } from '../protocol/place.ts'
 import type { Clock, Logger } from '../protocol/seams.ts'
 import {
   hearNote,
+  heedLost,
   heldOf,
   newsOf,
-  numberNote,
   type Chains,
   type Outgoing,
   type Owed,
 } from './chain.ts'
 import { decodeContent, type Note, type StatusNote } from './content.ts'
-import type { Devices } from './devices.ts'
 import { decodeEnvelope } from './envelope.ts'
 import { MAX_EARLY, type Inbox } from './inbox.ts'
 import type { Ledger } from './ledger.ts'
@@ -29,7 +28,6 @@ const MAX_MAILED = 1_000
 
 export interface PostComponents {
   store: DeliveryStore
-  devices: Pick<Devices, 'generation'>
   sealer: Pick<Sealer, 'begin' | 'begins' | 'openAlone' | 'whose'>
   mail: Mail
   ledger: Ledger
@@ -305,6 +303,8 @@ export class Post {
     if (note.type === 'status' && note.lost) {
       // What I said of theirs may be among what does not open there.
       await this.#notes.oweAgain(peer)
+      if (note.number !== undefined)
+        await store.putChains(heedLost(await this.#ledger.chains(peer), note.number))
       await this.#sealAnew(peer, step)
       // In the session that the note began: a relay may still give keys that they have lost.
       const [status] = (await this.#notes.to(peer)).filter(({ type }) => type === 'status')
@@ -331,7 +331,7 @@ export class Post {
 
   async #heed(peer: PeerIdString, note: StatusNote): Promise<void> {
     const { store } = this.#components
-    const { number, yours, want, lost, place } = note
+    const { number, anew, yours, want, lost, place } = note
     const { mine } = await this.#ledger.chains(peer)
     // They are back from a backup of before this chain.
     if (lost && yours?.chain !== mine.chain)
@@ -342,7 +342,7 @@ export class Post {
     await this.#learnPlace(peer, place)
     // Last: it is heeded once more when the power goes before.
     if (number !== undefined)
-      await store.putChains(hearNote(await this.#ledger.chains(peer), number))
+      await store.putChains(hearNote(await this.#ledger.chains(peer), number, anew))
   }
 
   /** All that they do not hold: it is sealed in the session this step is of. */
@@ -353,22 +353,18 @@ export class Post {
 
   /** What a note says now; null when nothing is to be said. */
   async #noteOf({ peer, type, lost }: Owed): Promise<Note | null> {
-    const { devices, mail, store } = this.#components
+    const { mail, store } = this.#components
     const place = await mail.place(peer)
     if (type === 'hello') {
       const hello = this.#init.hello(peer)
       return hello === null ? null : { type, hello, place }
     }
     if (!(await this.#init.accept(peer))) return null
-    const generation = await devices.generation()
-    const { chains, number } = numberNote(await this.#ledger.chains(peer), generation)
-    await store.putChains(chains)
-    const { theirs } = chains
+    const { theirs } = await this.#ledger.chains(peer)
     const [early] = theirs === null ? [] : await store.early(peer, theirs.chain)
     const read = this.#init.tellsRead() ? (theirs?.read ?? 0) : 0
     return {
       type,
-      number,
       yours: theirs && { chain: theirs.chain, received: theirs.sequence, read },
       want: early === undefined ? null : { first: theirs!.sequence + 1, last: early.sequence - 1 },
       lost,

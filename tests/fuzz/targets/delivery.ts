@@ -65,7 +65,7 @@ export async function deliveryTargets(): Promise<Target[]> {
     },
     {
       ...{ type: 'status' as const, yours: null, want: null, lost: false, place },
-      number: [NOW, 7] as NoteNumber,
+      ...{ number: [NOW, 7] as NoteNumber, anew: [0, 2] as NoteNumber },
     },
     { type: 'hello' as const, hello: frozenBytes('contacts-1.0.0')['hello']!, place },
   ].map((note) => encodeContent({ type: 'note', note }))

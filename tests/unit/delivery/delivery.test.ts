@@ -5,6 +5,7 @@ import { CannotOpenError } from '#lib/crypto/errors.ts'
 import type { NoteNumber } from '#lib/db/schema.ts'
 import { Delivery, MAX_GIVEN_A_DAY } from '#lib/delivery/delivery.ts'
 import { MAX_EARLY } from '#lib/delivery/inbox.ts'
+import { Ledger } from '#lib/delivery/ledger.ts'
 import { OwedNotes } from '#lib/delivery/owed-notes.ts'
 import type { ItemTaken } from '#lib/delivery/post.ts'
 import {
@@ -48,9 +49,14 @@ let network: FakeNetwork
 let anna: Person
 let ben: Person
 let refused: Set<PeerIdString>
+/** Of the installation that everybody has. */
+let generation: number
+
+const devices = { ...oneDevice, generation: () => Promise.resolve(generation) }
 
 beforeEach(async () => {
   refused = new Set()
+  generation = 1
   clock = new ManualClock()
   network = new FakeNetwork()
   anna = await person(ANNA, 1)
@@ -62,6 +68,13 @@ async function firstItemOf({ store }: Person, to: PeerIdString): Promise<Uint8Ar
   const { chain } = (await store.chains(to))!.mine
   const [first] = await store.outbox(to, chain, 0, 1)
   return encodeContent({ type: 'message', envelope: first!.envelope })
+}
+
+/** Without a conversation around them. */
+function notesOf(store: MemoryDeliveryStore): OwedNotes {
+  const random = seededRandom(9)
+  const ledger = new Ledger({ store, sealer: plainSealer, random, logger: silentLogger })
+  return new OwedNotes({ store, ledger, devices, sealer: plainSealer, mail: noMail, clock })
 }
 
 async function person(
@@ -78,7 +91,7 @@ async function person(
       channels: host.channels,
       store,
       sealer,
-      devices: oneDevice,
+      devices,
       mail: { ...noMail, post: (waiting) => posted.push(waiting) },
       clock,
       random: seededRandom(seed),
@@ -383,30 +396,59 @@ test('who has other relays is told there what I hold of theirs', async () => {
   expect(await at('one.example', 'two.example')).toEqual([])
 })
 
-test('who is told that their keys did not open, and has lost them, is told once more, and no more', async () => {
-  const owedStatus = async () => {
+test('who is told that their keys did not open, and has lost them, is told again until they have heeded it', async () => {
+  const said = async (): Promise<StatusNote> => {
     const [owed] = await anna.store.owed(BEN)
-    await anna.delivery.post.sealOwed(owed!)
+    const sealed = await anna.delivery.post.sealOwed(owed!)
     await anna.delivery.post.owesNot(BEN, 'status')
-    return owed
+    return (decodeContent(sealed as Uint8Array) as { note: StatusNote }).note
+  }
+  const hears = async (count: number, lost: boolean, anew?: NoteNumber): Promise<void> => {
+    const note: StatusNote = {
+      ...{ type: 'status', yours: null, want: null, lost, place: { relays: [], passes: [] } },
+      ...{ number: [4, count], ...(anew && { anew }) },
+    }
+    await anna.delivery.post.receiveItem(BEN, encodeContent({ type: 'note', note }))
   }
   await anna.delivery.post.owe(BEN, 'status', true)
-  expect(await owedStatus()).toMatchObject({ lost: true })
-  const place = { relays: [], passes: [] }
-  for (const [first, lost] of [
-    [1, true],
-    [2, false],
-  ] as const) {
-    const want = { first, last: first }
-    const note: StatusNote = { type: 'status', yours: null, want, lost: true, place }
-    await anna.delivery.post.receiveItem(BEN, encodeContent({ type: 'note', note }))
-    expect(await owedStatus()).toMatchObject({ lost })
+  const first = await said()
+  expect(first).toMatchObject({ lost: true })
+  // Each may be lost, with the keys it is sealed for; what she has heeded she says along with it.
+  await hears(1, true)
+  expect(await said()).toMatchObject({ lost: true, anew: [4, 1] })
+  await hears(2, false)
+  await hears(3, true, [0, 9])
+  expect(await said()).toMatchObject({ lost: true, anew: [4, 3] })
+  // They have sealed anew for the first: those that said it again were of nothing else.
+  await hears(4, true, first.number)
+  expect(await said()).toMatchObject({ lost: false, anew: [4, 4] })
+
+  await anna.delivery.post.owe(BEN, 'status', true)
+  await said()
+  await hears(5, true, first.number)
+  const again = await said()
+  expect(again).toMatchObject({ lost: true, anew: [4, 5] })
+  await hears(6, false, again.number)
+  await hears(7, true)
+  expect(await said()).toMatchObject({ lost: false, anew: [4, 7] })
+})
+
+test('that their keys did not open is not taken as heeded that another installation of mine said', async () => {
+  const loses = async (): Promise<NoteNumber> => {
+    await anna.delivery.post.owe(BEN, 'status')
+    const [owed] = await anna.store.owed(BEN)
+    await anna.store.putOwed({ ...owed!, lost: true }, null)
+    await anna.delivery.post.sealOwed({ ...owed!, lost: true })
+    return (await standing(anna)).notes!.lost!
   }
+  expect(await loses()).toEqual([1, 1])
+  generation = 2
+  expect(await loses()).toEqual([2, 2])
 })
 
 test('a hello that is sealed anew tells nobody that their keys did not open', async () => {
   const { store } = anna
-  const notes = new OwedNotes({ store, sealer: plainSealer, mail: noMail, clock })
+  const notes = notesOf(store)
   await notes.owe(BEN, 'hello')
   const [hello] = await store.owed(BEN)
   const place = { relays: [], passes: [] }
@@ -550,15 +592,14 @@ test('a hello that waits for its answer is left again when I am written to elsew
 
 test('who is told after a restart that their keys did not open, as was sealed before, is told once more', async () => {
   const { store } = anna
-  const begin = () => new OwedNotes({ store, sealer: plainSealer, mail: noMail, clock })
-  const before = begin()
+  const before = notesOf(store)
   await before.owe(BEN, 'status', true)
   const [owed] = await before.to(BEN)
   const place = { relays: [], passes: [] }
   const note: Note = { type: 'status', yours: null, want: null, lost: true, place }
   const sealed = (await before.seal(owed!, note)) as Uint8Array
 
-  const notes = begin()
+  const notes = notesOf(store)
   await notes.kept(owed!, sealed, { relay: 'relay.example', store: 'AA', atMs: clock.now() })
   await notes.settleKept(owed!, 1)
   expect(await store.owed(BEN)).toEqual([])
@@ -568,7 +609,7 @@ test('who is told after a restart that their keys did not open, as was sealed be
 
 test('a hello that relays keep no more is sealed with keys of theirs as they are now, once', async () => {
   const { store } = anna
-  const notes = new OwedNotes({ store, sealer: plainSealer, mail: noMail, clock })
+  const notes = notesOf(store)
   const note: Note = { type: 'hello', hello: bytes('hi'), place: { relays: [], passes: [] } }
   const leave = async (): Promise<void> => {
     const [owed] = await notes.to(BEN)

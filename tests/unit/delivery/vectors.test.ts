@@ -40,7 +40,10 @@ const contents: [string, Content][] = [
   ],
   [
     'status with its number',
-    { type: 'note', note: { ...status, number: [1_767_225_600_000, 12] } },
+    {
+      type: 'note',
+      note: { ...status, number: [1_767_225_600_000, 12], anew: [1_767_000_000_000, 3] },
+    },
   ],
   [
     'hello',

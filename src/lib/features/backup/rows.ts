@@ -64,6 +64,7 @@ const seed = fixed(32)
 const chainId = v.custom<ChainId>((value) => parses(parseChainId, value), 'not a chain id')
 const messageId = v.custom<MessageId>((value) => parses(parseMessageId, value), 'not a message id')
 const head = v.nullable(messageId)
+const noteNumber = v.strictTuple([count, count])
 const stamp = { clock: count, id: messageId }
 const reaction = v.strictObject({ ...stamp, emoji: v.nullable(text) })
 
@@ -197,7 +198,10 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
     past: v.array(chainId),
     ended: v.array(v.strictObject({ chain: chainId, received: count, read: count })),
     notes: v.exactOptional(
-      v.strictObject({ said: count, heard: v.exactOptional(v.strictTuple([count, count])) }),
+      v.strictObject({
+        ...{ said: count, heard: v.exactOptional(noteNumber) },
+        ...{ lost: v.exactOptional(noteNumber), anew: v.exactOptional(noteNumber) },
+      }),
     ),
   }),
   outbox: v.strictObject({

@@ -122,7 +122,8 @@ test('everything but keys of sessions comes back', async () => {
   await say(anna, anna.peer, 'a note')
   await anna.chat.saveDraft(ben.peer, 'half a')
   await anna.contacts.setNote(ben.peer, 'from the library')
-  const notes = { said: 3, heard: [5, 2] as NoteNumber }
+  const of = (...number: NoteNumber): NoteNumber => number
+  const notes = { said: 3, heard: of(5, 2), lost: of(4, 3), anew: of(5, 1) }
   await anna.db.chains.update(ben.peer, { notes })
   const from = device(anna.db)
   const made = await file(from)
