@@ -415,7 +415,9 @@ export interface SettingsRow {
   }
   /** Absent until the person chose. */
   autoGet?: { when: 'always' | 'unmetered' | 'never'; upToBytes: number }
-  /** Absent until the person chose. */
+  /** Absent until the person was asked whether relays may keep copies. */
+  copiesAgreed?: boolean
+  /** As of before they were asked: `true` was written beside any other choice, so only `false` was chosen. */
   copiesForAway?: boolean
   /** Absent until the person chose. */
   passOn?: boolean

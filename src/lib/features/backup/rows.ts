@@ -108,6 +108,7 @@ const SCHEMAS: { [T in BackedUp]: v.GenericSchema<unknown, RowOf<T>> } = {
     autoGet: v.exactOptional(
       v.strictObject({ when: v.picklist(['always', 'unmetered', 'never']), upToBytes: count }),
     ),
+    copiesAgreed: v.exactOptional(flag),
     copiesForAway: v.exactOptional(flag),
     passOn: v.exactOptional(flag),
     relayOnly: v.exactOptional(flag),

@@ -56,7 +56,7 @@ export class DexieSettingsStore implements SettingsStore {
         await this.#db.settings.put({
           key: 'me',
           ...rest,
-          ...(copiesForAway !== null && { copiesForAway }),
+          ...(copiesForAway !== null && { copiesAgreed: copiesForAway }),
         })
       }),
     )
@@ -70,7 +70,7 @@ export class DexieSettingsStore implements SettingsStore {
       ...{ language, theme, readReceipts, notifications },
       files: { ...DEFAULT_SETTINGS.files, ...files },
       autoGet: autoGet ?? DEFAULT_SETTINGS.autoGet,
-      copiesForAway: row.copiesForAway ?? DEFAULT_SETTINGS.copiesForAway,
+      copiesForAway: row.copiesAgreed ?? (row.copiesForAway === false ? false : null),
       passOn: row.passOn ?? DEFAULT_SETTINGS.passOn,
       relayOnly: row.relayOnly ?? DEFAULT_SETTINGS.relayOnly,
     }

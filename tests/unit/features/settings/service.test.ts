@@ -17,7 +17,7 @@ function open(
     storage: { estimate },
     loggers: () => silentLogger,
   })
-  return { service }
+  return { db, service }
 }
 
 test("until something is chosen, the browser's own holds", async () => {
@@ -48,6 +48,24 @@ test('choices are kept and do not touch each other', async () => {
   expect(await until(service.watchSettings())).toMatchObject({ language: 'ru', ...chosen })
   await service.setLanguage(null)
   expect(await until(service.watchSettings())).toMatchObject({ language: null, ...chosen })
+})
+
+test('who was never asked has agreed to no copies, whatever an earlier version wrote', async () => {
+  const { db, service } = open()
+  await db.settings.put({ key: 'me', ...DEFAULT_SETTINGS, copiesForAway: true })
+  expect(await until(service.watchSettings())).toMatchObject({ copiesForAway: null })
+  await service.setTheme('dark')
+  expect(await until(service.watchSettings())).toMatchObject({ copiesForAway: null })
+  await service.setCopiesForAway(true)
+  expect(await until(service.watchSettings())).toMatchObject({ copiesForAway: true })
+})
+
+test('who turned copies off in an earlier version is not asked again', async () => {
+  const { db, service } = open()
+  await db.settings.put({ key: 'me', ...DEFAULT_SETTINGS, copiesForAway: false })
+  expect(await until(service.watchSettings())).toMatchObject({ copiesForAway: false })
+  await service.setTheme('dark')
+  expect(await until(service.watchSettings())).toMatchObject({ copiesForAway: false })
 })
 
 test('limits of files are chosen one by one', async () => {
