@@ -5,10 +5,11 @@ import { isPath } from '#lib/content/paths.ts'
 import { InvalidDataError, StarlingError, StorageFullError } from '#lib/protocol/errors.ts'
 import { AlreadyThereError, UnwritableFolderError } from './errors.ts'
 
-/** A file to be written, and where below the folder. Whoever made it chose the path. */
+/** A file to be written, or a folder to be made, and where below the folder. Whoever made it chose the path. */
 export interface SavedFile {
   path: string
-  read: () => AsyncIterable<Uint8Array>
+  /** Null: it is a folder. */
+  read: (() => AsyncIterable<Uint8Array>) | null
 }
 
 export interface SaveInit {
@@ -31,8 +32,12 @@ export async function saveFiles(
   try {
     await mkdir(folder, { recursive: true })
     const root = await realpath(folder)
-    for (const { path } of replace ? [] : files) await requireFree(join(root, path))
+    for (const each of replace ? [] : files) await requireFree(root, each)
     for (const { path, read } of files) {
+      if (read === null) {
+        await makeFolders(root, path)
+        continue
+      }
       await makeFolders(root, dirname(path))
       await write(join(root, path), read(), replace)
     }
@@ -45,10 +50,12 @@ export async function saveFiles(
   }
 }
 
-/** A link under the name counts as well: it is not followed. */
-async function requireFree(place: string): Promise<void> {
+/** A link under the name counts as well: it is not followed. A folder may be there already. */
+async function requireFree(root: string, { path, read }: SavedFile): Promise<void> {
+  const place = join(root, path)
   try {
-    await lstat(place)
+    const there = await lstat(place)
+    if (read === null && there.isDirectory()) return
   } catch (error) {
     // A file where a folder should be is met when the folder is made.
     const free = ['ENOENT', 'ENOTDIR']

@@ -1,6 +1,11 @@
 import { resolve } from 'node:path'
 import type { NetworkApi } from '#lib/features/network/api.ts'
-import type { Transfer, TransferId, TransfersApi } from '#lib/features/transfers/api.ts'
+import {
+  isFolder,
+  type Transfer,
+  type TransferId,
+  type TransfersApi,
+} from '#lib/features/transfers/api.ts'
 import { StarlingError } from '#lib/protocol/errors.ts'
 import { first } from './first.ts'
 import { pageOrigin } from './page-origin.ts'
@@ -55,12 +60,13 @@ export class Transfers {
       for await (const details of transfers.watchTransfer(id, { signal })) {
         if (details === null) return
         if (details.completeAtMs === null) continue
-        const files = details.list.map(({ path }, index) => ({
-          path,
-          read: () => transfers.read(id, index, { signal }),
+        const files = details.list.map((entry, index) => ({
+          path: entry.path,
+          read: isFolder(entry) ? null : () => transfers.read(id, index, { signal }),
         }))
         await saveFiles(files, { ...init, folder })
-        tell({ type: 'saved', transfer: id, into: folder, files: files.length })
+        const count = files.filter(({ read }) => read !== null).length
+        tell({ type: 'saved', transfer: id, into: folder, files: count })
         return
       }
     } catch (error) {

@@ -1,11 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { chromium, type BrowserContext } from 'playwright'
 import { wholeChromium } from '../support/chromium.ts'
-import { downloadsOnly, savesIntoOwnFiles, savedInOwnFile } from '../support/page-scripts.ts'
+import {
+  choosesOwnFolder,
+  downloadsOnly,
+  namesInOwnFolder,
+  savesIntoOwnFiles,
+  savedInOwnFile,
+} from '../support/page-scripts.ts'
 import { PeerProcess } from '../support/peer.ts'
 import { chooseFile, letWrite } from '../support/real-file.ts'
 import type { Relay } from '../support/relay.ts'
@@ -163,23 +169,23 @@ test('a folder is shared by a browser, got by a peer and written into a folder b
   person,
 }) => {
   test.slow()
-  const folder = test.info().outputPath('holiday')
-  await mkdir(join(folder, 'day 1'), { recursive: true })
-  await writeFile(join(folder, 'day 1/beach.jpg'), randomBytes(2 * MB))
-  await writeFile(join(folder, 'notes.txt'), 'warm')
+  const photo = randomBytes(MB).toString('hex')
   await using shelf = await PeerProcess.start(relay, 'Shelf')
   const anna = await person('Anna', { relay })
   await anna.goTo('Files')
-  await anna.page.locator('input[type=file][webkitdirectory]').setInputFiles(folder)
+  const tree = { 'day 1/beach.jpg': photo, 'day 2/evening': null, 'notes.txt': 'warm' }
+  await anna.page.evaluate(choosesOwnFolder, ['holiday', tree] as const)
+  await anna.page.getByRole('button', { name: 'Share a folder' }).first().click()
+  await expect(anna.page.getByText('2 files, 2 MB · 1 empty folder')).toBeVisible()
   await anna.page.getByRole('button', { name: 'Make a link' }).click()
   const link = (await anna.page.getByText('#/get/').textContent())!.trim()
   const into = test.info().outputPath('got')
   await shelf.ask({ type: 'get', link, into })
   await shelf.event('saved')
-  const names = (await readdir(folder, { recursive: true })).sort()
+  const names = ['day 1', 'day 1/beach.jpg', 'day 2', 'day 2/evening', 'notes.txt']
   expect((await readdir(join(into, 'holiday'), { recursive: true })).sort()).toEqual(names)
   const beach = 'holiday/day 1/beach.jpg'
-  expect(await sha256(join(into, beach))).toBe(await sha256(join(folder, 'day 1/beach.jpg')))
+  expect(await readFile(join(into, beach), 'utf8')).toBe(photo)
   expect(await readFile(join(into, 'holiday/notes.txt'), 'utf8')).toBe('warm')
 
   const { link: passedOn } = await shelf.event('transfer', ({ state }) => state === 'complete')
@@ -193,6 +199,9 @@ test('a folder is shared by a browser, got by a peer and written into a folder b
     await expect
       .poll(() => boris.page.evaluate(savedInOwnFile, `${called}/day 1/beach.jpg`))
       .toBe(await sha256(join(into, beach)))
+    await expect
+      .poll(() => boris.page.evaluate(namesInOwnFolder, `${called}/day 2/evening`))
+      .toBe(0)
   }
 })
 

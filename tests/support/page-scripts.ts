@@ -89,6 +89,37 @@ export function savesIntoOwnFiles(): void {
   })
 }
 
+/** A folder of the browser's own stands for one a person would choose: paths with texts, or null for an empty folder. */
+export async function choosesOwnFolder([name, tree]: readonly [
+  string,
+  Record<string, string | null>,
+]): Promise<void> {
+  const own = await navigator.storage.getDirectory()
+  const root = await own.getDirectoryHandle(name, { create: true })
+  for (const [path, text] of Object.entries(tree)) {
+    const names = path.split('/')
+    const last = names.pop()!
+    let folder = root
+    for (const each of names) folder = await folder.getDirectoryHandle(each, { create: true })
+    if (text === null) {
+      await folder.getDirectoryHandle(last, { create: true })
+      continue
+    }
+    const file = await folder.getFileHandle(last, { create: true })
+    const writable = await file.createWritable()
+    await writable.write(text)
+    await writable.close()
+  }
+  Object.assign(window, { showDirectoryPicker: () => Promise.resolve(root) })
+}
+
+/** How many names are in a folder that `savesIntoOwnFiles` had a page make. */
+export async function namesInOwnFolder(path: string): Promise<number> {
+  let folder = await navigator.storage.getDirectory()
+  for (const name of path.split('/')) folder = await folder.getDirectoryHandle(name)
+  return (await Array.fromAsync(folder.keys())).length
+}
+
 /** The next file that is dropped on the page stands for the one a person would choose a place for. */
 export function savesIntoDropped(): void {
   const dropped = new Promise<unknown>((resolve) => {

@@ -19,7 +19,7 @@ import { isPath, MAX_PATH_BYTES } from './paths.ts'
 /** Signature context. */
 export const ABOUT_CONTEXT = 'starling-content-1'
 
-/** Files in one content: a large photo library. */
+/** Files and empty folders in one content: a large photo library. */
 export const MAX_FILES = 10_000
 
 /** Longest description, in UTF-16 units. */
@@ -31,7 +31,7 @@ export const MAX_MEDIA_TYPE_CHARS = 255
 /** Longest in bytes. */
 export const MAX_ABOUT_BYTES = MAX_ABOUT_LEAVES * CHUNK_BYTES
 
-/** One file of a content. */
+/** One file of a content, or an empty folder (folders.ts). */
 export interface FileEntry {
   /** With `/` between folders. */
   path: string

@@ -1,32 +1,19 @@
-import { isAbort } from './saving.ts'
+import { pickFolder } from './pick-folder.ts'
 
-/** The part of the File System Access API that is not in the DOM's types yet. */
-interface FolderPicking {
-  showDirectoryPicker(options: { mode: 'readwrite' }): Promise<FileSystemDirectoryHandle>
-}
-
-/** Files that are written below a folder, one after the other. */
+/** Files and folders that are made below a folder, one after the other. */
 export interface FolderSaving {
   /** Begins the file of this path, with `/` between folders. It is there once it is closed. */
   file(path: string): Promise<FileSystemWritableFileStream>
+  /** Makes the folder of this path. */
+  folder(path: string): Promise<void>
   /** Nothing of it stays. */
   drop(): Promise<void>
 }
 
-/** Whether the browser lets a page write into folders. */
-export function canSaveFolders(): boolean {
-  return 'showDirectoryPicker' in window
-}
-
 /** Lets the person choose a folder; null when they chose none. By a press of theirs. */
 export async function beginSavingFolder(): Promise<FolderSaving | null> {
-  try {
-    const picking = window as unknown as FolderPicking
-    return new ChosenFolder(await picking.showDirectoryPicker({ mode: 'readwrite' }))
-  } catch (error) {
-    if (isAbort(error)) return null
-    throw error
-  }
+  const folder = await pickFolder('readwrite')
+  return folder && new ChosenFolder(folder)
 }
 
 /** Writes over nothing: a file or folder whose name is taken there gets another, as `holiday (2)`. */
@@ -40,22 +27,33 @@ class ChosenFolder implements FolderSaving {
   }
 
   async file(path: string): Promise<FileSystemWritableFileStream> {
-    const [first = '', ...rest] = path.split('/')
-    const name = this.#names.get(first) ?? (await this.#freeName(first))
-    this.#names.set(first, name)
-    const names = [name, ...rest]
-    let folder = this.#folder
-    for (const each of names.slice(0, -1)) {
-      folder = await folder.getDirectoryHandle(each, { create: true })
-    }
+    const names = await this.#namesOf(path)
+    const folder = await this.#folderOf(names.slice(0, -1))
     const file = await folder.getFileHandle(names.at(-1)!, { create: true })
     return file.createWritable()
+  }
+
+  async folder(path: string): Promise<void> {
+    await this.#folderOf(await this.#namesOf(path))
   }
 
   async drop(): Promise<void> {
     for (const name of this.#names.values()) {
       await this.#folder.removeEntry(name, { recursive: true }).catch(() => undefined)
     }
+  }
+
+  async #namesOf(path: string): Promise<string[]> {
+    const [first = '', ...rest] = path.split('/')
+    const name = this.#names.get(first) ?? (await this.#freeName(first))
+    this.#names.set(first, name)
+    return [name, ...rest]
+  }
+
+  async #folderOf(names: readonly string[]): Promise<FileSystemDirectoryHandle> {
+    let folder = this.#folder
+    for (const each of names) folder = await folder.getDirectoryHandle(each, { create: true })
+    return folder
   }
 
   async #freeName(wanted: string): Promise<string> {

@@ -25,6 +25,7 @@ async function holiday(): Promise<string> {
   await writeFile(join(folder, 'day 1/beach.jpg'), randomBytes(3_000_000))
   await writeFile(join(folder, 'notes.txt'), 'warm')
   await writeFile(join(folder, 'empty'), '')
+  await mkdir(join(folder, 'day 2'))
   return folder
 }
 

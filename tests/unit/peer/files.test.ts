@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { FOLDER_TYPE } from '#lib/features/transfers/api.ts'
 import { InvalidDataError } from '#lib/protocol/errors.ts'
 import { chosenFiles } from '#peer/chosen-files.ts'
 import { AlreadyThereError, UnreadablePathError, UnwritableFolderError } from '#peer/errors.ts'
@@ -39,6 +40,25 @@ describe('files that are saved', () => {
     expect(names.sort()).toEqual(['a.txt', 'empty', 'in', 'in/one', 'in/one/c'])
     expect(await readFile(join(folder, 'new/a.txt'), 'utf8')).toBe('ab')
     expect(await readFile(join(folder, 'new/empty'), 'utf8')).toBe('')
+  })
+
+  const emptyFolder = (path: string): SavedFile => ({ path, read: null })
+
+  test('have empty folders beside them, and one that is there already stays as it is', async () => {
+    await mkdir(join(folder, 'in/two'), { recursive: true })
+    await writeFile(join(folder, 'in/two/mine'), '')
+    const all = [emptyFolder('in/one/deep'), emptyFolder('in/two'), file('in/a', 'a')]
+    await saveFiles(all, { folder, replace: false })
+    const names = await readdir(folder, { recursive: true })
+    expect(names.sort()).toEqual(['in', 'in/a', 'in/one', 'in/one/deep', 'in/two', 'in/two/mine'])
+    for (const replace of [false, true]) {
+      const saving = saveFiles([file('b'), emptyFolder('in/a')], { folder, replace })
+      await expect(saving).rejects.toThrow(AlreadyThereError)
+    }
+    await symlink(outside, join(folder, 'way'))
+    const led = saveFiles([emptyFolder('way/in')], { folder, replace: true })
+    await expect(led).rejects.toThrow(UnwritableFolderError)
+    expect(await readdir(outside)).toEqual([])
   })
 
   test('take no name that is taken, and then none is written', async () => {
@@ -107,6 +127,21 @@ describe('files that are chosen', () => {
       'holiday/day 1/beach.jpg',
     ])
     expect(await chosen[2]!.file.text()).toBe('beach')
+  })
+
+  test('have the empty folders beside them', async () => {
+    await mkdir(join(folder, 'trip/later/evening'), { recursive: true })
+    await mkdir(join(folder, 'trip/only a link'))
+    await mkdir(join(folder, 'nothing'))
+    await writeFile(join(folder, 'trip/a'), 'a')
+    await symlink(outside, join(folder, 'trip/only a link/way'))
+    const chosen = await chosenFiles([join(folder, 'trip'), join(folder, 'nothing')])
+    expect(chosen.map(({ path, file }) => [path, file.type])).toEqual([
+      ['trip/a', ''],
+      ['trip/later/evening', FOLDER_TYPE],
+      ['trip/only a link', FOLDER_TYPE],
+      ['nothing', FOLDER_TYPE],
+    ])
   })
 
   test('that are not there are said to be', async () => {

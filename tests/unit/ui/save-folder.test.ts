@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { beginSavingFolder, canSaveFolders } from '../../../src/lib/ui/save-folder.ts'
+import { canPickFolders } from '../../../src/lib/ui/pick-folder.ts'
+import { beginSavingFolder } from '../../../src/lib/ui/save-folder.ts'
 
 afterEach(() => {
   vi.unstubAllGlobals()
@@ -44,11 +45,12 @@ async function folderWith(tree: Tree) {
   return { saving, write }
 }
 
-test('files lie in their folders', async () => {
+test('files lie in their folders, and empty folders are made', async () => {
   const tree: Tree = new Map()
-  const { write } = await folderWith(tree)
+  const { saving, write } = await folderWith(tree)
   await write('holiday/day 1/beach.jpg', 'beach')
   await write('holiday/notes.txt', 'warm')
+  await saving.folder('holiday/day 2/evening')
   expect(tree).toEqual(
     new Map([
       [
@@ -56,6 +58,7 @@ test('files lie in their folders', async () => {
         new Map<string, Tree | string[]>([
           ['day 1', new Map([['beach.jpg', ['beach']]])],
           ['notes.txt', ['warm']],
+          ['day 2', new Map([['evening', new Map()]])],
         ]),
       ],
     ]),
@@ -84,8 +87,8 @@ test('what is there stays: the others get other names', async () => {
 test('nothing is begun where the person chose none, or the browser has no folders', async () => {
   const picked = () => Promise.reject(new DOMException('', 'AbortError'))
   vi.stubGlobal('window', { showDirectoryPicker: picked })
-  expect(canSaveFolders()).toBe(true)
+  expect(canPickFolders()).toBe(true)
   expect(await beginSavingFolder()).toBeNull()
   vi.stubGlobal('window', {})
-  expect(canSaveFolders()).toBe(false)
+  expect(canPickFolders()).toBe(false)
 })

@@ -2,6 +2,8 @@ import type { CopyState } from '../../content/providers/copies.ts'
 import type { PeerIdString } from '../../protocol/ids.ts'
 import type { AbortOptions } from '../../rpc/api.ts'
 
+export { FOLDER_TYPE, isFolder } from '../../content/folders.ts'
+
 /** A transfer here, whoever began it: 16 random bytes, base64url. */
 export type TransferId = string
 
@@ -11,7 +13,7 @@ export const MAX_COPIED_BYTES = 25_000_000
 /** What a link leads to is got at once up to this size, in bytes; of more the person is asked first. */
 export const MAX_UNASKED_BYTES = 100_000_000
 
-/** A file a person chose, and where it lies in what they chose. */
+/** A file a person chose, and where it lies in what they chose; or an empty folder, as a file of `FOLDER_TYPE` without bytes. */
 export interface ChosenFile {
   /** With `/` between folders: `holiday/day 1/beach.jpg`; the bare name when no folder was chosen. */
   path: string
@@ -72,7 +74,7 @@ export interface Transfer {
   role: 'sharing' | 'getting'
   /** Of the file, or the folder, or the first of several files; null while it is not known. */
   name: string | null
-  /** How many files; null while it is not known. */
+  /** How many files, empty folders left out; null while it is not known. */
   files: number | null
   /** Of all files; null while it is not known. */
   bytes: number | null
@@ -135,7 +137,7 @@ export interface Room {
   spareLimitBytes: number | null
 }
 
-/** One file of a transfer. */
+/** One file of a transfer, or an empty folder (`isFolder`). */
 export interface TransferFile {
   path: string
   /** What its maker says it is: `image/jpeg`; empty when it was not known. */

@@ -20,7 +20,7 @@ export class WrongPasswordError extends StarlingError {
   override readonly name = 'WrongPasswordError'
 }
 
-/** No files, or only empty folders. */
+/** Neither files nor folders. */
 export class NothingToShareError extends StarlingError {
   override readonly name = 'NothingToShareError'
 }

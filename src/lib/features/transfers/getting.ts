@@ -1,5 +1,6 @@
 import type { Download } from '../../content/exchange/download.ts'
 import type { Exchange } from '../../content/exchange/exchange.ts'
+import { isFolder } from '../../content/folders.ts'
 import type { Held } from '../../content/providers/revocations.ts'
 import { Seeker, type SeekerComponents } from '../../content/providers/seeker.ts'
 import type { PartStore } from '../../content/store/part-store.ts'
@@ -149,7 +150,7 @@ export class Getting {
       const { name, files } = transfer.opened.about
       await this.#components.roster.note(transfer, {
         name,
-        files: files.length,
+        files: files.filter((file) => !isFolder(file)).length,
         bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
       })
       if (transfer.offered) this.halt(transfer)

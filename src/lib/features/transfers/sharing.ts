@@ -3,6 +3,7 @@ import { MAX_DESCRIPTION_CHARS, MAX_FILES, MAX_MEDIA_TYPE_CHARS } from '../../co
 import { chunkCipher, newContentKey } from '../../content/chunk-cipher.ts'
 import { sha256 } from '../../content/content-id.ts'
 import { UnreadableFileError } from '../../content/errors.ts'
+import { isFolder } from '../../content/folders.ts'
 import { takeIn, type IntakeFile } from '../../content/intake.ts'
 import { cleanPath } from '../../content/paths.ts'
 import type { Revoked } from '../../content/providers/announcer.ts'
@@ -56,7 +57,8 @@ export class Sharing {
       ...newRow('sharing', key, random, nowMs),
       lock: opener?.type === 'password' ? opener.lock : null,
       name: nameOf(files),
-      files: files.length,
+      files: files.filter(({ mediaType, blob }) => !isFolder({ mediaType, bytes: blob.size }))
+        .length,
       bytes: files.reduce((sum, { blob }) => sum + blob.size, 0),
       expiresAtMs: choices.expiresAfterMs === null ? null : nowMs + choices.expiresAfterMs,
       downloadLimit: choices.downloadLimit,

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import {
+  FOLDER_TYPE,
+  isFolder,
   MAX_UNASKED_BYTES,
   type ChosenFile,
   type ShareChoices,
@@ -1045,6 +1047,26 @@ test('what was being read when the host ended is said to be so', async () => {
   const id = await anna.service.share([{ path: 'a', file: slow }], freely)
   await anna.restart()
   expect(await meanwhile(anna.reached(id, 'failed'))).toMatchObject({ problem: 'unreadable' })
+})
+
+test('an empty folder is shared with the files beside it, in an archive too', async () => {
+  const [anna, boris] = await two()
+  const folder = { path: 'trip/later', file: new Blob([], { type: FOLDER_TYPE }) }
+  const link = await meanwhile(anna.share([file('trip/a.txt', 'one'), folder]))
+  const id = await boris.service.get(link, null)
+  expect(await meanwhile(boris.reached(id, 'complete'))).toMatchObject({ name: 'trip', files: 1 })
+  const details = await meanwhile(until(boris.service.watchTransfer(id)))
+  expect(details!.list.map(isFolder)).toEqual([false, true])
+  expect(await boris.text(id, null)).toContain('trip/later/')
+
+  const alone = await meanwhile(anna.share([{ ...folder, path: 'later' }]))
+  network.connect(anna.host, boris.host)
+  const other = await boris.service.get(alone, null)
+  expect(await meanwhile(boris.reached(other, 'complete'))).toMatchObject({
+    name: 'later',
+    files: 0,
+  })
+  expect(await boris.text(other, null)).toContain('later/')
 })
 
 test('files of one name are told apart, and a folder gives its name', async () => {

@@ -1,6 +1,6 @@
-import type { ChosenFile } from '../api.ts'
+import { FOLDER_TYPE, isFolder, type ChosenFile } from '../api.ts'
 
-/** As many files as one link is made for: more would be looked through for minutes. */
+/** As many files and empty folders as one link is made for: more would be looked through for minutes. */
 export const MAX_FILES = 10_000
 
 /** Folders within folders; what is deeper leads in a circle. */
@@ -18,28 +18,52 @@ export function chosenFrom(files: Iterable<File>): ChosenFile[] {
   return withOwnPaths(chosen)
 }
 
-/** All files in what was dropped, folders included. @throws TooManyFilesError, DOMException where one cannot be read */
-export async function filesIn(
+/** A file or folder that is looked into. */
+type Found =
+  { name: string; file: () => Promise<File> } | { name: string; inside: () => AsyncIterable<Found> }
+
+/** All in what was dropped, folders included. @throws TooManyFilesError, DOMException where one cannot be read */
+export function filesIn(
   entries: readonly FileSystemEntry[],
   max = MAX_FILES,
 ): Promise<ChosenFile[]> {
-  const found: ChosenFile[] = []
-  const walk = async (entry: FileSystemEntry, folder: string, depth: number): Promise<void> => {
-    const path = folder + entry.name
-    if (isFile(entry)) {
-      if (found.length >= max) throw new TooManyFilesError()
-      const file = await new Promise<File>((resolve, reject) => {
-        entry.file(resolve, reject)
-      })
-      found.push({ path, file })
+  return allIn(entries.flatMap(fromEntry), max)
+}
+
+/** All in a folder that was chosen, and its name. @throws as `filesIn` */
+export function filesUnder(folder: FileSystemDirectoryHandle): Promise<ChosenFile[]> {
+  return allIn([fromHandle(folder)], MAX_FILES)
+}
+
+async function allIn(roots: readonly Found[], max: number): Promise<ChosenFile[]> {
+  const chosen: ChosenFile[] = []
+  const add = (each: ChosenFile): void => {
+    if (chosen.push(each) > max) throw new TooManyFilesError()
+  }
+  const walk = async (found: Found, above: string, depth: number): Promise<void> => {
+    const path = above + found.name
+    if ('file' in found) {
+      add({ path, file: await found.file() })
       return
     }
-    if (!isFolder(entry)) return
     if (depth >= MAX_DEPTH) throw new TooManyFilesError()
-    for await (const inside of inFolder(entry)) await walk(inside, `${path}/`, depth + 1)
+    let empty = true
+    for await (const inside of found.inside()) {
+      empty = false
+      await walk(inside, `${path}/`, depth + 1)
+    }
+    if (empty) add({ path, file: new Blob([], { type: FOLDER_TYPE }) })
   }
-  for (const entry of entries) await walk(entry, '', 0)
-  return withOwnPaths(found)
+  for (const root of roots) await walk(root, '', 0)
+  return withOwnPaths(chosen)
+}
+
+/** How many of them are files, and how many empty folders. */
+export function countOf(chosen: readonly ChosenFile[]): { files: number; folders: number } {
+  const folders = chosen.filter(({ file }) =>
+    isFolder({ mediaType: file.type, bytes: file.size }),
+  ).length
+  return { files: chosen.length - folders, folders }
 }
 
 /** Of all of them. */
@@ -60,22 +84,47 @@ export function withOwnPaths(chosen: readonly ChosenFile[]): ChosenFile[] {
   })
 }
 
+/** As a drop has it. */
+function fromEntry(entry: FileSystemEntry): Found[] {
+  const { name } = entry
+  if (isFileEntry(entry)) {
+    const file = () =>
+      new Promise<File>((resolve, reject) => {
+        entry.file(resolve, reject)
+      })
+    return [{ name, file }]
+  }
+  return isFolderEntry(entry) ? [{ name, inside: () => inEntry(entry) }] : []
+}
+
 /** A browser gives what is in a folder in pieces, the last one empty. */
-async function* inFolder(folder: FileSystemDirectoryEntry): AsyncGenerator<FileSystemEntry> {
+async function* inEntry(folder: FileSystemDirectoryEntry): AsyncGenerator<Found> {
   const reader = folder.createReader()
   for (;;) {
     const piece = await new Promise<FileSystemEntry[]>((resolve, reject) => {
       reader.readEntries(resolve, reject)
     })
     if (piece.length === 0) return
-    yield* piece
+    yield* piece.flatMap(fromEntry)
   }
 }
 
-function isFile(entry: FileSystemEntry): entry is FileSystemFileEntry {
+/** As a window has it in which a folder is chosen. */
+function fromHandle(handle: FileSystemFileHandle | FileSystemDirectoryHandle): Found {
+  const { name } = handle
+  return handle.kind === 'file'
+    ? { name, file: () => handle.getFile() }
+    : { name, inside: () => inHandle(handle) }
+}
+
+async function* inHandle(folder: FileSystemDirectoryHandle): AsyncGenerator<Found> {
+  for await (const inside of folder.values()) yield fromHandle(inside)
+}
+
+function isFileEntry(entry: FileSystemEntry): entry is FileSystemFileEntry {
   return entry.isFile
 }
 
-function isFolder(entry: FileSystemEntry): entry is FileSystemDirectoryEntry {
+function isFolderEntry(entry: FileSystemEntry): entry is FileSystemDirectoryEntry {
   return entry.isDirectory
 }

@@ -1,5 +1,7 @@
+import { FOLDER_TYPE } from '../api.ts'
+
 /** What a file holds, as far as an icon tells. */
-export type FileKind = 'image' | 'video' | 'sound' | 'archive' | 'text' | 'other'
+export type FileKind = 'folder' | 'image' | 'video' | 'sound' | 'archive' | 'text' | 'other'
 
 const ENDINGS: Record<string, FileKind> = {
   ...endings('image', 'avif bmp gif heic heif jpeg jpg png svg tif tiff webp'),
@@ -11,6 +13,7 @@ const ENDINGS: Record<string, FileKind> = {
 
 /** By what its maker says it is, or by how its name ends. */
 export function fileKind(name: string, mediaType = ''): FileKind {
+  if (mediaType === FOLDER_TYPE) return 'folder'
   if (mediaType.startsWith('image/')) return 'image'
   if (mediaType.startsWith('video/')) return 'video'
   if (mediaType.startsWith('audio/')) return 'sound'

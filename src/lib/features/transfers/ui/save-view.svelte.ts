@@ -1,7 +1,7 @@
 import { beginSaving } from '../../../ui/save-file.ts'
 import { beginSavingFolder } from '../../../ui/save-folder.ts'
 import { isAbort, type Saving } from '../../../ui/saving.ts'
-import type { TransferFile, TransferId, TransfersApi } from '../api.ts'
+import { isFolder, type TransferFile, type TransferId, type TransfersApi } from '../api.ts'
 
 /** Why something could not be saved, as far as that changes what the person can do. */
 export type SaveProblem = 'no-room' | 'not-allowed' | 'cut-off' | 'lost' | 'other'
@@ -58,10 +58,15 @@ export class SaveView {
   }
 
   /** Writes all files with their folders into a folder the person chooses: true once all are there. By a press. */
-  async saveFolder(id: TransferId, files: readonly Pick<TransferFile, 'path'>[]): Promise<boolean> {
+  async saveFolder(id: TransferId, files: readonly TransferFile[]): Promise<boolean> {
     const saved = await this.#write(this.#beginFolder, async (folder, signal) => {
-      for (const [index, { path }] of files.entries()) {
-        const file = await folder.file(path)
+      for (const [index, entry] of files.entries()) {
+        if (isFolder(entry)) {
+          await folder.folder(entry.path)
+          signal.throwIfAborted()
+          continue
+        }
+        const file = await folder.file(entry.path)
         try {
           await this.#copy(id, index, file, signal)
         } catch (error) {

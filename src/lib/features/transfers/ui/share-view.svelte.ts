@@ -1,5 +1,5 @@
 import type { ChosenFile, ShareChoices, TransferId, TransfersApi } from '../api.ts'
-import { chosenFrom, filesIn } from './chosen-files.ts'
+import { chosenFrom, filesIn, filesUnder } from './chosen-files.ts'
 import { shareProblem, type ShareProblem } from './share-choices.ts'
 
 /** Files on their way to a link: chosen, looked at, and shared when the person says so. */
@@ -28,6 +28,11 @@ export class ShareView {
   /** What was dropped. */
   takeEntries(entries: readonly FileSystemEntry[]): Promise<void> {
     return this.#choose(() => filesIn(entries))
+  }
+
+  /** A folder that was chosen. */
+  takeFolder(folder: FileSystemDirectoryHandle): Promise<void> {
+    return this.#choose(() => filesUnder(folder))
   }
 
   /** Resolves with the new transfer; null when that failed, which `problem` says. */

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest'
+import { FOLDER_TYPE } from '#lib/features/transfers/api.ts'
 import {
   bytesOf,
   chosenFrom,
+  countOf,
   filesIn,
+  filesUnder,
   MAX_FILES,
   TooManyFilesError,
   withOwnPaths,
@@ -51,10 +54,13 @@ describe('what was dropped', () => {
       'holiday/day 1/beach.jpg',
       'holiday/day 1/waves.mp4',
       'holiday/day 1/sun.jpg',
+      'holiday/empty',
       'holiday/notes.txt',
       'map.pdf',
     ])
     expect(bytesOf(chosen)).toBe(25)
+    expect(countOf(chosen)).toEqual({ files: 5, folders: 1 })
+    expect(chosen[3]!.file.type).toBe(FOLDER_TYPE)
   })
 
   test('is not looked through to its end when it is too much', async () => {
@@ -72,6 +78,28 @@ describe('what was dropped', () => {
   test('ends in a folder that holds itself', async () => {
     const circle: FileSystemEntry = folder('circle', () => [circle])
     await expect(filesIn([circle])).rejects.toThrow(TooManyFilesError)
+  })
+})
+
+describe('a folder that was chosen', () => {
+  const handle = (kind: string, name: string, rest: object) => ({ kind, name, ...rest })
+  const file = (name: string) =>
+    handle('file', name, { getFile: () => Promise.resolve(new File(['a'], name)) })
+  const folder = (name: string, ...inside: object[]) =>
+    handle('directory', name, {
+      // eslint-disable-next-line @typescript-eslint/require-await -- as the browser gives them, one by one
+      async *values() {
+        yield* inside
+      },
+    }) as unknown as FileSystemDirectoryHandle
+
+  test('comes with its name, and with the empty folders in it', async () => {
+    const chosen = await filesUnder(folder('trip', folder('later', folder('evening')), file('a')))
+    expect(chosen.map(({ path, file }) => [path, file.type])).toEqual([
+      ['trip/later/evening', FOLDER_TYPE],
+      ['trip/a', ''],
+    ])
+    expect(countOf(await filesUnder(folder('trip')))).toEqual({ files: 0, folders: 1 })
   })
 })
 
@@ -111,6 +139,7 @@ test.each([
   ['scans.tar.gz', 'application/gzip', 'archive'],
   ['folder.zip/notes', '', 'other'],
   ['x.constructor', '', 'other'],
+  ['pictures.zip', 'inode/directory', 'folder'],
 ])('%s of the type "%s" is shown as %s', (name, mediaType, kind) => {
   expect(fileKind(name, mediaType)).toBe(kind)
 })

@@ -215,13 +215,18 @@ describe('saving', () => {
             close: () => tell(`close ${path}`),
             abort: () => tell(`abort ${path}`),
           } as unknown as FileSystemWritableFileStream),
+        folder: (path) => tell(`folder ${path}`),
         drop: () => tell('drop'),
       }
       return { told, begin: () => Promise.resolve<FolderSaving | null>(saving) }
     }
-    const files = [{ path: 'a/b' }, { path: 'c' }]
+    const files = [
+      { path: 'a/b', mediaType: '', bytes: 3 },
+      { path: 'a/later', mediaType: 'inode/directory', bytes: 0 },
+      { path: 'c', mediaType: '', bytes: 3 },
+    ]
 
-    test('writes each file', async () => {
+    test('writes each file, and makes empty folders', async () => {
       const { told, begin } = folder()
       const read: number[] = []
       const view = new SaveView(
@@ -235,8 +240,8 @@ describe('saving', () => {
         begin,
       )
       expect(await view.saveFolder('id', files)).toBe(true)
-      expect(read).toEqual([0, 1])
-      expect(told).toEqual(['close a/b', 'close c'])
+      expect(read).toEqual([0, 2])
+      expect(told).toEqual(['close a/b', 'folder a/later', 'close c'])
       expect(view.state).toEqual({ type: 'idle' })
     })
 
