@@ -120,6 +120,7 @@ async function compose(
   return composeStarling(
     {
       ...{ clock, random, logs, bridge: new NodeWebRtc(), keyrings, database, parts, storage },
+      pages: null,
       isUnmetered: () => true,
     },
     { origin: null, begin: Promise.resolve(), onLocked: onQuit, onErased: onQuit },

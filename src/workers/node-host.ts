@@ -2,6 +2,7 @@ import { DexiePartStore } from '../lib/content/store/dexie-part-store.ts'
 import { StarlingDatabase } from '../lib/db/schema.ts'
 import { DexieKeyringStore } from '../lib/features/vault/store.ts'
 import { LogRing } from '../lib/p2p/log-ring.ts'
+import { Pages } from '../lib/p2p/pages.ts'
 import { RtcBridge } from '../lib/p2p/rtc/rtc-bridge.ts'
 import { systemClock, systemRandom } from '../lib/protocol/seams.ts'
 import { holdLock } from '../lib/rpc/life-lock.ts'
@@ -35,6 +36,7 @@ export function startNodeHost(scope: HostScope): NodeHost {
   const log = logs.loggers('host')
   const bridge = new RtcBridge()
   bridge.install(globalThis)
+  const pages = new Pages()
   const sessions = new Set<TabSession>()
   const ended = new AbortController()
   let ending = false
@@ -54,6 +56,7 @@ export function startNodeHost(scope: HostScope): NodeHost {
       random: systemRandom,
       logs,
       bridge,
+      pages,
       keyrings: new DexieKeyringStore(),
       database: (cipher) => new StarlingDatabase(cipher),
       parts: (cipher, parts) => new DexiePartStore(cipher, parts),
@@ -91,7 +94,7 @@ export function startNodeHost(scope: HostScope): NodeHost {
   return {
     accept(port) {
       const session: TabSession = new TabSession(
-        { locks, log, bridge },
+        { locks, log, bridge, pages },
         {
           port,
           host: id,

@@ -20,7 +20,7 @@ import { settings } from '../lib/features/settings/index.ts'
 import { transfers } from '../lib/features/transfers/index.ts'
 import { vault } from '../lib/features/vault/index.ts'
 import type { KeyringStore } from '../lib/features/vault/store.ts'
-import type { WebRtcBridge } from '../lib/p2p/api.ts'
+import type { PagesInSight, WebRtcBridge } from '../lib/p2p/api.ts'
 import { DexiePeerRecordStore } from '../lib/p2p/discovery/record-store.ts'
 import type { LogRing } from '../lib/p2p/log-ring.ts'
 import { DexieRelayStore } from '../lib/p2p/relay-book/store.ts'
@@ -35,6 +35,8 @@ export interface StarlingComponents {
   logs: LogRing
   /** What it stands for is in place before this is called: @libp2p/webrtc looks for WebRTC at its import. */
   bridge: WebRtcBridge
+  /** Null: there are none. */
+  pages: PagesInSight | null
   /** What keeps the key of the database. */
   keyrings: KeyringStore
   /** What keeps everything else, not opened yet. */
@@ -79,7 +81,7 @@ export interface Starling {
  * kept can be asked before the node starts: what is here shows before there is any network.
  */
 export function composeStarling(components: StarlingComponents, init: StarlingInit): Starling {
-  const { clock, random, logs, bridge, keyrings, storage, isUnmetered } = components
+  const { clock, random, logs, bridge, pages, keyrings, storage, isUnmetered } = components
   const { loggers } = logs
   const created = Promise.withResolvers<NodeIdentity>()
   const running: Startable[] = []
@@ -136,6 +138,7 @@ export function composeStarling(components: StarlingComponents, init: StarlingIn
       random,
       loggers,
       bridge,
+      pages,
       relays: new DexieRelayStore(db),
       networks: new DexieNetworkStore(db),
       records: new DexiePeerRecordStore(db),

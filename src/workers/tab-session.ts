@@ -1,4 +1,5 @@
 import { CONTRACT_VERSION, NODE_METHODS, type NodeApi } from '../lib/client/contract.ts'
+import type { Pages } from '../lib/p2p/pages.ts'
 import type { RtcBridge, RtcTab } from '../lib/p2p/rtc/rtc-bridge.ts'
 import { check } from '../lib/protocol/check.ts'
 import type { Logger } from '../lib/protocol/seams.ts'
@@ -22,6 +23,7 @@ export interface TabSessionComponents {
   locks: LockManager
   log: Logger
   bridge: RtcBridge
+  pages: Pages
 }
 
 export interface TabSessionInit {
@@ -73,13 +75,14 @@ export class TabSession {
     this.#ended.abort()
     this.#rpc.close()
     if (this.#tab !== null) this.#components.bridge.remove(this.#tab)
+    this.#components.pages.see(this, false)
     this.#tab = null
     this.#init.port.close()
     this.#init.onGone()
   }
 
   #receive(raw: unknown): void {
-    const { log, bridge } = this.#components
+    const { log, bridge, pages } = this.#components
     try {
       const message = check(fromTabSchema, raw)
       if (message.lane === 'hello') {
@@ -101,6 +104,7 @@ export class TabSession {
           return
         case 'visible':
           this.#tab.visible = message.visible
+          pages.see(this, message.visible)
       }
     } catch (error) {
       log.warn(`message of a tab refused: ${String(error)}`)
@@ -108,7 +112,7 @@ export class TabSession {
   }
 
   async #greet({ tab: id, contract, build, webrtc, visible }: Hello): Promise<void> {
-    const { locks, bridge } = this.#components
+    const { locks, bridge, pages } = this.#components
     await this.#init.alive
     if (this.#ended.signal.aborted) return
     this.#post({
@@ -127,6 +131,7 @@ export class TabSession {
       },
     }
     bridge.add(this.#tab)
+    pages.see(this, visible)
     lockReleased(locks, tabLock(id), this.#ended.signal).then(
       () => {
         this.close()

@@ -38,6 +38,7 @@ export class HostilePeer implements AsyncDisposable {
         random: systemRandom,
         logs: new LogRing(systemClock),
         bridge: new NoTab(),
+        pages: null,
         keyrings: {
           load: () => Promise.resolve(keyring),
           save: (next) => {

@@ -104,9 +104,14 @@ export class Middlebox implements AsyncDisposable {
 
   /** From now on it does this, and everything that is open ends. */
   become(init: MiddleboxInit): void {
+    this.change(init)
+    this.drop()
+  }
+
+  /** From now on it does this to whatever comes. */
+  change(init: MiddleboxInit): void {
     this.#init = { ...MILD, ...init }
     this.#server.setTimeout(this.#init.killsIdleAfterMs)
-    this.drop()
   }
 
   /** Ends everything that is open. */

@@ -98,6 +98,13 @@ export type WakeReason = 'online' | 'visible' | 'resume' | 'asked'
 export interface BrowserNetwork {
   /** Nothing is retried by itself meanwhile: what fails now will fail again, at the cost of a battery. */
   readonly offline: boolean
+  /** No page of this node is in sight: what only serves to be faster is not worth a battery. */
+  readonly hidden: boolean
+}
+
+/** Whether a person may be looking at one of the pages of this node. */
+export interface PagesInSight extends TypedEventTarget<{ changed: CustomEvent }> {
+  readonly inSight: boolean
 }
 
 /** Whether WebRTC connections can be made now: in a browser, whether a tab serves as the bridge. */

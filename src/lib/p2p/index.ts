@@ -11,6 +11,7 @@ import type {
   Network,
   NetworkEvents,
   NodeState,
+  PagesInSight,
   P2P,
   Peers,
   RankedWay,
@@ -58,6 +59,8 @@ export interface P2PComponents {
   networks: NetworkStore
   records: PeerRecordStore
   bridge: WebRtcBridge
+  /** Null: it has none, and serves whoever started it. */
+  pages: PagesInSight | null
 }
 
 /** The node of one identity: peers kept connected, channels to them, and a view of it all. */
@@ -80,7 +83,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
   readonly #networks: Networks
   readonly #ways: WayFinder
   readonly #traffic: Traffic
-  readonly #browser = { offline: false }
+  readonly #browser = { offline: false, hidden: false }
   #node: Node | null = null
   /** Start and stop, one after the other. */
   #turn: Promise<void> = Promise.resolve()
@@ -91,6 +94,9 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     this.#components = components
     const { identity, clock, random, loggers, records } = components
     const self = identity.peer
+    components.pages?.addEventListener('changed', () => {
+      this.#look()
+    })
     const bridge = new HideableBridge(components.bridge)
     const pinger = new Pinger(clock)
     const browser = this.#browser
@@ -329,6 +335,13 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     if (this.#relays.reservedHosts().length > 0) await this.#provenOnline()
   }
 
+  /** Who comes back wakes it besides. */
+  #look(): void {
+    const { pages } = this.#components
+    this.#browser.hidden = pages?.inSight === false
+    if (this.#browser.hidden) this.#relays.hide()
+  }
+
   /** The relay of mine that is listed by this address; null: it was never reached, or is none of mine. */
   #relayAt(address: string): PeerIdString | null {
     return this.#relays.statuses().find((each) => each.address === address)?.peer ?? null
@@ -395,6 +408,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     this.#iceServers.start()
     await this.#networks.open()
     this.#ways.attach(node)
+    this.#look()
     this.#discovery.attach(node)
     this.#publisher.start()
     await this.#relays.attach(node)

@@ -4,6 +4,7 @@ import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { identify } from '@libp2p/identify'
 import type { Identify } from '@libp2p/identify'
 import {
+  type Connection,
   type ConnectionGater,
   FaultTolerance,
   type Libp2p,
@@ -11,7 +12,7 @@ import {
   type PrivateKey,
   type Transport,
 } from '@libp2p/interface'
-import type { TransportManager } from '@libp2p/interface-internal'
+import type { ConnectionManager, TransportManager } from '@libp2p/interface-internal'
 import { ping, type Ping } from '@libp2p/ping'
 import { webTransport } from '@libp2p/webtransport'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
@@ -70,6 +71,8 @@ export interface Node {
   transports: TransportManager
   reservations: ReservationStore
   dht: LazyDht
+  /** Of the connections to its peer libp2p uses this one from now on, for circuits and whatever else names no connection. */
+  useFirst(connection: Connection): void
 }
 
 /**
@@ -95,7 +98,12 @@ export async function createNode(
   components: NodeComponents,
   transports: TransportFactory[],
 ): Promise<Node> {
-  const found: { circuit?: Transport; manager?: TransportManager; dht?: LazyDht } = {}
+  const found: {
+    circuit?: Transport
+    manager?: TransportManager
+    connections?: ConnectionManager
+    dht?: LazyDht
+  } = {}
   const libp2p = await createLibp2p({
     start: false,
     privateKey: components.privateKey,
@@ -128,16 +136,29 @@ export async function createNode(
       ping: ping({ maxInboundStreams: MAX_PINGS, maxOutboundStreams: MAX_PINGS }),
       starling: (parts) => {
         found.manager = parts.transportManager
+        found.connections = parts.connectionManager
         found.dht = new LazyDht({ ...components.dht, components: parts })
         return found.dht
       },
     },
   })
-  const { circuit, manager, dht } = found
-  if (manager === undefined || dht === undefined || !keepsReservations(circuit)) {
+  const { circuit, manager, connections, dht } = found
+  if (!manager || !connections || !dht || !keepsReservations(circuit)) {
     throw new TypeError('circuit-relay-v2 has changed: its transport keeps no reservations')
   }
-  return { libp2p, transports: manager, reservations: circuit.reservationStore, dht }
+  return {
+    libp2p,
+    transports: manager,
+    reservations: circuit.reservationStore,
+    dht,
+    useFirst: (connection) => {
+      // libp2p takes the first that is listed.
+      connections
+        .getConnectionsMap()
+        .get(connection.remotePeer)
+        ?.sort((a, b) => Number(b.id === connection.id) - Number(a.id === connection.id))
+    },
+  }
 }
 
 function keepsReservations(

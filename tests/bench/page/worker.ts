@@ -150,6 +150,7 @@ async function start(relay: string): Promise<string> {
     random: systemRandom,
     loggers,
     bridge,
+    pages: null,
     relays: new DexieRelayStore(db),
     networks: new DexieNetworkStore(db),
     records: new DexiePeerRecordStore(db),

@@ -14,6 +14,7 @@ import type {
 import type { PeerRecordStore } from '../../../src/lib/p2p/discovery/record-store.ts'
 import { p2p } from '../../../src/lib/p2p/index.ts'
 import { LogRing } from '../../../src/lib/p2p/log-ring.ts'
+import type { Pages } from '../../../src/lib/p2p/pages.ts'
 import { browserTransports, type TransportFactory } from '../../../src/lib/p2p/node.ts'
 import type { RelayStore } from '../../../src/lib/p2p/relay-book/store.ts'
 import type { NetworkStore } from '../../../src/lib/p2p/ways/store.ts'
@@ -107,6 +108,7 @@ export async function person(init: {
   webrtc?: boolean
   networks?: NetworkStore
   clock?: Clock
+  pages?: Pages
 }): Promise<Person> {
   const identity = await openIdentity(createSecrets(systemRandom))
   const bridge = new SwitchableBridge(init.webrtc ?? false)
@@ -130,6 +132,7 @@ export async function person(init: {
     networks: init.networks ?? new MemoryNetworks(),
     records: new MemoryRecords(),
     bridge,
+    pages: init.pages ?? null,
   })
   const end = (path: 'direct' | 'relayed'): void => {
     for (const { id } of node.network.links().filter((link) => link.path === path)) {

@@ -1,7 +1,12 @@
 import type { Stream } from '@libp2p/interface'
 import { TypedEventEmitter } from 'main-event'
 import { expect, test, vi } from 'vitest'
-import type { WakeReason, WebRtcBridge, WebRtcBridgeEvents } from '../../../src/lib/p2p/api.ts'
+import type {
+  BrowserNetwork,
+  WakeReason,
+  WebRtcBridge,
+  WebRtcBridgeEvents,
+} from '../../../src/lib/p2p/api.ts'
 import type { Discovery } from '../../../src/lib/p2p/discovery/discovery.ts'
 import {
   ATTEMPT_TIMEOUT_MS,
@@ -26,7 +31,7 @@ class FakeBridge extends TypedEventEmitter<WebRtcBridgeEvents> implements WebRtc
 
 /** A keeper on the smaller peer's side; `lookups` counts how often it looked for somebody, each time as `look` does. */
 function keeping(
-  browser: { offline: boolean } = { offline: false },
+  browser: BrowserNetwork = { offline: false, hidden: false },
   look: (signal: AbortSignal) => Promise<string[]> = () => Promise.resolve([]),
 ) {
   const clock = new ManualClock()
@@ -159,7 +164,7 @@ test('somebody not found is looked for again by and by', async () => {
 })
 
 test('while the browser is offline somebody not found is left alone, until it is woken', async () => {
-  const browser = { offline: true }
+  const browser = { offline: true, hidden: false }
   const { clock, keeper, lookups } = keeping(browser)
   keeper.want(LARGER)
   await settled()

@@ -93,7 +93,7 @@ async function aBook(init: {
 }) {
   const clock = new ManualClock()
   const rows = new Map((init.kept ?? []).map((row) => [row.address, row]))
-  const browser = { offline: init.offline ?? false }
+  const browser = { offline: init.offline ?? false, hidden: false }
   const disk = { full: init.full ?? false }
   let dials = 0
   const book = new RelayBook(
@@ -118,6 +118,8 @@ async function aBook(init: {
           return init.answers?.connect(multiaddrs) ?? Promise.reject(new Error('no way'))
         },
         connectBeside: () => Promise.resolve(null),
+        isBetter: () => false,
+        lasted: () => undefined,
       },
       links: { aside: () => Promise.resolve(null) },
       pinger: new Pinger(clock),
@@ -232,7 +234,7 @@ test('where a spare connection is left, the place is asked for over it at once',
   }
   answers.goAway()
   await settled()
-  expect(told).toEqual(['lost', 'reserved'])
+  expect(told).toEqual(['reserved'])
   expect(dials()).toBe(1)
 })
 

@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { CONTRACT_VERSION, type NodeApi } from '../../../src/lib/client/contract.ts'
+import { Pages } from '../../../src/lib/p2p/pages.ts'
 import { RtcBridge } from '../../../src/lib/p2p/rtc/rtc-bridge.ts'
 import { holdLock } from '../../../src/lib/rpc/life-lock.ts'
 import type { Port } from '../../../src/lib/rpc/port.ts'
@@ -51,7 +52,7 @@ async function live(id: string): Promise<() => void> {
   }
 }
 
-function session({ alive = Promise.resolve() } = {}) {
+function session({ alive = Promise.resolve(), pages = new Pages() } = {}) {
   const tab = new FakeTab()
   const bridge = new RtcBridge()
   const warn = vi.fn()
@@ -62,6 +63,7 @@ function session({ alive = Promise.resolve() } = {}) {
       locks: navigator.locks,
       log: { debug: vi.fn(), info: vi.fn(), warn, error: vi.fn() },
       bridge,
+      pages,
     },
     {
       port: tab.port,
@@ -206,4 +208,27 @@ test('a host that leaves tells why, and then nothing more', async () => {
   left.close()
   expect(tab.heard).toHaveLength(2)
   expect(gone).toHaveBeenCalledTimes(1)
+})
+
+test('a page is in sight as long as any tab is visible', async () => {
+  await Promise.all([live('t1'), live('t2')])
+  const pages = new Pages()
+  const [one, other] = [session({ pages }), session({ pages })]
+  one.tab.hello()
+  other.tab.hello({ id: 't2' })
+  await eventually(() => {
+    expect(other.tab.heard).toEqual([greeting])
+  })
+  let changes = 0
+  pages.addEventListener('changed', () => {
+    changes += 1
+  })
+  one.tab.say({ lane: 'visible', visible: false })
+  expect([pages.inSight, changes]).toEqual([true, 0])
+  other.tab.say({ lane: 'visible', visible: false })
+  expect([pages.inSight, changes]).toEqual([false, 1])
+  one.tab.say({ lane: 'visible', visible: true })
+  expect([pages.inSight, changes]).toEqual([true, 2])
+  one.tab.say({ lane: 'bye' })
+  expect([pages.inSight, changes]).toEqual([false, 3])
 })

@@ -3,7 +3,7 @@ import { TypedEventEmitter } from 'main-event'
 import { isPeerId, type PeerIdString } from '../../protocol/ids.ts'
 import { rendezvousAddress } from '../../protocol/rendezvous/addresses.ts'
 import type { Clock, Logger, Random } from '../../protocol/seams.ts'
-import { circuitAddress, transportOf } from '../addresses.ts'
+import { circuitAddress, peerOf, relayPartOf, transportOf } from '../addresses.ts'
 import type {
   BrowserNetwork,
   PeerPath,
@@ -48,6 +48,9 @@ const LONG_PATH_LOOKS = 3
 
 /** From one rendezvous with a peer to the next try. */
 export const RENDEZVOUS_PAUSE_MS = 60_000
+
+/** One circuit over a better way to its relay, beside the one there is. */
+export const FOLLOW_TIMEOUT_MS = 10_000
 
 /** Peers connected at once that came by themselves and are not wanted. */
 export const MAX_STRANGERS = 64
@@ -111,6 +114,9 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
     })
     components.relays.addEventListener('reserved', () => {
       this.#retryAll()
+    })
+    components.relays.addEventListener('moved', ({ detail: connection }) => {
+      void this.#follow(connection)
     })
     components.bridge.addEventListener('changed', () => {
       this.#upgrader.bridgeChanged()
@@ -269,6 +275,37 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
       } catch (error) {
         if (left > 1 && traffic.of(connection).bytesIn > bytesIn) continue
         connection.abort(error instanceof Error ? error : new NoAnswerError('no answer'))
+      }
+    }
+  }
+
+  /**
+   * This relay is used over another connection: whoever is reached through it is dialled over that one, beside the circuit there
+   * is, which goes when its successor counts.
+   */
+  async #follow({ remotePeer, remoteAddr }: Connection): Promise<void> {
+    const node = this.#node
+    const { links, log, clock } = this.#components
+    const through = links.all().filter(({ path, aside, connection }) => {
+      const relay = path === 'relayed' && !aside ? relayPartOf(connection.remoteAddr) : null
+      return relay !== null && peerOf(relay) === remotePeer.toString()
+    })
+    // Those who have nothing else first; one after the other, since a relay bounds how many may come at once.
+    const inUse = (link: Link): number => Number(links.best(link.peer) === link)
+    for (const link of through.toSorted((a, b) => inUse(b) - inUse(a))) {
+      if (this.#node !== node || node === null) return
+      if (link.connection.status !== 'open') continue
+      const limit = new AbortController()
+      const cancel = clock.after(FOLLOW_TIMEOUT_MS, () => {
+        limit.abort(new NoAnswerError('no second circuit in time'))
+      })
+      try {
+        const address = circuitAddress(remoteAddr, link.peer)
+        await node.libp2p.dial(address, { signal: limit.signal, force: true })
+      } catch (error) {
+        log.debug(`${link.peer} stays on the circuit there is: ${String(error)}`)
+      } finally {
+        cancel()
       }
     }
   }

@@ -24,7 +24,7 @@ import { checkRelay, requireRelay } from './check-relay.ts'
 import { operatorOf, rank } from './ranking.ts'
 import { Referrals } from './referrals.ts'
 import { RelayDialer } from './relay-dialer.ts'
-import { type MainRelay, Spare } from './spare.ts'
+import { type Held, Spare } from './spare.ts'
 import type { RelayStore } from './store.ts'
 
 /** Relays that hold a reservation for me: one may go, and another may lie, without anybody noticing. */
@@ -47,13 +47,15 @@ export interface RelayBookEvents {
   reserved: CustomEvent<PeerIdString>
   /** A relay does no longer. */
   lost: CustomEvent<PeerIdString>
+  /** A relay is used over this connection from now on, and the one before ends soon. */
+  moved: CustomEvent<Connection>
   /** Something `statuses` or `state` tells has changed. */
   changed: CustomEvent
 }
 
 export interface RelayBookComponents {
   store: RelayStore
-  ways: Pick<WayFinder, 'connect' | 'connectBeside'>
+  ways: Pick<WayFinder, 'connect' | 'connectBeside' | 'isBetter' | 'lasted'>
   links: Pick<Links, 'aside'>
   pinger: Pinger
   browser: BrowserNetwork
@@ -78,6 +80,7 @@ interface Entry {
   said: RelayStatusAnswer | null
   /** Whether it gave no place when last asked; unknown, and so false, until the first answer. */
   failed: boolean
+  spare: Spare
 }
 
 /**
@@ -93,7 +96,6 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
   readonly #entries = new Map<string, Entry>()
   readonly #dialer: RelayDialer
   readonly #referrals: Referrals
-  readonly #spare: Spare
   #node: Node | null = null
   #cancelTimer: (() => void) | null = null
 
@@ -103,16 +105,6 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     this.#init = init
     this.#dialer = new RelayDialer(components, (peer) => {
       this.#met(peer)
-    })
-    this.#spare = new Spare({
-      ...components,
-      main: () => this.#main(),
-      connectBeside: ({ address, connection }, signal) =>
-        this.#dialer.connectBeside(address, connection, signal),
-      connectionsBeside: ({ remotePeer }) => {
-        const peer = remotePeer.toString()
-        return isPeerId(peer) ? this.#dialer.connectionsTo(peer) : []
-      },
     })
     this.#referrals = new Referrals({
       ...components,
@@ -147,7 +139,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     this.#cancelTimer?.()
     this.#cancelTimer = null
     this.#referrals.stop()
-    this.#spare.stop()
+    for (const { spare } of this.#entries.values()) spare.stop()
     this.#dialer.detach()
     this.#entries.clear()
   }
@@ -209,6 +201,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     const comesBack = entry.row.source !== 'person'
     if (comesBack) entry.row = { ...entry.row, removed: true }
     else this.#entries.delete(text)
+    entry.spare.stop()
     const { peer } = entry.row
     if (peer !== null && !this.#holders().includes(peer)) {
       for (const connection of this.#dialer.connectionsTo(peer)) {
@@ -267,6 +260,12 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     }
     this.#maintain()
     this.#referrals.start()
+    for (const { spare } of this.#reserved()) spare.wake()
+  }
+
+  /** No page is in sight any more: what is only in reserve goes, unless one is soon. */
+  hide(): void {
+    for (const { spare } of this.#reserved()) spare.hide()
   }
 
   /** One that failed answers now, whoever asked it: it is not left to wait for its turn. */
@@ -322,11 +321,13 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
 
   async #reserve(node: Node, entry: Entry): Promise<void> {
     const { clock, log } = this.#components
+    // It holds one still, over a connection that is gone.
+    const again = entry.state === 'reserved'
     entry.busy = true
-    entry.state = 'connecting'
+    if (!again) entry.state = 'connecting'
     try {
       const connection = await this.connect(entry.row.address)
-      entry.state = 'connected'
+      if (!again) entry.state = 'connected'
       const peer = connection.remotePeer.toString()
       if (!isPeerId(peer)) throw new NoAnswerError('a peer id of another kind of key')
       entry.row = { ...entry.row, peer, lastConnectedAtMs: clock.now() }
@@ -340,10 +341,11 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       log.info(`reserved at ${entry.address.host}`)
       this.safeDispatchEvent('reserved', { detail: peer })
       this.#referrals.start()
-      this.#spare.plan()
+      entry.spare.plan()
       void this.#measure(entry, connection)
     } catch (error) {
       if (this.#node !== node) return
+      if (again) this.#lost(entry)
       entry.state = 'unreachable'
       entry.failed = !this.#components.browser.offline
       this.#postpone(entry)
@@ -434,6 +436,17 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       busy: false,
       said: null,
       failed: false,
+      spare: new Spare({
+        ...this.#components,
+        held: () => this.#held(entry),
+        connectBeside: ({ address, connection }, which, signal) =>
+          this.#dialer.connectBeside(address, connection, which, signal),
+        isBetter: ({ address, connection }, spare) =>
+          this.#components.ways.isBetter(address, spare, connection),
+        moveTo: (held, spare) => {
+          this.#moveTo(held, spare)
+        },
+      }),
     }
     this.#entries.set(row.address, entry)
     return entry
@@ -478,14 +491,22 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     )
   }
 
-  /** People come by what cards and links name first. */
-  #main(): MainRelay | null {
-    const [first] = this.#preferredFirst()
-    const peer = first?.row.peer ?? null
+  #held(entry: Entry): Held | null {
+    const { peer } = entry.row
     const connection = peer === null ? undefined : this.#dialer.connectionTo(peer)
     const { offline } = this.#components.browser
-    if (first === undefined || connection === undefined || offline) return null
-    return { address: first.address, connection, loadPercent: first.said?.loadPercent ?? null }
+    if (entry.state !== 'reserved' || connection === undefined || offline) return null
+    const { address, said } = entry
+    // People come by what cards and links name first.
+    const isMain = this.#preferredFirst()[0] === entry
+    return { address, connection, loadPercent: said?.loadPercent ?? null, isMain }
+  }
+
+  #moveTo({ address, connection }: Held, spare: Connection): void {
+    this.#components.log.info(`${address.host} is used by a better way`)
+    this.#dialer.move(address, connection, spare)
+    this.safeDispatchEvent('moved', { detail: spare })
+    this.#changed()
   }
 
   /** Who holds a reservation for me. */
@@ -495,21 +516,29 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
   }
 
   #checkReservations(node: Node): void {
-    for (const entry of this.#reserved()) {
+    for (const entry of this.#reserved().filter(({ busy }) => !busy)) {
       const { peer } = entry.row
       const connection = peer === null ? undefined : this.#dialer.connectionTo(peer)
-      if (connection !== undefined && node.reservations.hasReservation(connection.remotePeer))
-        continue
-      entry.state = 'idle'
-      entry.row = { ...entry.row, lastConnectedAtMs: this.#components.clock.now() }
-      void this.#tryToStore(entry.row, this.#components.store.put(entry.row))
-      // Where a spare connection is left it is asked at once.
-      if (connection === undefined) this.#postpone(entry)
-      else entry.nextAttemptAtMs = 0
-      this.#components.log.info(`lost the reservation at ${entry.address.host}`)
-      if (peer !== null) this.safeDispatchEvent('lost', { detail: peer })
+      if (connection === undefined) {
+        entry.state = 'idle'
+        this.#postpone(entry)
+        this.#lost(entry)
+      } else if (!node.reservations.hasReservation(connection.remotePeer)) {
+        // A relay keeps a place as long as any connection is left: it is asked for over that one.
+        void this.#reserve(node, entry)
+      }
     }
     this.#maintain()
+  }
+
+  #lost(entry: Entry): void {
+    const { clock, log, store } = this.#components
+    entry.row = { ...entry.row, lastConnectedAtMs: clock.now() }
+    void this.#tryToStore(entry.row, store.put(entry.row))
+    entry.spare.stop()
+    log.info(`lost the reservation at ${entry.address.host}`)
+    const { peer } = entry.row
+    if (peer !== null) this.safeDispatchEvent('lost', { detail: peer })
   }
 
   #changed(): void {

@@ -2,8 +2,8 @@ import type { Connection } from '@libp2p/interface'
 import { isPeerId, type PeerIdString } from '../../protocol/ids.ts'
 import type { Clock } from '../../protocol/seams.ts'
 import { hostOf, parseRelayAddress, type RelayAddress } from '../addresses.ts'
-import { NoAnswerError, NotRunningError } from '../errors.ts'
-import type { Links } from '../keeper/links.ts'
+import { NoAnswerError, NotRunningError, SupersededError } from '../errors.ts'
+import { type Links, RELAYED_SPARE_MS } from '../keeper/links.ts'
 import type { Node } from '../node.ts'
 import type { WayFinder } from '../ways/way-finder.ts'
 
@@ -13,12 +13,15 @@ export const CONNECT_TIMEOUT_MS = 25_000
 /** A connection to a relay that holds no reservation, with nothing on it, is closed after this. */
 export const VISIT_MS = 60_000
 
+/** A connection that another is used instead of ends after this: what went over it went on over that one, and was kept beside for as long as it is. */
+export const LEAVE_MS = RELAYED_SPARE_MS + 10_000
+
 /**
  * Connections to relays, mine and others': one for each, whoever asks, and closed when it serves nothing.
  */
 export class RelayDialer {
   readonly #clock: Clock
-  readonly #ways: Pick<WayFinder, 'connect' | 'connectBeside'>
+  readonly #ways: Pick<WayFinder, 'connect' | 'connectBeside' | 'lasted'>
   readonly #links: Pick<Links, 'aside'>
   readonly #onMet: (relay: PeerIdString) => void
   /** Connecting to an address, for all who want it. */
@@ -39,7 +42,7 @@ export class RelayDialer {
       links,
     }: {
       clock: Clock
-      ways: Pick<WayFinder, 'connect' | 'connectBeside'>
+      ways: Pick<WayFinder, 'connect' | 'connectBeside' | 'lasted'>
       links: Pick<Links, 'aside'>
     },
     onMet: (relay: PeerIdString) => void,
@@ -78,23 +81,40 @@ export class RelayDialer {
   }
 
   /**
-   * One more connection to a relay that is connected, by another way and standing aside; null where none is known to come through.
+   * One more connection to a relay that is connected, by another way and standing aside; null where there is none. See
+   * `WayFinder.connectBeside`.
    *
    * @throws the signal's reason, NotRunningError, or the transport's error
    */
   async connectBeside(
     address: RelayAddress,
     connection: Connection,
+    which: 'any' | 'better',
     signal: AbortSignal,
   ): Promise<Connection | null> {
     const node = this.#node
     const peer = connection.remotePeer.toString()
     if (node === null || !isPeerId(peer)) throw new NotRunningError('the node is not running')
     const link = await this.#links.aside(peer, 'direct', () =>
-      this.#ways.connectBeside(address, connection, signal),
+      this.#ways.connectBeside(address, connection, which, signal),
     )
     if (link !== null && this.#node === node) this.#visit(node, link.connection)
     return link?.connection ?? null
+  }
+
+  /** Whatever is opened at this relay from now on goes over `to`; `from` ends after a while. */
+  move(address: RelayAddress, from: Connection, to: Connection): void {
+    const node = this.#node
+    if (node === null) return
+    node.useFirst(to)
+    this.#ways.lasted(address, to)
+    this.#visits.get(from.id)?.()
+    const leave = (): void => {
+      this.#visits.delete(from.id)
+      if (to.status === 'open') from.abort(new SupersededError('a better way is used'))
+      else this.#visit(node, from)
+    }
+    this.#visits.set(from.id, this.#clock.after(LEAVE_MS, leave))
   }
 
   /** The open direct connection to this relay that is in use. */
@@ -102,7 +122,7 @@ export class RelayDialer {
     return this.connectionsTo(peer)[0]
   }
 
-  /** The open direct connections to this relay, the oldest first: that one libp2p uses, here and there. */
+  /** The open direct connections to this relay, the one in use first: the oldest, unless another was moved to. */
   connectionsTo(peer: PeerIdString): Connection[] {
     const all = this.#node?.libp2p.getConnections() ?? []
     return all.filter(

@@ -5,6 +5,12 @@ import { carriage, punctuality } from './measured.ts'
 /** How a relay is reached. Which mode of plain HTTP goes is found out while it is dialled. */
 export type RelayWay = WayTally['way']
 
+/** A way, and what is known of it on a network. */
+interface Way {
+  way: RelayWay
+  tally: WayTally | undefined
+}
+
 /** How a try ended; `cut`: the last one that came through broke soon, which it had not come through for. */
 export type Outcome =
   | { through: false; cut?: true }
@@ -14,6 +20,8 @@ export type Outcome =
       openMs: number | null
       /** Over HTTP: the mode that went. */
       mode?: WayTally['mode']
+      /** It has lasted since, so that what was seen before counts no more. */
+      lasted?: true
     }
 
 /** Each try weighs so much of the one after it. */
@@ -31,6 +39,9 @@ const UNTRIED_OPEN_MS = 500
 /** A way that opens in this time is worth half of one that is there at once: to come through weighs more. */
 const SLOW_OPEN_MS = 10_000
 
+/** Of two that are open one is better than the other when it is worth so many times that: less is not worth a move. */
+const CLEARLY = 1.25
+
 /** The least and the most time before another way is tried beside this one. */
 export const HEAD_START_MS = { least: 1_000, most: 4_000 }
 
@@ -42,11 +53,21 @@ export const HEAD_START_MS = { least: 1_000, most: 4_000 }
  */
 export function scoreOf(way: RelayWay, tally: WayTally | undefined, nowMs: number): number {
   const weight = tally === undefined ? 0 : halved(tally.atMs, nowMs)
-  const { tries = 0, through = 0, openMs = null } = tally ?? {}
+  const { tries = 0, through = 0 } = tally ?? {}
   const likely = (through * weight + UNTRIED[way]) / (tries * weight + 1)
-  const quick = 1 / (1 + (openMs ?? UNTRIED_OPEN_MS) / SLOW_OPEN_MS)
+  return likely * worthOf(way, tally, nowMs)
+}
+
+/** Whether a way, once it is open, is clearly better than another one that is. */
+export function outdoes(a: Way, b: Way, nowMs: number): boolean {
+  return worthOf(a.way, a.tally, nowMs) >= CLEARLY * worthOf(b.way, b.tally, nowMs)
+}
+
+/** What it is worth when it comes through, from 0 to 1. */
+function worthOf(way: RelayWay, tally: WayTally | undefined, nowMs: number): number {
+  const quick = 1 / (1 + (tally?.openMs ?? UNTRIED_OPEN_MS) / SLOW_OPEN_MS)
   const proven = punctuality(tally ?? {}, nowMs) * carriage(tally ?? {}, nowMs)
-  return likely * quick * WORTH[way] * proven
+  return quick * WORTH[way] * proven
 }
 
 /** How long a way is tried alone: some three times as long as it takes when it goes. */
@@ -64,7 +85,8 @@ export function tallied(
   nowMs: number,
 ): WayTally {
   const isCut = !outcome.through && outcome.cut === true
-  const weight = before === undefined ? 0 : (isCut ? 1 : FADING) * halved(before.atMs, nowMs)
+  const isNew = before === undefined || (outcome.through && outcome.lasted === true)
+  const weight = isNew ? 0 : (isCut ? 1 : FADING) * halved(before.atMs, nowMs)
   const tally: WayTally = {
     relay,
     way,

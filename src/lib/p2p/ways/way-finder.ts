@@ -2,6 +2,7 @@ import type { Connection, IdentifyResult } from '@libp2p/interface'
 import type { TransportManager } from '@libp2p/interface-internal'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { TypedEventEmitter } from 'main-event'
+import type { WayTally } from '../../db/schema.ts'
 import { decodeConnectAddress } from '../../protocol/connect/addresses.ts'
 import type { Clock, Logger } from '../../protocol/seams.ts'
 import { networkOf, overHttp, peerOf, type RelayAddress, transportOf } from '../addresses.ts'
@@ -13,7 +14,7 @@ import type { Carried } from '../traffic.ts'
 import type { Networks } from './networks.ts'
 import { race } from './race.ts'
 import { rankedWay } from './ranked-way.ts'
-import { headStartMs, type Outcome, type RelayWay, scoreOf, tallied } from './tally.ts'
+import { headStartMs, outdoes, type Outcome, type RelayWay, scoreOf, tallied } from './tally.ts'
 
 /** A connection that breaks before it is this old has not come through: some networks cut what they let begin. */
 export const PROVEN_MS = 45_000
@@ -50,6 +51,13 @@ interface WayTo {
   addresses: Multiaddr[]
   /** See `scoreOf`. */
   score: number
+}
+
+interface Opened {
+  way: RelayWay
+  connection: Connection
+  /** How long that took. */
+  openMs: number
 }
 
 export interface WayFinderComponents {
@@ -145,7 +153,7 @@ export class WayFinder extends TypedEventEmitter<WayFinderEvents> {
 
   /** @throws NotRunningError, the signal's reason, the one way's error, or an AggregateError of all */
   async connect(to: RelayAddress, signal: AbortSignal): Promise<Connection> {
-    const { networks, clock, log } = this.#components
+    const { networks, log } = this.#components
     const relay = to.host
     const transports = this.#transports
     if (transports === null) throw new NotRunningError('the node is not running')
@@ -153,24 +161,13 @@ export class WayFinder extends TypedEventEmitter<WayFinderEvents> {
     const ways = this.#waysTo(to, transports)
     this.#cut.delete(relay)
     const begun: RelayWay[] = []
-    const runners = ways.map(({ way, addresses }) => ({
-      headStartMs: headStartMs(networks.of(relay, way)),
-      run: async (limit: AbortSignal) => {
-        const beganAtMs = clock.now()
-        begun.push(way)
-        const connection = await dialAny(transports, addresses, limit)
-        return { way, connection, openMs: clock.now() - beganAtMs }
-      },
-    }))
-    const release = ({ connection }: { connection: Connection }): void => {
-      connection.abort(new NotRunningError('another way was faster'))
-    }
-    const racing = race(clock, runners, release, signal)
-    const { way, connection, openMs } = await racing.catch((error: unknown) => {
+    const racing = this.#race(relay, ways, transports, signal, (way) => begun.push(way))
+    const opened = await racing.catch((error: unknown) => {
       if (this.#transports === transports) this.#down.add(relay)
       this.safeDispatchEvent('changed')
       throw error
     })
+    const { way, connection } = opened
     this.#down.delete(relay)
     if (cut !== undefined) networks.count({ relay, way: cut, outcome: CUT })
     // Where none comes through it may be the relay that is down: of the ways that says nothing.
@@ -178,54 +175,98 @@ export class WayFinder extends TypedEventEmitter<WayFinderEvents> {
       log.info(`${beaten} to ${relay} did not come through, ${way} did`)
       networks.count({ relay, way: beaten, outcome: { through: false } })
     }
-    this.#opened(relay, way, connection, openMs)
+    this.#opened(relay, opened)
     return connection
   }
 
   /**
-   * A second connection to a relay, by the best other way that is known to come through here; null: there is none. What fails is held
-   * against no way: a relay may take no second one.
+   * A second connection to a relay, by a better way than the one in use, whether that came through here or not, else by the best other
+   * that did; null: there is none. What fails is held against no way: a relay may take no second one.
    *
    * @param used the connection there is
-   * @throws NotRunningError, the signal's reason, or the transport's error
+   * @param which `better`: by no other way
+   * @throws NotRunningError, the signal's reason, the one way's error, or an AggregateError of all
    */
   async connectBeside(
     to: RelayAddress,
     used: Connection,
+    which: 'any' | 'better',
     signal: AbortSignal,
   ): Promise<Connection | null> {
-    const { networks, clock } = this.#components
-    const relay = to.host
     const transports = this.#transports
     if (transports === null) throw new NotRunningError('the node is not running')
-    const other = this.#waysTo(to, transports).find(({ way }) => {
-      const tally = networks.of(relay, way)
-      if (way === wayOf(used) || tally?.blocked === true) return false
-      // Plain HTTP goes to the very server that WebSockets do, so it may be tried: what uses UDP may be seen elsewhere.
-      return way === 'http' || (tally?.tries ?? 0) > 0
+    const usedWay = wayOf(used)
+    const others = this.#waysTo(to, transports).filter(({ way }) => {
+      // Plain HTTP goes to the very server that WebSockets do, so both may be tried: what uses UDP may be seen elsewhere.
+      const mayBeTried = way !== 'webtransport' || (this.#tally(to, way)?.tries ?? 0) > 0
+      return way !== usedWay && mayBeTried
     })
-    if (other === undefined) return null
-    const beganAtMs = clock.now()
-    const connection = await dialAny(transports, other.addresses, signal)
-    this.#opened(relay, other.way, connection, clock.now() - beganAtMs)
-    return connection
+    const better = others.filter(({ way }) => this.#outdoes(to, way, usedWay))
+    const open = others.filter(({ way }) => this.#tally(to, way)?.blocked !== true)
+    const chosen = better.length > 0 || which === 'better' ? better : open.slice(0, 1)
+    if (chosen.length === 0) return null
+    const opened = await this.#race(to.host, chosen, transports, signal)
+    this.#opened(to.host, opened)
+    return opened.connection
+  }
+
+  /** Whether a connection to a relay goes by a clearly better way than another one. */
+  isBetter(to: RelayAddress, connection: Connection, than: Connection): boolean {
+    const way = wayOf(connection)
+    return way !== null && this.#outdoes(to, way, wayOf(than))
+  }
+
+  /** A connection by this way has lasted, and is used instead of another: the next start begins with it. */
+  lasted({ host: relay }: RelayAddress, connection: Connection): void {
+    const way = wayOf(connection)
+    if (way === null) return
+    const outcome = { through: true, openMs: null, lasted: true, ...modeOf(connection) } as const
+    this.#components.networks.count({ relay, way, outcome })
+    this.safeDispatchEvent('changed')
+  }
+
+  #tally({ host }: RelayAddress, way: RelayWay): WayTally | undefined {
+    return this.#components.networks.of(host, way)
+  }
+
+  #outdoes(to: RelayAddress, way: RelayWay, than: RelayWay | null): boolean {
+    if (than === null) return false
+    const [a, b] = [way, than].map((each) => ({ way: each, tally: this.#tally(to, each) }))
+    return outdoes(a!, b!, this.#components.clock.now())
+  }
+
+  /** @param onBegun told of each way that is begun with */
+  #race(
+    relay: string,
+    ways: readonly WayTo[],
+    transports: TransportManager,
+    signal: AbortSignal,
+    onBegun: (way: RelayWay) => void = () => undefined,
+  ): Promise<Opened> {
+    const { networks, clock } = this.#components
+    const runners = ways.map(({ way, addresses }) => ({
+      headStartMs: headStartMs(networks.of(relay, way)),
+      run: async (limit: AbortSignal) => {
+        const beganAtMs = clock.now()
+        onBegun(way)
+        const connection = await dialAny(transports, addresses, limit)
+        return { way, connection, openMs: clock.now() - beganAtMs }
+      },
+    }))
+    const release = ({ connection }: Opened): void => {
+      connection.abort(new NotRunningError('another way was faster'))
+    }
+    return race(clock, runners, release, signal)
   }
 
   /** A way came through. */
-  #opened(relay: string, way: RelayWay, connection: Connection, openMs: number): void {
+  #opened(relay: string, { way, connection, openMs }: Opened): void {
     const { networks } = this.#components
-    const mode = decodeConnectAddress(connection.remoteAddr)?.mode ?? undefined
+    const mode = modeOf(connection)
     // Next time it is the first one tried, and takes no time to be found.
-    const wasFound = mode !== networks.of(relay, way)?.mode
-    networks.count({
-      relay,
-      way,
-      outcome: {
-        through: true,
-        openMs: wasFound ? null : openMs,
-        ...(mode !== undefined && { mode }),
-      },
-    })
+    const wasFound = mode.mode !== networks.of(relay, way)?.mode
+    const outcome = { through: true, openMs: wasFound ? null : openMs, ...mode } as const
+    networks.count({ relay, way, outcome })
     this.#watch(relay, way, connection)
     this.safeDispatchEvent('changed')
   }
@@ -317,6 +358,12 @@ function wayOf({ remoteAddr }: Connection): RelayWay | null {
   const transport = transportOf(remoteAddr)
   if (transport.startsWith('http-')) return 'http'
   return transport === 'websocket' || transport === 'webtransport' ? transport : null
+}
+
+/** Over HTTP: the mode that goes. */
+function modeOf({ remoteAddr }: Connection): Pick<WayTally, 'mode'> {
+  const mode = decodeConnectAddress(remoteAddr)?.mode ?? null
+  return mode === null ? {} : { mode }
 }
 
 function named(address: Multiaddr, peer: string): Multiaddr {

@@ -104,3 +104,13 @@ test('the mode of HTTP that went is known until it fails', () => {
   expect(after('http', went).mode).toBe('sse')
   expect(after('http', went, FAILED).mode).toBeUndefined()
 })
+
+test('what lasted is begun with, whatever was before; what fails after that is soon not', () => {
+  const http = after('http', opened(200), opened(200))
+  const failed = after('websocket', ...Array<Outcome>(9).fill(FAILED))
+  const lasted = tallied(failed, failed, { through: true, openMs: null, lasted: true }, 0)
+  expect(order([failed, http])[0]).toBe('http')
+  expect(order([lasted, http])[0]).toBe('websocket')
+  const again = tallied(tallied(lasted, lasted, FAILED, 0), lasted, FAILED, 0)
+  expect(order([again, http])[0]).toBe('http')
+})

@@ -272,22 +272,82 @@ test('a second connection goes by the best other way that is open here, or by pl
   const first = await finder.connect(RELAY, never)
   identify(first, [WEB_TRANSPORT], '/ip4/192.0.2.7')
   tried.length = 0
-  const second = await finder.connectBeside(RELAY, first, never)
+  const second = await finder.connectBeside(RELAY, first, 'any', never)
   expect(transportOf(second!.remoteAddr)).toBe('http-binary')
   const states = finder.ranked(RELAY, [first, second!]).map(({ way, state }) => `${way} ${state}`)
   expect(states).toEqual(['websocket used', 'http spare', 'webtransport untried'])
   // What never came through here is not tried, and what fails is not held against its way.
-  expect(await finder.connectBeside(RELAY, second!, never)).not.toBeNull()
+  expect(await finder.connectBeside(RELAY, second!, 'any', never)).not.toBeNull()
   fates.http = 'fails'
-  await expect(finder.connectBeside(RELAY, first, never)).rejects.toThrow('no http')
+  await expect(finder.connectBeside(RELAY, first, 'any', never)).rejects.toThrow('no http')
   expect(tried).toEqual(['http-binary', 'websocket', 'http-binary'])
   expect(finder.ranked(RELAY, [first])[1]).toMatchObject({ way: 'http', state: 'open' })
 })
 
-test('where every other way is blocked there is no second connection', async () => {
-  const { finder, tried } = await aFinder({ websocket: 'fails', http: 'passes' })
-  const first = await finder.connect(RELAY, never)
+test('where every other way is blocked and no better there is no second connection', async () => {
+  const { finder, fates, tried } = await aFinder({ websocket: 'passes', http: 'fails' })
+  const first = (await finder.connect(RELAY, never)) as unknown as FakeConnection
+  first.end('cut')
+  fates.websocket = 'fails'
+  fates.http = 'passes'
+  const overHttp = await finder.connect(RELAY, never)
+  fates.websocket = 'passes'
+  const overSocket = await finder.connectBeside(RELAY, overHttp, 'any', never)
+  fates.http = 'fails'
+  ;(overHttp as unknown as FakeConnection).end('cut')
+  await finder.connect(RELAY, never)
   tried.length = 0
-  expect(await finder.connectBeside(RELAY, first, never)).toBeNull()
+  await expect(finder.connectBeside(RELAY, overSocket!, 'better', never)).resolves.toBeNull()
   expect(tried).toEqual([])
+})
+
+test('a better way is tried beside the one in use although it was blocked, and the next start begins with it', async () => {
+  const { finder, fates, tried, networks } = await aFinder({ websocket: 'fails', http: 'passes' })
+  // Often enough that one time it goes says little.
+  for (let times = 0; times < 8; times += 1) {
+    networks.count({ relay: RELAY.host, way: 'websocket', outcome: { through: false } })
+  }
+  const used = await finder.connect(RELAY, never)
+  await expect(finder.connectBeside(RELAY, used, 'any', never)).rejects.toThrow('no websocket')
+  const before = networks.of(RELAY.host, 'websocket')
+  fates.websocket = 'passes'
+  const better = await finder.connectBeside(RELAY, used, 'better', never)
+  expect(transportOf(better!.remoteAddr)).toBe('websocket')
+  expect(finder.isBetter(RELAY, better!, used)).toBe(true)
+  expect(finder.isBetter(RELAY, used, better!)).toBe(false)
+  // What failed was held against no way.
+  expect(networks.of(RELAY.host, 'websocket')?.tries).toBeGreaterThan(before!.tries * 0.7)
+  finder.lasted(RELAY, better!)
+  tried.length = 0
+  await finder.connect(RELAY, never)
+  expect(tried).toEqual(['websocket'])
+})
+
+test('of several ways that may be better one that hangs holds up no other', async () => {
+  const { clock, finder, fates, identify, networks } = await aFinder({
+    websocket: 'fails',
+    http: 'passes',
+    webtransport: 'passes',
+  })
+  const used = await finder.connect(RELAY, never)
+  identify(used, [WEB_TRANSPORT], '/ip4/192.0.2.7')
+  networks.count({ relay: RELAY.host, way: 'webtransport', outcome: { through: false } })
+  fates.websocket = 'hangs'
+  const connecting = finder.connectBeside(RELAY, used, 'any', never)
+  clock.advance(HEAD_START_MS.most)
+  expect(transportOf((await connecting)!.remoteAddr)).toBe('webtransport')
+})
+
+test('a way whose pings are late is left for another one', async () => {
+  const { clock, finder, identify } = await aFinder({
+    websocket: 'passes',
+    http: 'passes',
+    webtransport: 'passes',
+  })
+  const used = await finder.connect(RELAY, never)
+  identify(used, [WEB_TRANSPORT], '/ip4/192.0.2.7')
+  const other = new FakeConnection(multiaddr(WEB_TRANSPORT), clock) as unknown as Connection
+  expect(finder.isBetter(RELAY, other, used)).toBe(false)
+  for (let pings = 0; pings < 4; pings += 1) finder.pinged({ connection: used, isLate: true })
+  expect(finder.isBetter(RELAY, other, used)).toBe(true)
 })
