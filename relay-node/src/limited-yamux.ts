@@ -1,5 +1,5 @@
-import { yamux } from '@chainsafe/libp2p-yamux'
 import type { MessageStream, StreamMuxer, StreamMuxerFactory } from '@libp2p/interface'
+import { steadyYamux } from '#lib/protocol/steady-yamux.ts'
 import { QuotaError } from './errors.ts'
 import { MAX_STREAMS_PER_CONNECTION } from './limits.ts'
 import type { Refusals } from './refusals.ts'
@@ -9,7 +9,7 @@ import type { Refusals } from './refusals.ts'
  * `MAX_STREAMS_PER_CONNECTION`. Its own limit resets without a word, so it is set one higher and never reached.
  */
 export function limitedYamux(components: { refusals: Refusals }): () => StreamMuxerFactory {
-  const create = yamux({
+  const create = steadyYamux({
     maxInboundStreams: MAX_STREAMS_PER_CONNECTION + 1,
     maxOutboundStreams: MAX_STREAMS_PER_CONNECTION,
     // The WebSocket's ping notices a dead peer, and costs no encryption.

@@ -1,5 +1,4 @@
 import { noise } from '@chainsafe/libp2p-noise'
-import { yamux } from '@chainsafe/libp2p-yamux'
 import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { identify } from '@libp2p/identify'
 import type { Identify } from '@libp2p/identify'
@@ -17,6 +16,7 @@ import { ping, type Ping } from '@libp2p/ping'
 import { webTransport } from '@libp2p/webtransport'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import type { Loggers } from '../protocol/seams.ts'
+import { steadyYamux } from '../protocol/steady-yamux.ts'
 import { forgetStillborn } from '../protocol/stillborn.ts'
 import { closingWebSockets } from '../protocol/web-sockets.ts'
 import { connectTransport } from './connect/transport.ts'
@@ -114,7 +114,7 @@ export async function createNode(
     transports: [...transports, (parts) => (found.circuit = circuitRelayTransport()(parts))],
     transportManager: { faultTolerance: FaultTolerance.NO_FATAL },
     connectionEncrypters: [noise()],
-    streamMuxers: [yamux()],
+    streamMuxers: [steadyYamux()],
     connectionGater: components.gater,
     metrics: (parts) => components.traffic.metrics(() => parts.connectionManager.getConnections()),
     connectionManager: {
