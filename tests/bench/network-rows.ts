@@ -20,10 +20,11 @@ type Wants = (row: string) => boolean
 
 const MEGABYTE = 1e6
 
-/** What a network must be like for a way to be the one that is taken: none makes people go by events. */
-const LEADS_TO: Readonly<Partial<Record<BenchedWay, MiddleboxInit>>> = {
+/** What a network must be like for a way to be the one that is taken. */
+const LEADS_TO: Readonly<Record<BenchedWay, MiddleboxInit>> = {
   websocket: { webSockets: true },
   'http-binary': {},
+  'http-sse': { refusesEndlessBytes: true },
   'http-longpoll': { buffers: true },
 }
 
@@ -31,6 +32,8 @@ const LEADS_TO: Readonly<Partial<Record<BenchedWay, MiddleboxInit>>> = {
 const EVENTS: Readonly<Record<string, [before: MiddleboxInit, after: MiddleboxInit]>> = {
   'websockets-refused': [{ webSockets: true }, {}],
   'answers-cut': [{}, {}],
+  'answers-buffered': [{}, { buffers: true }],
+  'endless-bytes-refused': [{}, { refusesEndlessBytes: true }],
   'connections-killed': [{ webSockets: true }, { webSockets: true }],
 }
 
@@ -39,6 +42,7 @@ const NETWORKS: Readonly<Record<string, MiddleboxInit>> = {
   open: { webSockets: true },
   'websockets-refused': {},
   'answers-buffered': { buffers: true },
+  'endless-bytes-refused': { refusesEndlessBytes: true },
   'answers-cut': { cutsAnswersAfterMs: 30_000 },
   'idle-killed': { webSockets: true, killsIdleAfterMs: 20_000 },
 }

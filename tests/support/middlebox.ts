@@ -14,6 +14,11 @@ export interface MiddleboxInit {
   webSockets?: boolean
   /** Answers are held until they are complete. */
   buffers?: boolean
+  /**
+   * Bytes of no known kind whose length is not said before are refused, as by what looks into downloads and must have one whole; text
+   * goes through as it comes.
+   */
+  refusesEndlessBytes?: boolean
   /** An answer that is not complete after so long is cut, in ms: common boxes wait for 30 s. Never by default. */
   cutsAnswersAfterMs?: number
   /** A connection on which nothing goes either way for so long is ended, in ms: impatient boxes do at 20 s. Never by default. */
@@ -26,6 +31,7 @@ export interface MiddleboxInit {
 const MILD: Required<MiddleboxInit> = {
   webSockets: false,
   buffers: false,
+  refusesEndlessBytes: false,
   cutsAnswersAfterMs: 0,
   killsIdleAfterMs: 0,
   cutsOneOf: Infinity,
@@ -172,7 +178,7 @@ export class Middlebox implements AsyncDisposable {
   }
 
   #pass(near: IncomingMessage, answer: ServerResponse): void {
-    const { buffers, cutsAnswersAfterMs } = this.#init
+    const { buffers, refusesEndlessBytes, cutsAnswersAfterMs } = this.#init
     const cut = (): void => {
       this.#cuts += 1
       near.socket.destroy()
@@ -191,6 +197,11 @@ export class Middlebox implements AsyncDisposable {
     const far = request(
       { port: this.#relay.port, host: '127.0.0.1', method, path: url, headers },
       (from) => {
+        if (refusesEndlessBytes && isEndlessBytes(from)) {
+          far.destroy()
+          answer.writeHead(403).end()
+          return
+        }
         let left = this.#cutAfter()
         if (!buffers) {
           answer.writeHead(from.statusCode!, from.headers)
@@ -221,4 +232,11 @@ export class Middlebox implements AsyncDisposable {
     near.on('error', () => far.destroy())
     answer.on('close', () => far.destroy())
   }
+}
+
+function isEndlessBytes({ headers }: IncomingMessage): boolean {
+  return (
+    headers['content-type'] === 'application/octet-stream' &&
+    headers['content-length'] === undefined
+  )
 }

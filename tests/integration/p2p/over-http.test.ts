@@ -59,6 +59,28 @@ test('what a network does not let through is not begun with at the next start th
   expect(proxy.modes(before)).toEqual(['longpoll'])
 })
 
+test('where bytes without an end are refused, people are reached by events', async () => {
+  const relay = await aRelay()
+  await using proxy = await Middlebox.before(
+    { port: Number(new URL(relay.origin).port) },
+    { refusesEndlessBytes: true },
+  )
+  const ada = await somebody({ origin: proxy.origin })
+  const bob = await somebody({ origin: proxy.origin })
+  const adas = await Inbox.open(ada.node, PROTOCOL, bob.peer)
+  const bobs = await Inbox.open(bob.node, PROTOCOL, ada.peer)
+  await Promise.all([onState(ada.node, 'online'), onState(bob.node, 'online')])
+  expect(proxy.modes()).toEqual(['binary', 'sse'])
+  const { network } = ada.node
+  const toRelay = network.links().filter((link) => link.relay !== null)
+  expect(toRelay.map(({ transport }) => transport)).toEqual(['http-sse'])
+
+  ada.node.peers.want(bob.peer, [`localhost:${proxy.port}`])
+  await say(await adas.living(), 'hello')
+  expect(await hear(await bobs.living())).toBe('hello')
+  expect(proxy.modes()).toEqual(['binary', 'sse'])
+})
+
 test('a relay whose WebSocket works is reached by it', async () => {
   const relay = await aRelay()
   const ada = await somebody({ origin: relay.origin })
