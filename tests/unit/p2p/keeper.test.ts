@@ -137,6 +137,18 @@ test('when the peer is gone from its relay, the direct connection is asked, and 
   expect(direct.status).toBe('open')
 })
 
+test('a direct connection that ends together with the one through the relay is not asked', async () => {
+  const { small, large } = keeping()
+  const relayed = connect(small, large, 'relayed')
+  const direct = connect(small, large, 'direct')
+  const asks: string[] = []
+  direct.other!.arrive = (protocol) => asks.push(protocol)
+  relayed.abort(new Error('gone'))
+  direct.abort(new Error('gone with it'))
+  await settled()
+  expect(asks).toEqual([])
+})
+
 test('a direct connection over which much comes stays while its answer waits, and not for ever', async () => {
   const { clock, small, large, traffic } = keeping()
   const direct = connect(small, large, 'direct')

@@ -132,7 +132,11 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
     })
     for (const type of ['opened', 'closed'] as const) {
       components.links.addEventListener(type, ({ detail: link }) => {
-        if (link.path === 'relayed') this.#doubtDirect(link.peer, type === 'opened')
+        if (link.path !== 'relayed') return
+        // Another connection over the same one to the relay ends with it, now: of a stream that began on it yamux throws at nobody.
+        queueMicrotask(() => {
+          this.#doubtDirect(link.peer, type === 'opened')
+        })
       })
     }
   }
