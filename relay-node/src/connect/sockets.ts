@@ -1,28 +1,15 @@
 /** Sessions over WebSockets: the first message says which, and how many frames the client has; the others are frames. */
 import { WebSocketServer, type RawData, type WebSocket } from 'ws'
-import {
-  CONNECT_PATH,
-  decodeHello,
-  IDLE_MS,
-  SESSION_UNKNOWN_CODE,
-} from '#lib/protocol/connect/connect.ts'
-import {
-  ackOf,
-  decodeFrames,
-  encodeFrames,
-  type Frame,
-  IDLE,
-  RESET,
-  MAX_BATCH_BYTES,
-  MAX_POST_BYTES,
-} from '#lib/protocol/connect/frames.ts'
+import { CONNECT_PATH, decodeHello, SESSION_UNKNOWN_CODE } from '#lib/protocol/connect/connect.ts'
+import { decodeFrames, MAX_POST_BYTES } from '#lib/protocol/connect/frames.ts'
 import { InvalidDataError } from '#lib/protocol/errors.ts'
 import type { Clock } from '#lib/protocol/seams.ts'
 import { HEADERS_TIMEOUT_MS, MAX_FRAME_FRAGMENTS } from '../limits.ts'
 import type { Refusals } from '../refusals.ts'
 import type { UpgradeRoutes } from '../upgrade-routes.ts'
-import type { Carrier, ConnectSession } from './session.ts'
+import type { ConnectSession } from './session.ts'
 import type { ConnectSessions } from './sessions.ts'
+import { SocketCarrier } from './socket-carrier.ts'
 
 export interface ConnectSocketsComponents {
   clock: Clock
@@ -74,10 +61,11 @@ export function connectSockets(components: ConnectSocketsComponents): () => Prom
   }
 
   const bind = (socket: WebSocket, session: ConnectSession, next: number): void => {
-    session.attach(new SocketCarrier({ clock, session, socket }, next))
+    const carrier = new SocketCarrier({ clock, session, socket }, next)
+    session.attach(carrier)
     socket.on('message', (data, isBinary) => {
       session.heard()
-      take(socket, session, isBinary ? data : null).catch(() => {
+      take(carrier, session, isBinary ? data : null).catch(() => {
         refuse(socket)
       })
     })
@@ -96,67 +84,15 @@ export function connectSockets(components: ConnectSocketsComponents): () => Prom
 
 /** @throws InvalidDataError, LimitExceededError */
 async function take(
-  socket: WebSocket,
+  carrier: SocketCarrier,
   session: ConnectSession,
   data: RawData | null,
 ): Promise<void> {
   if (data === null) throw new InvalidDataError('a message of text')
-  const received = await session.take(decodeFrames(bytesOf(data)))
-  socket.send(encodeFrames([ackOf(received)]))
+  carrier.received(await session.take(decodeFrames(bytesOf(data))))
 }
 
 /** `nodebuffer`, the default, makes every message one Buffer. */
 function bytesOf(data: RawData): Buffer {
   return data as Buffer
-}
-
-/** Frames as messages, as they come, while the socket takes them; an idle one when there was none for long. */
-class SocketCarrier implements Carrier {
-  readonly #components: { clock: Clock; session: ConnectSession; socket: WebSocket }
-  #next: number
-  #cancelIdle: (() => void) | null = null
-
-  constructor(
-    components: { clock: Clock; session: ConnectSession; socket: WebSocket },
-    next: number,
-  ) {
-    this.#components = components
-    this.#next = next
-    const { socket, session } = components
-    socket.once('close', () => {
-      this.#cancelIdle?.()
-      session.detach(this)
-    })
-    this.#send([IDLE])
-  }
-
-  wake(): void {
-    const { session, socket } = this.#components
-    // What is acknowledged was taken: the queue bounds what waits here.
-    while (socket.readyState === socket.OPEN) {
-      const frames = session.from(this.#next, MAX_BATCH_BYTES)
-      if (frames.length === 0) return
-      this.#send(frames)
-      this.#next = frames.at(-1)!.number + 1
-    }
-  }
-
-  close(): void {
-    this.#components.socket.close()
-  }
-
-  end(): void {
-    const { socket } = this.#components
-    if (socket.readyState === socket.OPEN) socket.send(encodeFrames([RESET]))
-    socket.close()
-  }
-
-  #send(frames: readonly Frame[]): void {
-    const { clock, socket } = this.#components
-    socket.send(encodeFrames(frames))
-    this.#cancelIdle?.()
-    this.#cancelIdle = clock.after(IDLE_MS, () => {
-      this.#send([IDLE])
-    })
-  }
 }

@@ -21,7 +21,7 @@ import { Meetings } from '#relay/rendezvous/meetings.ts'
 import { Tickets } from '#relay/rendezvous/tickets.ts'
 import { ManualClock } from '../../../fixtures/manual-clock.ts'
 import { CountingRefusals } from '../counting-refusals.ts'
-import { FakeSocket } from './socket.ts'
+import { FakeSocket } from '../fake-socket.ts'
 
 const [ADA, BOB, EVE] = [1, 2, 3].map((byte) => peerIdOf(new Uint8Array(32).fill(byte)))
 const JOINED = Buffer.from(rendezvousWord.encode({ type: 'joined' }))

@@ -4,7 +4,8 @@ import type { WebSocket } from 'ws'
 /** A WebSocket whose network takes only what a test lets it take. */
 export class FakeSocket extends EventEmitter {
   readonly sent: Buffer[] = []
-  readonly #untaken: (() => void)[] = []
+  readonly #untaken: { bytes: number; taken: (() => void) | undefined }[] = []
+  readonly OPEN = 1
   paused = false
   /** Close code, or 1006 when it was cut; null while it is open. */
   ended: number | null = null
@@ -13,14 +14,23 @@ export class FakeSocket extends EventEmitter {
     return this as unknown as WebSocket
   }
 
+  get readyState(): number {
+    return this.ended === null ? this.OPEN : 3
+  }
+
+  /** Bytes the network has not taken. */
+  get bufferedAmount(): number {
+    return this.#untaken.reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+
   send(data: Uint8Array, taken?: () => void): void {
     this.sent.push(Buffer.from(data))
-    if (taken !== undefined) this.#untaken.push(taken)
+    this.#untaken.push({ bytes: data.byteLength, taken })
   }
 
   /** The network takes everything. */
   take(): void {
-    while (this.#untaken.length > 0) this.#untaken.shift()!()
+    while (this.#untaken.length > 0) this.#untaken.shift()!.taken?.()
   }
 
   /** The peer says this. */
