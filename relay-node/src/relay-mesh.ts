@@ -7,7 +7,7 @@
  */
 import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
 import type { IdentifyResult, PeerId, PeerInfo } from '@libp2p/interface'
-import { isPrivate } from '@libp2p/utils'
+import { isLoopback, isPrivate } from '@libp2p/utils'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { isPeerId, type PeerIdString } from '#lib/protocol/ids.ts'
 import {
@@ -49,11 +49,11 @@ interface Described {
 export class RelayMesh {
   readonly #components: RelayMeshComponents
   readonly #settings: readonly string[]
-  /** Multiaddrs with a peer id, of relays that announced themselves by mDNS. */
-  readonly #onLan = new Set<string>()
+  /** Multiaddrs of relays that announced themselves by mDNS, by their peer ids. */
+  readonly #onLan = new Map<string, string[]>()
   /** The same of those that came by themselves. */
-  readonly #cameBy = new Set<string>()
-  /** Who answered last at an address of the settings or the LAN. */
+  readonly #cameBy = new Map<string, string[]>()
+  /** Who answered last, by an address of the settings or the peer id of a relay on the LAN. */
   readonly #chosen = new Map<string, string>()
   readonly #described = new Map<string, Described>()
   /** When a relay last answered a dial and a ping of ours. */
@@ -98,6 +98,7 @@ export class RelayMesh {
   foundOnLan({ id, multiaddrs }: PeerInfo): void {
     remember(
       this.#onLan,
+      id,
       multiaddrs.map((address) => withPeer(address, id)),
     )
   }
@@ -133,17 +134,19 @@ export class RelayMesh {
   readonly #onIdentify = ({ detail }: CustomEvent<IdentifyResult>): void => {
     const { peerId, protocols, agentVersion, listenAddrs, signedPeerRecord, connection } = detail
     if (!protocols.includes(RELAY_V2_HOP_CODEC) || !protocols.includes(DHT_PROTOCOL)) return
-    // Whoever comes from outside does not choose what is dialled inside.
+    // Whoever comes from outside does not choose what is dialled inside, and who comes from another machine is not on this one.
     const mayBePrivate = isPrivate(connection.remoteAddr)
+    const mayBeHere = isLoopback(connection.remoteAddr)
     const addresses = (signedPeerRecord?.addresses ?? listenAddrs)
       .filter((address) => mayBePrivate || !isPrivate(address))
+      .filter((address) => mayBeHere || !isLoopback(address))
       .map((address) => withPeer(address, peerId))
       .filter((address) => v.is(addressSchema, address))
       // Names reach further than the addresses of a LAN.
       .toSorted((a, b) => Number(b.startsWith('/dns')) - Number(a.startsWith('/dns')))
       .slice(0, MAX_LISTED_ADDRESSES)
     this.#described.set(peerId.toString(), { addresses, operator: operatorOf(agentVersion) })
-    if (!this.#answeredAtMs.has(peerId.toString())) remember(this.#cameBy, addresses)
+    if (!this.#answeredAtMs.has(peerId.toString())) remember(this.#cameBy, peerId, addresses)
   }
 
   readonly #onDisconnect = ({ detail: peer }: CustomEvent<PeerId>): void => {
@@ -154,16 +157,16 @@ export class RelayMesh {
   #check(): void {
     const visits = [
       ...this.#settings.map(async (address) => {
-        const peer = await this.#visit(address)
+        const peer = await this.#visit([address])
         if (peer !== null) this.#chosen.set(address, peer)
       }),
-      ...[...this.#onLan].map(async (address) => {
-        const peer = await this.#visit(address)
-        if (peer !== null) this.#chosen.set(address, peer)
-        else this.#forgetOnLan(address)
+      ...Array.from(this.#onLan, async ([id, addresses]) => {
+        const peer = await this.#visit(addresses)
+        if (peer !== null) this.#chosen.set(id, peer)
+        else this.#forgetOnLan(id)
       }),
-      ...[...this.#cameBy].map(async (address) => {
-        if ((await this.#visit(address)) === null) this.#cameBy.delete(address)
+      ...Array.from(this.#cameBy, async ([id, addresses]) => {
+        if ((await this.#visit(addresses)) === null) this.#cameBy.delete(id)
       }),
     ]
     this.#checking = Promise.all(visits).then(() => {
@@ -174,34 +177,37 @@ export class RelayMesh {
     })
   }
 
-  #forgetOnLan(address: string): void {
-    this.#onLan.delete(address)
-    if (!this.#settings.includes(address)) this.#chosen.delete(address)
+  #forgetOnLan(id: string): void {
+    this.#onLan.delete(id)
+    this.#chosen.delete(id)
   }
 
-  /** The relay that answers at this address, or `null`. */
-  async #visit(address: string): Promise<string | null> {
+  /** The relay that answers at one of these addresses, or `null`. */
+  async #visit(addresses: readonly string[]): Promise<string | null> {
     const { node, log, clock } = this.#components
     const signal = AbortSignal.any([
       this.#stopping.signal,
       AbortSignal.timeout(RELAY_CHECK_TIMEOUT_MS),
     ])
     try {
-      const { remotePeer } = await node.dial(multiaddr(address), { signal })
+      const at = addresses.map((address) => multiaddr(address))
+      const { remotePeer } = await node.dial(at, { signal })
       await node.services.ping.ping(remotePeer, { signal })
       this.#answeredAtMs.set(remotePeer.toString(), clock.now())
       return remotePeer.toString()
     } catch (error) {
-      log.debug(`the relay at ${address} does not answer: ${String(error)}`)
+      log.debug(`the relay at ${addresses.join(', ')} does not answer: ${String(error)}`)
       return null
     }
   }
 }
 
-/** Notes a relay to visit, by the first WebSocket address there is. */
-function remember(into: Set<string>, addresses: readonly string[]): void {
-  const address = addresses.find((text) => text.includes('/ws/'))
-  if (address !== undefined && into.size < MAX_KNOWN_RELAYS) into.add(address)
+/** Notes a relay to visit, by its WebSocket addresses: those of its own machine, and of its containers, lead nowhere from here. */
+function remember(into: Map<string, string[]>, id: PeerId, addresses: readonly string[]): void {
+  const sockets = addresses.filter((text) => text.includes('/ws/')).slice(0, MAX_LISTED_ADDRESSES)
+  const isNew = !into.has(id.toString())
+  if (sockets.length === 0 || (isNew && into.size >= MAX_KNOWN_RELAYS)) return
+  into.set(id.toString(), sockets)
 }
 
 function withPeer(address: Multiaddr, peer: PeerId): string {
