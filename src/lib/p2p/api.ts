@@ -187,6 +187,7 @@ export interface RelayCheck {
 /** A way through a network: how a relay is reached, or what helps to meet people directly. */
 export type Way =
   | 'websocket'
+  | 'http-ws'
   | 'http-binary'
   | 'http-sse'
   | 'http-longpoll'

@@ -1,5 +1,6 @@
 import type { Connection, Libp2p } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import { CONNECT_MODES } from '../../protocol/connect/connect.ts'
 import type { Clock } from '../../protocol/seams.ts'
 import { type RelayAddress, overHttp, transportOf } from '../addresses.ts'
 import type { Way, WayTried } from '../api.ts'
@@ -15,8 +16,6 @@ export const MAX_WEBTRANSPORT_TRIED = 4
 
 /** One way to a relay may take so long, from the dial to the answer to a ping, in ms. */
 export const WAY_TIMEOUT_MS = 12_000
-
-const MODES = ['binary', 'sse', 'longpoll'] as const
 
 /** A relay of mine, and what it says of itself: asked once the ways to it were tried. */
 export interface TriedRelay {
@@ -135,7 +134,7 @@ function waysTo(components: WaysComponents, { address }: TriedRelay): Attempt[] 
     peer === null ? ways : ways.map((each) => each.encapsulate(`/p2p/${peer}`))
   return [
     wayTo(components, address, 'websocket', named(sockets)),
-    ...MODES.map((mode) =>
+    ...CONNECT_MODES.map((mode) =>
       wayTo(components, address, `http-${mode}`, named(overHttp(sockets, mode))),
     ),
   ]

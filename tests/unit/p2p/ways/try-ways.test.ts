@@ -70,7 +70,7 @@ const statesOf = (tried: readonly WayTried[] | undefined): string[] =>
 
 test('each way is tried for real, by a connection that is let go again', async () => {
   const { components, released } = network(
-    (address) => !address.includes('/ws') && !address.includes('turns:'),
+    (address) => !address.includes('/tls/ws') && !address.includes('turns:'),
   )
   const seen = await all(tryWays(components, [relayAt('relay.example', TURN)], never))
   expect(statesOf(seen[0])).toEqual([
@@ -78,12 +78,14 @@ test('each way is tried for real, by a connection that is let go again', async (
     'http-binary waiting –',
     'http-sse waiting –',
     'http-longpoll waiting –',
+    'http-ws waiting –',
   ])
   expect(statesOf(seen.at(-1))).toEqual([
     'websocket fails –',
     'http-binary works 7',
     'http-sse works 7',
     'http-longpoll works 7',
+    'http-ws works 7',
     'turn-udp works 9',
     'turn-tls fails –',
   ])
@@ -91,6 +93,7 @@ test('each way is tried for real, by a connection that is let go again', async (
     'binary',
     'sse',
     'longpoll',
+    'ws',
   ])
 })
 
@@ -110,8 +113,8 @@ test('WebTransport is tried last of the ways to a relay, by the addresses it say
     [{ ...relay, webTransport: () => Promise.resolve(addresses) }],
     never,
   )
-  expect(statesOf((await all(ways)).at(-1)).slice(3)).toEqual([
-    'http-longpoll fails –',
+  expect(statesOf((await all(ways)).at(-1)).slice(4)).toEqual([
+    'http-ws fails –',
     'webtransport works 7',
     'turn-udp fails –',
     'turn-tls fails –',
@@ -121,7 +124,7 @@ test('WebTransport is tried last of the ways to a relay, by the addresses it say
 })
 
 test('a way without an answer fails in time, and the next is tried', async () => {
-  const { clock, components } = network((address) => (address.includes('/ws') ? 'hangs' : true))
+  const { clock, components } = network((address) => (address.includes('/tls/ws') ? 'hangs' : true))
   const done = all(tryWays(components, [relayAt('relay.example')], never))
   await settled()
   clock.advance(WAY_TIMEOUT_MS)

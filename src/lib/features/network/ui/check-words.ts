@@ -3,12 +3,13 @@ import { m } from '../../../i18n/generated/messages.js'
 import type { Way, WayTried } from '../api.ts'
 import { transportText } from './network-words.ts'
 
-const TO_RELAYS: readonly Way[] = ['websocket', 'http-binary', 'http-sse', 'http-longpoll']
+const BY_TCP: readonly Way[] = ['websocket', 'http-ws', 'http-binary', 'http-sse', 'http-longpoll']
 
 /** What a way is called. */
 export function wayText(way: Way): string {
   switch (way) {
     case 'websocket':
+    case 'http-ws':
     case 'http-binary':
     case 'http-sse':
     case 'http-longpoll':
@@ -47,7 +48,8 @@ export function verdict(ways: readonly WayTried[]): string | null {
   const works = (some: readonly Way[]): boolean =>
     ways.some(({ way, state }) => some.includes(way) && state === 'works')
   if (ways.length === 0) return m.network_verdict_no_relay()
-  if (!works(TO_RELAYS)) return m.network_verdict_nothing()
+  if (!works([...BY_TCP, 'webtransport'])) return m.network_verdict_nothing()
+  if (!works(BY_TCP)) return m.network_verdict_udp()
   if (!works(['websocket'])) return m.network_verdict_http()
   const silent = relaysOf(ways).filter((relay) =>
     ways.every((each) => each.relay !== relay || each.state === 'fails'),

@@ -22,6 +22,12 @@ test('the verdict says what is wrong, and what to do', () => {
   expect(verdict([tried('websocket', 'fails'), tried('http-longpoll', 'works')])).toMatch(
     /does not let WebSockets through/,
   )
+  expect(verdict([tried('websocket', 'fails'), tried('webtransport', 'works')])).toMatch(
+    /lets only UDP through .* by WebTransport/,
+  )
+  expect(verdict([tried('websocket', 'fails'), tried('webtransport', 'fails')])).toMatch(
+    /^No relay answers in any way/,
+  )
   expect(verdict([...good, tried('websocket', 'fails', 'other.example')])).toMatch(
     /Not answering: other\.example/,
   )
