@@ -12,7 +12,13 @@ async function writeDownWords(page: Page): Promise<string[]> {
   const words = (await list.allTextContents()).map((text) => text.replace(/\d/g, '').trim())
   await page.getByRole('button', { name: 'I have them' }).click()
   await page.getByRole('button', { name: 'Check', exact: true }).click()
-  await expect(page.getByText('That is another word.')).toHaveCount(3)
+  await expect(page.getByText('Type this word.')).toHaveCount(3)
+  await page
+    .getByLabel(/^Word \d+$/)
+    .first()
+    .fill('starling')
+  await page.getByRole('button', { name: 'Check', exact: true }).click()
+  await expect(page.getByText('That is another word.')).toBeVisible()
   for (const field of await page.getByLabel(/^Word \d+$/).all()) {
     const label = await field.evaluate((input: HTMLInputElement) => input.labels?.[0]?.textContent)
     await field.fill(words[Number(/\d+/.exec(label ?? '')![0]) - 1]!)
