@@ -115,6 +115,7 @@ test('a check of all ways leaves the connections there are, and the place at the
   }
   expect(states).toEqual([
     ...['websocket works', 'http-binary works', 'http-sse works', 'http-longpoll works'],
+    'http-ws works',
   ])
   // Those that were only tried end.
   await expect.poll(() => network.links().map(({ id }) => id)).toEqual(before)
