@@ -20,7 +20,7 @@ import { RENDEZVOUS_PROTOCOL } from '#lib/protocol/rendezvous/join.ts'
 import { readTicket } from '#lib/protocol/rendezvous/ticket.ts'
 import { systemRandom } from '#lib/protocol/seams.ts'
 import type { Signer } from '#lib/protocol/signed.ts'
-import { MAX_ASSISTS_PER_PEER_PER_MINUTE } from '#relay/limits.ts'
+import { MAX_ASSISTS_PER_MINUTE, MAX_ASSISTS_PER_PEER_PER_MINUTE } from '#relay/limits.ts'
 import type { Relay } from '#relay/relay.ts'
 import { relaySigner } from '#relay/store/identity.ts'
 import { createOpeningKeys, sealForRelay } from '../../../src/lib/crypto/relay-seal.ts'
@@ -222,6 +222,20 @@ test('a peer is answered so often in a minute', async () => {
   expect(await post(relay, more)).toEqual({ status: 429, reason: 'busy' })
   // Others are.
   await ask(relay, bob, ada)
+})
+
+test('an address is answered so often in a minute, whoever asks there', async () => {
+  const clock = new ManualClock()
+  const relay = await startRelay([], { clock })
+  const [ada, bob] = [await somebody(), await somebody()]
+  const request = await requestOf(relay, ada, bob)
+  // That one took the first.
+  for (let each = 1; each < MAX_ASSISTS_PER_MINUTE; each += 1) {
+    expect(await post(relay, new Uint8Array(0))).toMatchObject({ status: 400 })
+  }
+  expect(await post(relay, request)).toEqual({ status: 429, reason: 'busy' })
+  clock.advance(60_000)
+  expect(await post(relay, request)).toEqual({ status: 200, reason: null })
 })
 
 test('an answer is that of the relay to this request', async () => {

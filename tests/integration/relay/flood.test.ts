@@ -117,6 +117,38 @@ test('who takes too long for the headers of a request, or for all of it, is cut'
   expect(whole).toBeGreaterThanOrEqual(REQUEST_TIMEOUT_MS)
 })
 
+test.each([
+  ['noise', '\u0000\u0001\u0002'.repeat(50)],
+  ['the beginning of TLS', '\u0016\u0003\u0001\u0002\u0000\u0001'],
+  ['a version there is none of', 'GET / HTTP/9.9\r\nHost: x\r\n\r\n'],
+  ['no host', 'GET / HTTP/1.1\r\n\r\n'],
+  ['an address with a zero in it', 'GET /\u0000 HTTP/1.1\r\nHost: x\r\n\r\n'],
+  ['a header with a zero in it', 'GET / HTTP/1.1\r\nHost: x\r\nX: \u0000\r\n\r\n'],
+  ['headers without an end', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(100_000)}`],
+  ['two lengths', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n'],
+  [
+    'a length and chunks, which two servers may read as two requests',
+    'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+  ],
+  [
+    'a chunk of more than there can be',
+    'POST /connect HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n',
+  ],
+  [
+    'an upgrade to nothing',
+    'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+  ],
+])('%s for a request ends only its socket', async (_, bytes) => {
+  const relay = await startRelay()
+  const socket = silentSocket(relay)
+  // The relay may be through with it before all of it is sent.
+  socket.on('error', () => undefined)
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  socket.resume().write(bytes, 'latin1')
+  await closed
+  await stillServes(relay)
+})
+
 test('a malformed frame before any handshake ends only its connection', async () => {
   const relay = await startRelay()
   const socket = await rawSocket(relay)

@@ -16,11 +16,12 @@ import {
 import { readTicket, splitTicket, ticketBody } from '#lib/protocol/rendezvous/ticket.ts'
 import { systemClock, systemRandom } from '#lib/protocol/seams.ts'
 import type { Signer } from '#lib/protocol/signed.ts'
-import { MAX_RENDEZVOUS_UNPROVEN_PER_ADDRESS } from '#relay/limits.ts'
+import { MAX_RENDEZVOUS_UNPROVEN_PER_ADDRESS, RENDEZVOUS_PING_MS } from '#relay/limits.ts'
 import type { Relay } from '#relay/relay.ts'
 import { relaySigner } from '#relay/store/identity.ts'
 import { askAssistance } from '../../../src/lib/p2p/rendezvous/ask-assistance.ts'
 import { rendezvousTransport } from '../../../src/lib/p2p/rendezvous/transport.ts'
+import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { refused, startRelay, type StockClient, stockClient, webSocketOf } from './harness.ts'
 
 interface Somebody {
@@ -95,6 +96,20 @@ class Visitor {
 
   send(data: Uint8Array | string): void {
     this.#socket.send(data)
+  }
+
+  /** Resolves when the relay asks for a sign of life, which it is given. */
+  async pinged(): Promise<void> {
+    await once(this.#socket, 'ping')
+  }
+
+  /** From now on nothing is read, nor answered. */
+  fallSilent(): void {
+    this.#socket.pause()
+  }
+
+  readAgain(): void {
+    this.#socket.resume()
   }
 
   end(): void {
@@ -256,6 +271,37 @@ test('who waits says nothing', async () => {
   const visitor = await come(relay, ada, await ticketFor(relay, ada, bob))
   visitor.send(Buffer.from('is anybody there?'))
   expect(await visitor.closed).toBe(1_006)
+})
+
+test('who answers no ping is cut, and whom they were joined with; who does is not', async () => {
+  const clock = new ManualClock()
+  const relay = await startRelay([], { clock })
+  const [ada, bob] = [await somebody(), await somebody()]
+  const ticket = await ticketFor(relay, ada, bob)
+  const [a, b] = [await come(relay, ada, ticket), await come(relay, bob, ticket)]
+  await Promise.all([a.word(), b.word()])
+  for (let beat = 1; beat <= 3; beat += 1) {
+    const pinged = Promise.all([a.pinged(), b.pinged()])
+    clock.advance(RENDEZVOUS_PING_MS)
+    await pinged
+    // What is said after an answer arrives after it.
+    for (const [from, to] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      from.send(Buffer.from(`beat ${beat}`))
+      expect(String(await to.hear())).toBe(`beat ${beat}`)
+    }
+  }
+  b.fallSilent()
+  const pinged = a.pinged()
+  clock.advance(RENDEZVOUS_PING_MS)
+  await pinged
+  expect(await seats(relay)).toBe(2)
+  clock.advance(RENDEZVOUS_PING_MS)
+  expect(await a.closed).toBe(1_006)
+  b.readAgain()
+  expect(await b.closed).toBe(1_006)
 })
 
 test('what two carry has an end, as a circuit has', async () => {

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Page } from 'playwright'
 import { expect, onTestFinished, test } from 'vitest'
+import { QUIC_MEMORY_MIB } from '#relay/limits.ts'
 import { launchChromium } from '../../support/chromium.ts'
 import { Relay } from '../../support/relay.ts'
 import { makeWebTransportClient } from '../../support/web-transport-client.ts'
@@ -106,6 +107,17 @@ test('it has no key but those of its certificates, and not the environment of th
   await relay.webTransport()
   const environment = await readFile(`/proc/${await quicPidOf(relay)}/environ`, 'utf8')
   expect(environment).not.toContain('STARLING_DATA')
+})
+
+test('the system gives it no more memory than that, and others the processor first', async () => {
+  const relay = await relayWithWebTransport()
+  await relay.webTransport()
+  const quic = await quicPidOf(relay)
+  const limits = await readFile(`/proc/${quic}/limits`, 'utf8')
+  expect(limits).toMatch(new RegExp(`^Max data size +${QUIC_MEMORY_MIB * 2 ** 20} `, 'm'))
+  // The 19th field; the name in brackets, which may have spaces, is the second: proc_pid_stat(5).
+  const [, fields] = (await readFile(`/proc/${quic}/stat`, 'utf8')).split(') ')
+  expect(Number(fields!.split(' ')[16])).toBeGreaterThanOrEqual(10)
 })
 
 test('there is none unless it is wanted, and it ends with the relay', async () => {
