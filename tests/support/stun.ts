@@ -2,6 +2,7 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
 
 const COOKIE = 0x2112a442
 
@@ -139,7 +140,24 @@ export class StunClient implements Disposable {
   }
 }
 
-function encode(method: number, id: Buffer, { attributes = [], key }: Asking): Buffer {
+/** How the server at the other end of this, TCP or TLS, sees it; null when it ends without an answer. */
+export async function bindOver(stream: Duplex): Promise<StunAnswer | null> {
+  stream.on('error', () => stream.destroy())
+  stream.write(encode(METHODS.binding, randomBytes(12), {}))
+  let answer = Buffer.alloc(0)
+  for await (const bytes of stream) {
+    answer = Buffer.concat([answer, bytes as Buffer])
+    // Leaving the loop ends the stream.
+    if (answer.length >= 20 && answer.length >= 20 + answer.readUInt16BE(2)) return decode(answer)
+  }
+  return null
+}
+
+function encode(
+  method: number,
+  id: Buffer,
+  { attributes = [], key }: Pick<Asking, 'attributes' | 'key'>,
+): Buffer {
   const body = Buffer.concat(attributes.map(([type, value]) => attribute(type, value)))
   if (key === undefined) return Buffer.concat([header(method, body.length, id), body])
   // The length counts the attribute that is still to come.

@@ -1,5 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import { lpStream } from '@libp2p/utils'
 import { expect, onTestFinished, test } from 'vitest'
 import { ICE, type IceResponse, MAX_ICE_REQUESTS_PER_MINUTE } from '#lib/protocol/ice.ts'
@@ -7,7 +9,7 @@ import { ConfigError } from '#relay/errors.ts'
 import type { Relay } from '#relay/relay.ts'
 import { findProgram } from '#relay/turn/find-program.ts'
 import { freePort } from '../../support/relay.ts'
-import { type Credential, type Place, StunClient } from '../../support/stun.ts'
+import { bindOver, type Credential, type Place, StunClient } from '../../support/stun.ts'
 import { dataFolder, refused, startRelay, stockClient, webSocketOf } from './harness.ts'
 
 const hasCoturn = findProgram('turnserver') !== null
@@ -106,6 +108,27 @@ test.runIf(hasCoturn)('what coturn is told only its owner reads', async () => {
   expect(await owned('.')).toBe('700')
   expect(await readFile(join(folder, 'turnserver.conf'), 'utf8')).toContain('use-auth-secret')
 })
+
+test.runIf(hasCoturn)(
+  'coturn answers by TCP, and by TCP and TLS on the port of networks that let little through',
+  async () => {
+    const tlsPort = await freePort()
+    const { relay, place } = await turnRelay('coturn', '--turn-tls-port', String(tlsPort))
+    const [plain, other] = [place.port, tlsPort].map((port) => ({ host: place.address, port }))
+    const ways = [
+      connect(plain!),
+      connect(other!),
+      connectTls({ ...other!, rejectUnauthorized: false }),
+    ]
+    for (const way of ways) expect((await bindOver(way))?.mapped?.address).toBe('127.0.0.1')
+    // Its certificate is one that nobody vouches for, so browsers are told of no TLS.
+    const told = (await servers(relay)).servers.filter(({ transport }) => transport === 'tcp')
+    expect(told).toEqual([
+      { scheme: 'turn', host: null, port: place.port, transport: 'tcp' },
+      { scheme: 'turn', host: null, port: tlsPort, transport: 'tcp' },
+    ])
+  },
+)
 
 test.runIf(hasCoturn)('coturn relays to no private address unless that is wanted', async () => {
   const peer = { address: '10.0.0.1', port: 1_000 }
