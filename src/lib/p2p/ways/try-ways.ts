@@ -92,12 +92,12 @@ export async function* tryWays(
   }
 }
 
-/** Where a relay that is connected says it has WebTransport, with its peer id. */
+/** Where a relay that is connected says it has WebTransport, with its peer id; nowhere for a browser without it, as that says nothing of the network. */
 export async function announcedWebTransport(
   { peerStore }: Pick<Libp2p, 'peerStore'>,
   relay: Connection | undefined,
 ): Promise<Multiaddr[]> {
-  if (relay === undefined) return []
+  if (relay === undefined || !('WebTransport' in globalThis)) return []
   const { remotePeer: id } = relay
   // It may have been forgotten meanwhile.
   const known = await peerStore.get(id).catch(() => null)

@@ -1,9 +1,10 @@
-import type { Connection } from '@libp2p/interface'
+import type { Connection, Libp2p } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { parseRelayAddress } from '../../../../src/lib/p2p/addresses.ts'
 import type { WayTried } from '../../../../src/lib/p2p/api.ts'
 import {
+  announcedWebTransport,
   MAX_RELAYS_TRIED,
   MAX_WEBTRANSPORT_TRIED,
   type TriedRelay,
@@ -121,6 +122,22 @@ test('WebTransport is tried last of the ways to a relay, by the addresses it say
   ])
   expect(dialled.at(-1)).toHaveLength(MAX_WEBTRANSPORT_TRIED)
   expect(released).toEqual([WEB_TRANSPORT])
+})
+
+test('a browser without WebTransport is not said to be held up', async () => {
+  const id = { toString: () => PEER }
+  const at = multiaddr(WEB_TRANSPORT)
+  const addresses = [{ multiaddr: at.decapsulate('/p2p'), isCertified: false }]
+  const peerStore = { get: () => Promise.resolve({ id, addresses }) }
+  const announced = (): Promise<Multiaddr[]> =>
+    announcedWebTransport(
+      { peerStore } as unknown as Pick<Libp2p, 'peerStore'>,
+      { remotePeer: id } as unknown as Connection,
+    )
+  expect(await announced()).toEqual([])
+  vi.stubGlobal('WebTransport', {})
+  onTestFinished(() => void vi.unstubAllGlobals())
+  expect((await announced()).map(String)).toEqual([WEB_TRANSPORT])
 })
 
 test('a way without an answer fails in time, and the next is tried', async () => {

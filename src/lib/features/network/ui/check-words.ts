@@ -56,8 +56,14 @@ export function verdict(ways: readonly WayTried[]): string | null {
   )
   if (silent.length > 0) return m.network_verdict_some({ relays: silent.join(', ') })
   const turn = ways.filter(({ way }) => way.startsWith('turn'))
-  return turn.length > 0 && !turn.some(({ state }) => state === 'works')
-    ? m.network_verdict_no_turn()
+  if (turn.length > 0 && !turn.some(({ state }) => state === 'works')) {
+    return m.network_verdict_no_turn()
+  }
+  // A STUN server says nothing to a device whose address nothing translates.
+  const held = ways.filter(({ way, state }) => way !== 'stun' && state === 'fails')
+  const names = new Set(held.map(({ way }) => wayText(way)))
+  return names.size > 0
+    ? m.network_verdict_held({ ways: [...names].join('; ') })
     : m.network_verdict_good()
 }
 
