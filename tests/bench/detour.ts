@@ -22,6 +22,7 @@ export class Detour implements AsyncDisposable {
   /** In the order in which they are due: all wait equally long. */
   readonly #waiting: { dueMs: number; packet: Buffer; from: number; to: number }[] = []
   #timer: NodeJS.Timeout | null = null
+  #isBlocked = false
 
   /**
    * @param delayMs each way
@@ -40,6 +41,11 @@ export class Detour implements AsyncDisposable {
     await page.addInitScript(rewriteCandidates)
   }
 
+  /** From now on no packet arrives. */
+  block(): void {
+    this.#isBlocked = true
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer)
     for (const standIn of this.#standIns.values()) (await standIn).close()
@@ -54,7 +60,7 @@ export class Detour implements AsyncDisposable {
   async #open(to: number): Promise<Socket> {
     const socket = createSocket({ type: 'udp4', recvBufferSize: BUFFER_BYTES })
     socket.on('message', (packet, { port: from }) => {
-      if (Math.random() < this.#loss) return
+      if (this.#isBlocked || Math.random() < this.#loss) return
       this.#waiting.push({ dueMs: performance.now() + this.#delayMs, packet, from, to })
       this.#timer ??= setTimeout(() => {
         this.#deliver()

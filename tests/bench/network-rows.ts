@@ -1,11 +1,14 @@
 /** Rows of the ways to a relay, and of what becomes of people where a box in the middle breaks some (docs/CONNECTIVITY.md). */
 import { Middlebox, type MiddleboxInit } from '../support/middlebox.ts'
-import { Relay } from '../support/relay.ts'
+import { freePort, Relay } from '../support/relay.ts'
 import { median } from '../support/trend.ts'
+import { type Arrivals, arrivals } from './arrivals.ts'
 import { compared, interleaved, type Round, type Row, row } from './measure.ts'
-import { arrivals, People } from './people.ts'
+import { People } from './people.ts'
 import { RawServer, type RawWay } from './raw-ways.ts'
-import { BENCHED_WAYS, type BenchedWay, PING_BYTES, WayTo } from './ways.ts'
+import { udpDropped } from './udp-dropped.ts'
+import { BENCHED_WAYS, type NodeWay, WayTo } from './ways.ts'
+import { RawQuicServer, WebTransportPage } from './web-transport-page.ts'
 
 export interface NetworkScale {
   rounds: number
@@ -21,7 +24,7 @@ type Wants = (row: string) => boolean
 const MEGABYTE = 1e6
 
 /** What a network must be like for a way to be the one that is taken. */
-const LEADS_TO: Readonly<Record<BenchedWay, MiddleboxInit>> = {
+const LEADS_TO: Readonly<Record<NodeWay, MiddleboxInit>> = {
   websocket: { webSockets: true },
   'http-binary': {},
   'http-sse': { refusesEndlessBytes: true },
@@ -51,92 +54,108 @@ export const WAY_ROWS = [
   ...BENCHED_WAYS.flatMap((way) => [`message.rtt.${way}`, `throughput.${way}`]),
   'relay.cpu-per-mb',
 ]
-export const CONNECT_ROWS = Object.keys(LEADS_TO).flatMap((way) => [
+export const CONNECT_ROWS = BENCHED_WAYS.flatMap((way) => [
   `connect.cold.${way}`,
   `connect.warm.${way}`,
 ])
-export const RECOVERY_ROWS = Object.keys(EVENTS).map((event) => `recovery.${event}`)
+export const RECOVERY_ROWS = [...Object.keys(EVENTS), 'udp-dropped'].map(
+  (event) => `recovery.${event}`,
+)
 export const FIRST_ROWS = Object.keys(NETWORKS).map((network) => `chat.first.${network}`)
 
 /** Round trips and throughput of each way, beside a raw connection of its kind; and what a relay is charged for a megabyte. */
-export async function wayRows(
-  { rounds, echoes, bytes }: NetworkScale,
-  wants: Wants,
-): Promise<Row[]> {
-  await using raw = await RawServer.start()
-  await using relay = await Relay.start('--no-app', '--no-webrtc')
+export async function wayRows(scale: NetworkScale, wants: Wants): Promise<Row[]> {
   const rows: Row[] = []
-  const chargedPerMegabyte: number[] = []
   for (const way of BENCHED_WAYS) {
     const isCharged = way === 'websocket' && wants('relay.cpu-per-mb')
     if (!isCharged && !wants(`message.rtt.${way}`) && !wants(`throughput.${way}`)) continue
-    await using ours = await WayTo.open(relay, way)
-    await using other = await raw.open(way)
+    await using stack = new AsyncDisposableStack()
+    const { ours, other } = await (way === 'webtransport'
+      ? armsInPage(stack)
+      : armsInNode(stack, way))
+    const { echoes, bytes } = scale
     const against = `raw ${way}`
-    const inRounds = async (one: () => Promise<number>, two: () => Promise<number>) => {
-      const results: Round[] = []
-      // One before those that count: code is compiled.
-      for (let turn = 0; turn <= rounds; turn++) results.push(await interleaved(turn, one, two))
-      return results.slice(1)
-    }
     if (wants(`message.rtt.${way}`)) {
       const both = await inRounds(
-        () => ours.roundTrip(echoes),
-        () => rawRoundTrip(other, echoes),
+        scale,
+        async () => median(await ours.roundTrips(echoes)),
+        async () => median(await other.roundTrips(echoes)),
       )
       rows.push(...compared(`message.rtt.${way}`, 'ms', against, both))
     }
-    if (isCharged || wants(`throughput.${way}`)) {
-      const rate = (ms: number): number => bytes / MEGABYTE / (ms / 1_000)
-      const both = await inRounds(
-        async () => {
-          const { ms, relayMs } = await ours.fetch(bytes)
-          if (isCharged) chargedPerMegabyte.push(relayMs / (bytes / MEGABYTE))
-          return rate(ms)
-        },
-        async () => {
-          const startMs = performance.now()
-          await other.bytes(bytes)
-          return rate(performance.now() - startMs)
-        },
-      )
-      rows.push(...compared(`throughput.${way}`, 'MB/s', against, both))
-    }
+    if (!isCharged && !wants(`throughput.${way}`)) continue
+    const megabytes = bytes / MEGABYTE
+    const chargedPerMegabyte: number[] = []
+    const both = await inRounds(
+      scale,
+      async () => {
+        const { ms, relayMs } = await ours.fetch(bytes)
+        chargedPerMegabyte.push(relayMs / megabytes)
+        return megabytes / (ms / 1_000)
+      },
+      async () => {
+        const startMs = performance.now()
+        await other.bytes(bytes)
+        return megabytes / ((performance.now() - startMs) / 1_000)
+      },
+    )
+    rows.push(...compared(`throughput.${way}`, 'MB/s', against, both))
+    if (isCharged) rows.push(row('relay.cpu-per-mb', 'ms', chargedPerMegabyte.slice(1)))
   }
-  if (chargedPerMegabyte.length > 0) rows.push(row('relay.cpu-per-mb', 'ms', chargedPerMegabyte))
   return rows
 }
 
-async function rawRoundTrip(way: RawWay, echoes: number): Promise<number> {
-  const eachMs: number[] = []
-  for (let echo = 0; echo < echoes; echo++) {
-    const startMs = performance.now()
-    await way.echo(new Uint8Array(PING_BYTES))
-    eachMs.push(performance.now() - startMs)
+/** Who reaches a relay by a way, and a raw connection of its kind. */
+interface Arms {
+  ours: WayTo
+  other: RawWay
+}
+
+async function armsInNode(stack: AsyncDisposableStack, way: NodeWay): Promise<Arms> {
+  const raw = stack.use(await RawServer.start())
+  const relay = stack.use(await Relay.start('--no-app', '--no-webrtc'))
+  return {
+    ours: stack.use(await WayTo.open(relay, way)),
+    other: stack.use(await raw.open(way)),
   }
-  return median(eachMs)
+}
+
+/** Both from one page. */
+async function armsInPage(stack: AsyncDisposableStack): Promise<Arms> {
+  const raw = stack.use(await RawQuicServer.start())
+  const relay = stack.use(await Relay.start('--no-app', '--no-webrtc', '--webtransport', '0'))
+  const page = stack.use(await WebTransportPage.open())
+  return {
+    ours: stack.use(await WayTo.fromPage(relay, page)),
+    other: stack.use(await page.openRaw(raw)),
+  }
+}
+
+async function inRounds(
+  { rounds }: NetworkScale,
+  ours: () => Promise<number>,
+  other: () => Promise<number>,
+): Promise<Round[]> {
+  const results: Round[] = []
+  // One before those that count: code is compiled.
+  for (let turn = 0; turn <= rounds; turn++) results.push(await interleaved(turn, ours, other))
+  return results.slice(1)
 }
 
 /** From the start of a node to a place at the relay, where a network leads to this way: known from the last time, and not. */
 export async function connectRows({ rounds }: NetworkScale, wants: Wants): Promise<Row[]> {
   const rows: Row[] = []
-  for (const [way, init] of Object.entries(LEADS_TO)) {
+  for (const way of BENCHED_WAYS) {
     if (!wants(`connect.cold.${way}`) && !wants(`connect.warm.${way}`)) continue
     await using stack = new AsyncDisposableStack()
-    const relay = stack.use(await Relay.start('--no-app', '--no-webrtc'))
-    const middlebox = stack.use(await Middlebox.before(relay, init))
-    const raw = stack.use(await RawServer.start())
+    const { arrive, open } = await (way === 'webtransport'
+      ? startsInPage(stack)
+      : startsInNode(stack, way))
     const cold: Round[] = []
     const warm: Round[] = []
-    const open = async (): Promise<number> => {
-      const startMs = performance.now()
-      await using opened = await raw.open(way as BenchedWay)
-      await opened.echo(new Uint8Array(PING_BYTES))
-      return performance.now() - startMs
-    }
     for (let turn = 0; turn < rounds; turn++) {
       const other = await open()
-      const { coldMs, warmMs } = await arrivals(middlebox.origin)
+      const { coldMs, warmMs } = await arrive()
       const again = await open()
       cold.push({ ours: coldMs, other, again })
       warm.push({ ours: warmMs, other, again })
@@ -146,6 +165,40 @@ export async function connectRows({ rounds }: NetworkScale, wants: Wants): Promi
     rows.push(...compared(`connect.warm.${way}`, 'ms', against, warm))
   }
   return rows
+}
+
+/** Starts of a node, and a raw connection that is opened and used once, in ms. */
+interface Starts {
+  arrive: () => Promise<Arrivals>
+  open: () => Promise<number>
+}
+
+async function startsInNode(stack: AsyncDisposableStack, way: NodeWay): Promise<Starts> {
+  const relay = stack.use(await Relay.start('--no-app', '--no-webrtc'))
+  const middlebox = stack.use(await Middlebox.before(relay, LEADS_TO[way]))
+  const raw = stack.use(await RawServer.start())
+  return {
+    arrive: () => arrivals({ origin: middlebox.origin, way }),
+    open: async () => {
+      const startMs = performance.now()
+      await using opened = await raw.open(way)
+      await opened.roundTrips(1)
+      return performance.now() - startMs
+    },
+  }
+}
+
+/** Where nothing but UDP gets through, of a relay that was met elsewhere: nobody can know its WebTransport before. */
+async function startsInPage(stack: AsyncDisposableStack): Promise<Starts> {
+  const relay = stack.use(await Relay.start('--no-app', '--no-webrtc', '--webtransport', '0'))
+  const raw = stack.use(await RawQuicServer.start())
+  const page = stack.use(await WebTransportPage.open())
+  const origin = `http://localhost:${await freePort()}`
+  const webTransport = await relay.webTransport()
+  return {
+    arrive: () => page.arrivals({ origin, way: 'webtransport', webTransport }),
+    open: () => page.rawOnce(raw),
+  }
 }
 
 /** From something that begins to happen to connections until a message goes from one to the other again. */
@@ -163,6 +216,11 @@ export async function recoveryRows({ rounds }: NetworkScale, wants: Wants): Prom
       eachMs.push(await people.say())
     }
     rows.push(row(`recovery.${event}`, 'ms', eachMs))
+  }
+  if (wants('recovery.udp-dropped')) {
+    const eachMs: number[] = []
+    for (let round = 0; round < rounds; round++) eachMs.push(await udpDropped())
+    rows.push(row('recovery.udp-dropped', 'ms', eachMs))
   }
   return rows
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Channel } from '../../src/lib/p2p/api.ts'
-import { MemoryNetworks, onState, person, type Person } from '../integration/p2p/person.ts'
+import { onState, person, type Person } from '../integration/p2p/person.ts'
 
 const PROTOCOL = '/starling/bench/1.0.0'
 
@@ -78,19 +78,4 @@ export class People implements AsyncDisposable {
       // Another channel takes its place.
     }
   }
-}
-
-/** Milliseconds from the start of somebody's node to a place at the relay: first where they never were, then once more. */
-export async function arrivals(origin: string): Promise<{ coldMs: number; warmMs: number }> {
-  const networks = new MemoryNetworks()
-  const arrive = async (): Promise<number> => {
-    const { node } = await person({ origin, networks })
-    const startMs = performance.now()
-    await node.start()
-    await onState(node, 'online')
-    const ms = performance.now() - startMs
-    await node.stop()
-    return ms
-  }
-  return { coldMs: await arrive(), warmMs: await arrive() }
 }

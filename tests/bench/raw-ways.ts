@@ -1,16 +1,24 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
-import type { BenchedWay } from './ways.ts'
+import { timeEach } from './page/time-each.ts'
+import { PING_BYTES } from './relay-client.ts'
+import type { NodeWay } from './ways.ts'
 
 /** Longest answer of a long poll, as of a relay's. */
 const POLL_BYTES = 256 * 1_024
 
 /** A connection that carries messages there and back. */
 export interface RawWay extends AsyncDisposable {
+  /** Milliseconds of messages as long as a ping. */
+  roundTrips(times: number): Promise<number[]>
+  /** Resolves once so many bytes came. */
+  bytes(count: number): Promise<void>
+}
+
+interface EchoingWay extends AsyncDisposable {
   /** Resolves once this came back. */
   echo(message: Uint8Array<ArrayBuffer>): Promise<void>
-  /** Resolves once so many bytes came. */
   bytes(count: number): Promise<void>
 }
 
@@ -30,11 +38,14 @@ export class RawServer implements AsyncDisposable {
     return new RawServer(child, port)
   }
 
-  open(way: BenchedWay): Promise<RawWay> {
-    const at = `127.0.0.1:${this.#port}`
-    if (way === 'websocket') return openSocket(`ws://${at}`)
-    const mode = way.slice('http-'.length)
-    return mode === 'longpoll' ? Promise.resolve(pollWay(`http://${at}`)) : openStream(at, mode)
+  async open(way: NodeWay): Promise<RawWay> {
+    const echoing = await this.#open(way)
+    const echo = (): Promise<void> => echoing.echo(new Uint8Array(PING_BYTES))
+    return {
+      roundTrips: (times) => timeEach(times, echo, 1),
+      bytes: (count) => echoing.bytes(count),
+      [Symbol.asyncDispose]: () => echoing[Symbol.asyncDispose](),
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -42,9 +53,16 @@ export class RawServer implements AsyncDisposable {
     this.#process.kill()
     await ended
   }
+
+  async #open(way: NodeWay): Promise<EchoingWay> {
+    const at = `127.0.0.1:${this.#port}`
+    if (way === 'websocket') return openSocket(`ws://${at}`)
+    const mode = way.slice('http-'.length)
+    return mode === 'longpoll' ? pollWay(`http://${at}`) : openStream(at, mode)
+  }
 }
 
-async function openSocket(url: string): Promise<RawWay> {
+async function openSocket(url: string): Promise<EchoingWay> {
   const socket = new WebSocket(url, { perMessageDeflate: false })
   await once(socket, 'open')
   return {
@@ -72,7 +90,7 @@ async function openSocket(url: string): Promise<RawWay> {
   }
 }
 
-async function openStream(at: string, mode: string): Promise<RawWay> {
+async function openStream(at: string, mode: string): Promise<EchoingWay> {
   const end = new AbortController()
   const { body } = await fetch(`http://${at}/down?mode=${mode}`, { signal: end.signal })
   const down = body!.getReader()
@@ -94,7 +112,7 @@ async function openStream(at: string, mode: string): Promise<RawWay> {
   }
 }
 
-function pollWay(origin: string): RawWay {
+function pollWay(origin: string): EchoingWay {
   return {
     async echo(message) {
       const poll = fetch(`${origin}/down?mode=longpoll`)

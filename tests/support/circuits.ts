@@ -5,6 +5,8 @@
 import { RELAY_V2_HOP_CODEC, RELAY_V2_STOP_CODEC } from '@libp2p/circuit-relay-v2'
 import type { Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { lpStream } from '@libp2p/utils'
+import { bytesToHex } from '@noble/hashes/utils.js'
+import { base58btc } from 'multiformats/bases/base58'
 
 /** Protobuf: field 1, `type`, as a varint. */
 const TYPE = 0x08
@@ -16,7 +18,7 @@ const PEER_ID = 0x0a
 /** `type` STATUS, and field 4, `status`, 100: OK. */
 const STOP_OK = Uint8Array.of(TYPE, 1, 0x20, 100)
 /** Field 5, `status`, 100: OK. A hop answer ends with it. */
-const HOP_OK = [0x28, 100]
+const HOP_OK = '2864'
 
 type Client = Pick<Libp2p, 'handle' | 'dialProtocol'>
 
@@ -40,9 +42,9 @@ export async function reserve(
   await reserved.close()
 }
 
-/** Opens a circuit to somebody who holds a reservation at the relay. */
-export async function openCircuit(from: Client, to: PeerId, relay: PeerId): Promise<Stream> {
-  const id = to.toMultihash().bytes
+/** Opens a circuit to the peer of this id, which holds a reservation at the relay. */
+export async function openCircuit(from: Client, to: string, relay: PeerId): Promise<Stream> {
+  const id = base58btc.decode(`z${to}`)
   const peer = [PEER, id.byteLength + 2, PEER_ID, id.byteLength, ...id]
   return await hop(from, relay, Uint8Array.of(...HOP_CONNECT, ...peer))
 }
@@ -51,9 +53,7 @@ async function hop(client: Client, relay: PeerId, request: Uint8Array): Promise<
   const stream = await client.dialProtocol(relay, RELAY_V2_HOP_CODEC, { maxOutboundStreams: 256 })
   const frames = lpStream(stream)
   await frames.write(request)
-  const answer = (await frames.read()).subarray()
-  if (!Buffer.from(answer).includes(Buffer.from(HOP_OK))) {
-    throw new Error(`the relay refused: ${Buffer.from(answer).toString('hex')}`)
-  }
+  const answer = bytesToHex((await frames.read()).subarray())
+  if (!answer.endsWith(HOP_OK)) throw new Error(`the relay refused: ${answer}`)
   return frames.unwrap()
 }

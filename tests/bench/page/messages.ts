@@ -1,4 +1,5 @@
 import type { Wanted } from './transfers.ts'
+import type { WebTransportOrder } from './web-transport.ts'
 
 /** What the bench's tab and its worker say to each other. */
 export type ToWorker =
@@ -6,6 +7,7 @@ export type ToWorker =
   | { type: 'start'; relay: string }
   | { type: 'meet'; peer: string; relay: string }
   | { type: 'echo'; rounds: number; bytes: number; sealed: Sealed; together?: number }
+  | { type: 'say' }
   | { type: 'ratchet'; messages: number }
   | { type: 'bulk'; bytes: number }
   | { type: 'fill'; messages: number }
@@ -21,6 +23,7 @@ export type ToWorker =
   | { type: 'given' }
   | { type: 'cap'; bytesPerSecond: number }
   | { type: 'hash'; bytes: number }
+  | { type: 'web-transport'; order: WebTransportOrder }
 
 export type ToTab =
   | { type: 'rtc'; message: unknown }

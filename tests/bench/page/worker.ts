@@ -34,6 +34,9 @@ const PROTOCOL = '/starling/bench/1.0.0'
 /** Chunks an exchange hashes at once, when a source is faster than it. */
 const HASHES_AT_ONCE = 4
 
+/** How often a word is said again until it is heard. */
+const AGAIN_MS = 20
+
 /** Two nodes that want each other are connected directly by then, also on a busy machine. */
 const MEET_TIMEOUT_MS = 120_000
 
@@ -43,12 +46,16 @@ bridge.install(globalThis)
 let node: P2P | null = null
 /** Direct channels, by peer, once they are there. */
 const direct = new Map<PeerIdString, PromiseWithResolvers<Channel>>()
+/** The newest channel to a peer, direct or through the relay. */
+const newest = new Map<PeerIdString, Channel>()
 /** Whom echoes are asked of: who was met last. */
 let partner: PeerIdString | null = null
 /** What is shared here leaves by these. */
 let channels: CappedChannels | null = null
 let transfers: Transfers | null = null
 let answered = Promise.withResolvers<Uint8Array>()
+/** Words said so far. */
+let said = 0
 
 /** Of the worker that asks for echoes, and of the one that gives them. */
 const asking = new RatchetEnd('first')
@@ -95,6 +102,8 @@ async function run(order: Exclude<ToWorker, { type: 'rtc' }>): Promise<unknown> 
       return null
     case 'echo':
       return echo(order.rounds, order.bytes, order.sealed, order.together)
+    case 'say':
+      return say()
     case 'ratchet':
       return ratchet(order.messages)
     case 'fill':
@@ -125,6 +134,9 @@ async function run(order: Exclude<ToWorker, { type: 'rtc' }>): Promise<unknown> 
       return channels?.cap(order.bytesPerSecond)
     case 'hash':
       return hashRate(order.bytes, HASHES_AT_ONCE)
+    case 'web-transport':
+      // It brings the node, which may only be loaded once the bridge is there.
+      return (await import('./web-transport.ts')).obey(order.order)
   }
 }
 
@@ -178,16 +190,24 @@ async function start(relay: string): Promise<string> {
 }
 
 async function serve(channel: Channel): Promise<void> {
+  newest.set(channel.peer, channel)
   if (channel.path === 'direct') directTo(channel.peer).resolve(channel)
-  for await (const frame of channel.frames()) {
-    if (frame[0] === ECHO) await channel.send(framed(0, frame.subarray(1)))
-    else if (frame[0] === OPEN) await channel.send(framed(0, answering.open(frame.subarray(1))))
-    else if (frame[0] === ANSWER) {
-      await channel.send(framed(0, answering.seal(answering.open(frame.subarray(1)))))
-    } else if (frame[0] === LAST) await channel.send(Uint8Array.of(0))
-    else if (frame[0] !== BULK) answered.resolve(frame)
+  try {
+    for await (const frame of channel.frames()) await hear(channel, frame)
+  } catch {
+    // Another channel takes its place.
   }
+  if (newest.get(channel.peer) === channel) newest.delete(channel.peer)
   if (channel.path === 'direct') direct.delete(channel.peer)
+}
+
+async function hear(channel: Channel, frame: Uint8Array): Promise<void> {
+  if (frame[0] === ECHO) await channel.send(framed(0, frame.subarray(1)))
+  else if (frame[0] === OPEN) await channel.send(framed(0, answering.open(frame.subarray(1))))
+  else if (frame[0] === ANSWER) {
+    await channel.send(framed(0, answering.seal(answering.open(frame.subarray(1)))))
+  } else if (frame[0] === LAST) await channel.send(Uint8Array.of(0))
+  else if (frame[0] !== BULK) answered.resolve(frame)
 }
 
 function directTo(peer: PeerIdString): PromiseWithResolvers<Channel> {
@@ -228,6 +248,23 @@ async function echo(
     },
     together,
   )
+}
+
+/** Milliseconds until something said came back, by whatever channel there is: what is lost on the way is said again. */
+async function say(): Promise<number> {
+  const startMs = performance.now()
+  const word = (said += 1)
+  for (let heard = 0; heard !== word;) {
+    answered = Promise.withResolvers()
+    const channel = partner === null ? undefined : newest.get(partner)
+    channel?.send(framed(ECHO, Uint8Array.of(word))).catch(() => undefined)
+    const late = new Promise<null>((resolve) => {
+      setTimeout(resolve, AGAIN_MS, null)
+    })
+    const answer = await Promise.race([answered.promise, late])
+    heard = answer?.[1] ?? 0
+  }
+  return performance.now() - startMs
 }
 
 /** Milliseconds until the other side has said that all is there. */

@@ -24,5 +24,5 @@ export async function openCircuit(
   relay: Relay,
 ): Promise<Stream> {
   const { remotePeer } = await from.dial(webSocketOf(relay))
-  return await open(from, to.peerId, remotePeer)
+  return await open(from, to.peerId.toString(), remotePeer)
 }
