@@ -14,6 +14,11 @@ const NETWORKS: readonly { what: string; init: MiddleboxInit; way: string }[] = 
     init: { buffers: true },
     way: 'HTTP, long polling',
   },
+  {
+    what: 'refuses bytes whose length is not said before',
+    init: { refusesEndlessBytes: true },
+    way: 'HTTP, server-sent events',
+  },
 ]
 
 for (const { what, init, way } of NETWORKS) {
