@@ -322,7 +322,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     this.safeDispatchEvent('woken')
     if (reason !== 'asked') this.#ways.moved()
     this.#discovery.wake()
-    this.#relays.wake()
+    this.#relays.wake(reason === 'online' || reason === 'resume')
     await this.#keeper.wake(reason)
   }
 

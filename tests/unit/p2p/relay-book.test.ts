@@ -38,6 +38,9 @@ class AnsweringRelays {
     const connection = {
       id: peer,
       status: 'open',
+      abort() {
+        this.status = 'aborted'
+      },
       direct: true,
       streams: [],
       remotePeer: { toString: () => peer },
@@ -121,7 +124,12 @@ async function aBook(init: {
         isBetter: () => false,
         lasted: () => undefined,
       },
-      links: { aside: () => Promise.resolve(null) },
+      links: {
+        aside: async (_peer, _path, dial) => {
+          await dial()
+          return null
+        },
+      },
       pinger: new Pinger(clock),
       browser,
       clock,
@@ -133,6 +141,9 @@ async function aBook(init: {
   const node = {
     libp2p: { getConnections: () => init.answers?.connections ?? [] },
     reservations: init.answers ?? { addEventListener: () => undefined },
+    useFirst: (connection: Connection) => {
+      init.answers?.connections.sort((a, b) => Number(b === connection) - Number(a === connection))
+    },
   } as unknown as Node
   await book.attach(node)
   await settled()
@@ -236,6 +247,86 @@ test('where a spare connection is left, the place is asked for over it at once',
   await settled()
   expect(told).toEqual(['reserved'])
   expect(dials()).toBe(1)
+})
+
+/** What a book tells of its places, in order. */
+function toldBy(book: RelayBook): string[] {
+  const told: string[] = []
+  for (const type of ['lost', 'reserved'] as const) {
+    book.addEventListener(type, () => told.push(type))
+  }
+  book.addEventListener('moved', ({ detail: { from } }) => told.push(`left ${from}`))
+  return told
+}
+
+test('where connections may be dead, a relay that does not answer is used over another before the first has ended', async () => {
+  const answers = new AnsweringRelays()
+  const { book, dials } = await aBook({ origin: 'https://relay.example', answers })
+  const [dead] = answers.connections
+  const told = toldBy(book)
+  book.wake()
+  await settled()
+  expect([dials(), told]).toEqual([1, []])
+  book.wake(true)
+  book.wake(true)
+  await settled()
+  expect(dials()).toBe(2)
+  expect(told).toEqual(['left the dead'])
+  expect(answers.connections[1]).toBe(dead)
+  expect(book.reservedConnections()).toEqual([answers.connections[0]])
+  book.detach()
+})
+
+test('one that answers is used on, and what was dialled beside it ends', async () => {
+  const answers = new AnsweringRelays()
+  answers.says = { upMs: 60_000, loadPercent: 20, copies: null }
+  const late = Promise.withResolvers<undefined>()
+  let isFirst = true
+  const { book, dials } = await aBook({
+    origin: 'https://relay.example',
+    answers,
+    dialled: async () => {
+      if (!isFirst) await late.promise
+      isFirst = false
+    },
+  })
+  const told = toldBy(book)
+  book.wake(true)
+  await settled()
+  late.resolve(undefined)
+  await settled()
+  expect(dials()).toBe(2)
+  expect(told).toEqual([])
+  expect(answers.connections.map(({ status }) => status)).toEqual(['open', 'aborted'])
+  book.detach()
+})
+
+test('one that ends while it is dialled anew gives a place again over that connection', async () => {
+  const answers = new AnsweringRelays()
+  const late = Promise.withResolvers<undefined>()
+  let isFirst = true
+  const { book, dials } = await aBook({
+    origin: 'https://relay.example',
+    answers,
+    dialled: async () => {
+      if (!isFirst) await late.promise
+      isFirst = false
+    },
+  })
+  const told = toldBy(book)
+  book.wake(true)
+  const [dead] = answers.connections
+  Object.assign(dead!, { status: 'aborted' })
+  answers.goAway()
+  await settled()
+  // Whoever wants the relay waits for the one that is being dialled.
+  const wanted = book.connect('relay.example')
+  late.resolve(undefined)
+  await settled()
+  expect(await wanted).toBe(answers.connections[0])
+  expect(dials()).toBe(2)
+  expect(told).toEqual(['lost', 'reserved'])
+  book.detach()
 })
 
 test('a relay was last connected when it was lost, not when it was found', async () => {

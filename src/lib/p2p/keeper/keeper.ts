@@ -1,4 +1,5 @@
 import type { Connection, ConnectionGater, PeerId } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { TypedEventEmitter } from 'main-event'
 import { isPeerId, type PeerIdString } from '../../protocol/ids.ts'
 import { rendezvousAddress } from '../../protocol/rendezvous/addresses.ts'
@@ -115,8 +116,9 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
     components.relays.addEventListener('reserved', () => {
       this.#retryAll()
     })
-    components.relays.addEventListener('moved', ({ detail: connection }) => {
+    components.relays.addEventListener('moved', ({ detail: { connection, from } }) => {
       void this.#follow(connection)
+      if (from === 'the dead') void this.testAll(true)
     })
     components.bridge.addEventListener('changed', () => {
       this.#upgrader.bridgeChanged()
@@ -288,29 +290,35 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
    * is, which goes when its successor counts.
    */
   async #follow({ remotePeer, remoteAddr }: Connection): Promise<void> {
-    const node = this.#node
-    const { links, log, clock } = this.#components
+    const { links } = this.#components
     const through = links.all().filter(({ path, aside, connection }) => {
       const relay = path === 'relayed' && !aside ? relayPartOf(connection.remoteAddr) : null
       return relay !== null && peerOf(relay) === remotePeer.toString()
     })
-    // Those who have nothing else first; one after the other, since a relay bounds how many may come at once.
+    // Those who have nothing else first.
     const inUse = (link: Link): number => Number(links.best(link.peer) === link)
-    for (const link of through.toSorted((a, b) => inUse(b) - inUse(a))) {
-      if (this.#node !== node || node === null) return
-      if (link.connection.status !== 'open') continue
-      const limit = new AbortController()
-      const cancel = clock.after(FOLLOW_TIMEOUT_MS, () => {
-        limit.abort(new NoAnswerError('no second circuit in time'))
-      })
-      try {
-        const address = circuitAddress(remoteAddr, link.peer)
-        await node.libp2p.dial(address, { signal: limit.signal, force: true })
-      } catch (error) {
-        log.debug(`${link.peer} stays on the circuit there is: ${String(error)}`)
-      } finally {
-        cancel()
+    const queue = through.toSorted((a, b) => inUse(b) - inUse(a))
+    const work = async (): Promise<void> => {
+      for (let link = queue.shift(); link !== undefined; link = queue.shift()) {
+        await this.#dialBeside(link, circuitAddress(remoteAddr, link.peer))
       }
+    }
+    await Promise.all(Array.from({ length: MAX_DIALS }, work))
+  }
+
+  async #dialBeside({ peer, connection }: Link, address: Multiaddr): Promise<void> {
+    const { log, clock } = this.#components
+    if (this.#node === null || connection.status !== 'open') return
+    const limit = new AbortController()
+    const cancel = clock.after(FOLLOW_TIMEOUT_MS, () => {
+      limit.abort(new NoAnswerError('no second circuit in time'))
+    })
+    try {
+      await this.#node.libp2p.dial(address, { signal: limit.signal, force: true })
+    } catch (error) {
+      log.debug(`${peer} stays on the circuit there is: ${String(error)}`)
+    } finally {
+      cancel()
     }
   }
 

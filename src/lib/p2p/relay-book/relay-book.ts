@@ -15,7 +15,12 @@ import {
 import type { BrowserNetwork, NodeState, RelayCheck, RelaySource, RelayStatus } from '../api.ts'
 import { askRelay } from '../ask-relay.ts'
 import { Backoff } from '../backoff.ts'
-import { AlreadyKnownError, NoAnswerError, NotRunningError } from '../errors.ts'
+import {
+  AlreadyKnownError,
+  NoAnswerError,
+  NotRunningError,
+  SupersededError,
+} from '../errors.ts'
 import type { Links } from '../keeper/links.ts'
 import type { Node } from '../node.ts'
 import type { Pinger } from '../ping.ts'
@@ -48,7 +53,7 @@ export interface RelayBookEvents {
   /** A relay does no longer. */
   lost: CustomEvent<PeerIdString>
   /** A relay is used over this connection from now on, and the one before ends soon. */
-  moved: CustomEvent<Connection>
+  moved: CustomEvent<{ connection: Connection; from: 'a worse way' | 'the dead' }>
   /** Something `statuses` or `state` tells has changed. */
   changed: CustomEvent
 }
@@ -80,6 +85,8 @@ interface Entry {
   said: RelayStatusAnswer | null
   /** Whether it gave no place when last asked; unknown, and so false, until the first answer. */
   failed: boolean
+  /** It is dialled while its connection is asked. */
+  renewing: boolean
   spare: Spare
 }
 
@@ -252,15 +259,22 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     this.#maintain()
   }
 
-  /** Tests what is reserved elsewhere (`Keeper.wake`); here, everything that waits is tried at once. */
-  wake(): void {
+  /**
+   * Tests what is reserved elsewhere (`Keeper.wake`); here, everything that waits is tried at once.
+   *
+   * @param moved connections may be dead: relays are dialled while they are asked
+   */
+  wake(moved = false): void {
     for (const entry of this.#entries.values()) {
       entry.backoff.reset()
       entry.nextAttemptAtMs = 0
     }
     this.#maintain()
     this.#referrals.start()
-    for (const { spare } of this.#reserved()) spare.wake()
+    for (const entry of this.#reserved()) {
+      entry.spare.wake()
+      if (moved) void this.#renew(entry)
+    }
   }
 
   /** No page is in sight any more: what is only in reserve goes, unless one is soon. */
@@ -436,6 +450,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       busy: false,
       said: null,
       failed: false,
+      renewing: false,
       spare: new Spare({
         ...this.#components,
         held: () => this.#held(entry),
@@ -444,7 +459,8 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
         isBetter: ({ address, connection }, spare) =>
           this.#components.ways.isBetter(address, spare, connection),
         moveTo: (held, spare) => {
-          this.#moveTo(held, spare)
+          this.#components.ways.lasted(held.address, spare)
+          this.#moveTo(held, spare, 'a worse way')
         },
       }),
     }
@@ -502,11 +518,39 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     return { address, connection, loadPercent: said?.loadPercent ?? null, isMain }
   }
 
-  #moveTo({ address, connection }: Held, spare: Connection): void {
-    this.#components.log.info(`${address.host} is used by a better way`)
-    this.#dialer.move(address, connection, spare)
-    this.safeDispatchEvent('moved', { detail: spare })
+  #moveTo({ address, connection }: Held, to: Connection, from: 'a worse way' | 'the dead'): void {
+    this.#components.log.info(`${address.host} is used over another connection: left ${from}`)
+    this.#dialer.move(connection, to)
+    this.safeDispatchEvent('moved', { detail: { connection: to, from } })
     this.#changed()
+  }
+
+  /** Dials this relay anew while the connection there is is asked: what answers first is used. */
+  async #renew(entry: Entry): Promise<void> {
+    const { pinger, log } = this.#components
+    const held = this.#held(entry)
+    if (held === null || entry.renewing) return
+    entry.renewing = true
+    const answered = new AbortController()
+    pinger.ping(held.connection).then(
+      () => {
+        answered.abort(new SupersededError('the one there is answers'))
+      },
+      () => undefined,
+    )
+    try {
+      const next = await this.#dialer.renew(held.address, held.connection, answered.signal)
+      if (answered.signal.aborted) next.abort(answered.signal.reason as Error)
+      else if (held.connection.status === 'open') this.#moveTo(held, next, 'the dead')
+      else {
+        entry.nextAttemptAtMs = 0
+        this.#maintain()
+      }
+    } catch (error) {
+      log.debug(`${held.address.host} was not dialled anew: ${String(error)}`)
+    } finally {
+      entry.renewing = false
+    }
   }
 
   /** Who holds a reservation for me. */

@@ -21,7 +21,7 @@ export const LEAVE_MS = RELAYED_SPARE_MS + 10_000
  */
 export class RelayDialer {
   readonly #clock: Clock
-  readonly #ways: Pick<WayFinder, 'connect' | 'connectBeside' | 'lasted'>
+  readonly #ways: Pick<WayFinder, 'connect' | 'connectBeside'>
   readonly #links: Pick<Links, 'aside'>
   readonly #onMet: (relay: PeerIdString) => void
   /** Connecting to an address, for all who want it. */
@@ -42,7 +42,7 @@ export class RelayDialer {
       links,
     }: {
       clock: Clock
-      ways: Pick<WayFinder, 'connect' | 'connectBeside' | 'lasted'>
+      ways: Pick<WayFinder, 'connect' | 'connectBeside'>
       links: Pick<Links, 'aside'>
     },
     onMet: (relay: PeerIdString) => void,
@@ -102,12 +102,38 @@ export class RelayDialer {
     return link?.connection ?? null
   }
 
+  /**
+   * Another connection to a relay whose present one may be dead, standing aside.
+   *
+   * @throws the signal's reason, NotRunningError, or the transports' error
+   */
+  async renew(
+    address: RelayAddress,
+    { remotePeer }: Connection,
+    signal: AbortSignal,
+  ): Promise<Connection> {
+    const peer = remotePeer.toString()
+    const made = Promise.withResolvers<Connection>()
+    const dialling = made.promise.finally(() => {
+      this.#dialing.delete(address.host)
+    })
+    // Should the present one end meanwhile, whoever wants the relay waits for this one.
+    this.#dialing.set(address.host, dialling)
+    const dial = async (): Promise<void> => {
+      made.resolve(await this.#dial(address, signal))
+    }
+    const aside = isPeerId(peer) ? this.#links.aside(peer, 'direct', dial) : dial()
+    aside.catch((error: unknown) => {
+      made.reject(error)
+    })
+    return await dialling
+  }
+
   /** Whatever is opened at this relay from now on goes over `to`; `from` ends after a while. */
-  move(address: RelayAddress, from: Connection, to: Connection): void {
+  move(from: Connection, to: Connection): void {
     const node = this.#node
     if (node === null) return
     node.useFirst(to)
-    this.#ways.lasted(address, to)
     this.#visits.get(from.id)?.()
     const leave = (): void => {
       this.#visits.delete(from.id)
@@ -154,10 +180,13 @@ export class RelayDialer {
     return dialing
   }
 
-  async #dial(address: RelayAddress): Promise<Connection> {
+  async #dial(address: RelayAddress, signal?: AbortSignal): Promise<Connection> {
     const node = this.#node
     if (node === null) throw new NotRunningError('the node is not running')
     const limit = new AbortController()
+    signal?.addEventListener('abort', () => {
+      limit.abort(signal.reason)
+    })
     const cancel = this.#clock.after(CONNECT_TIMEOUT_MS, () => {
       limit.abort(new NoAnswerError(`no answer from ${address.host}`))
     })

@@ -7,7 +7,7 @@ import { decodeConnectAddress } from '../../protocol/connect/addresses.ts'
 import type { Clock, Logger } from '../../protocol/seams.ts'
 import { networkOf, overHttp, peerOf, type RelayAddress, transportOf } from '../addresses.ts'
 import type { RankedWay } from '../api.ts'
-import { NotRunningError } from '../errors.ts'
+import { NotRunningError, SupersededError } from '../errors.ts'
 import type { Node } from '../node.ts'
 import type { Pinged } from '../ping.ts'
 import type { Carried } from '../traffic.ts'
@@ -163,7 +163,9 @@ export class WayFinder extends TypedEventEmitter<WayFinderEvents> {
     const begun: RelayWay[] = []
     const racing = this.#race(relay, ways, transports, signal, (way) => begun.push(way))
     const opened = await racing.catch((error: unknown) => {
-      if (this.#transports === transports) this.#down.add(relay)
+      // Who is connected after all says nothing of the ways.
+      const isGivenUp = error instanceof SupersededError
+      if (this.#transports === transports && !isGivenUp) this.#down.add(relay)
       this.safeDispatchEvent('changed')
       throw error
     })
