@@ -277,6 +277,33 @@ test('where connections may be dead, a relay that does not answer is used over a
   book.detach()
 })
 
+test('a relay that cannot be dialled in the first moment on another network is so again, until one has answered', async () => {
+  const answers = new AnsweringRelays()
+  let fails = 0
+  const { book, clock, dials } = await aBook({
+    origin: 'https://relay.example',
+    answers,
+    dialled: () => {
+      fails -= 1
+      return fails >= 0 ? Promise.reject(new Error('no route')) : Promise.resolve()
+    },
+  })
+  const told = toldBy(book)
+  fails = 3
+  book.wake(true)
+  while (told.length === 0) {
+    await settled()
+    clock.advance(100)
+  }
+  expect(dials()).toBe(5)
+  expect(told).toEqual(['left the dead'])
+  fails = 1
+  book.wake(true)
+  await settled()
+  book.detach()
+  expect(clock.pending).toBe(0)
+})
+
 test('one that answers is used on, and what was dialled beside it ends', async () => {
   const answers = new AnsweringRelays()
   answers.says = { upMs: 60_000, loadPercent: 20, copies: null }

@@ -15,12 +15,7 @@ import {
 import type { BrowserNetwork, NodeState, RelayCheck, RelaySource, RelayStatus } from '../api.ts'
 import { askRelay } from '../ask-relay.ts'
 import { Backoff } from '../backoff.ts'
-import {
-  AlreadyKnownError,
-  NoAnswerError,
-  NotRunningError,
-  SupersededError,
-} from '../errors.ts'
+import { AlreadyKnownError, NoAnswerError, NotRunningError, SupersededError } from '../errors.ts'
 import type { Links } from '../keeper/links.ts'
 import type { Node } from '../node.ts'
 import type { Pinger } from '../ping.ts'
@@ -46,6 +41,9 @@ export const MAX_RETRY_MS = 5 * 60_000
 
 /** The longest wait while none does: without a relay nobody reaches me. */
 export const MAX_RETRY_ALONE_MS = 30_000
+
+/** From one dial of a relay whose connection may be dead to the next. */
+const RENEWAL = { firstMs: 500, maxMs: 4_000 }
 
 export interface RelayBookEvents {
   /** A relay holds a reservation for me now. */
@@ -86,7 +84,7 @@ interface Entry {
   /** Whether it gave no place when last asked; unknown, and so false, until the first answer. */
   failed: boolean
   /** It is dialled while its connection is asked. */
-  renewing: boolean
+  renewal: AbortController | null
   spare: Spare
 }
 
@@ -146,7 +144,10 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     this.#cancelTimer?.()
     this.#cancelTimer = null
     this.#referrals.stop()
-    for (const { spare } of this.#entries.values()) spare.stop()
+    for (const { spare, renewal } of this.#entries.values()) {
+      spare.stop()
+      renewal?.abort(new NotRunningError('the relay book is closed'))
+    }
     this.#dialer.detach()
     this.#entries.clear()
   }
@@ -450,7 +451,7 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
       busy: false,
       said: null,
       failed: false,
-      renewing: false,
+      renewal: null,
       spare: new Spare({
         ...this.#components,
         held: () => this.#held(entry),
@@ -525,32 +526,54 @@ export class RelayBook extends TypedEventEmitter<RelayBookEvents> {
     this.#changed()
   }
 
-  /** Dials this relay anew while the connection there is is asked: what answers first is used. */
+  /**
+   * Dials this relay anew while the connection there is is asked, as often as it takes until one of both has answered: a network
+   * that has just changed may lead nowhere for a moment.
+   */
   async #renew(entry: Entry): Promise<void> {
-    const { pinger, log } = this.#components
+    const { pinger, log, random } = this.#components
     const held = this.#held(entry)
-    if (held === null || entry.renewing) return
-    entry.renewing = true
-    const answered = new AbortController()
-    pinger.ping(held.connection).then(
+    if (held === null || entry.renewal !== null) return
+    const { address, connection } = held
+    const renewal = new AbortController()
+    const { signal } = renewal
+    entry.renewal = renewal
+    pinger.ping(connection).then(
       () => {
-        answered.abort(new SupersededError('the one there is answers'))
+        renewal.abort(new SupersededError('the one there is answers'))
       },
       () => undefined,
     )
-    try {
-      const next = await this.#dialer.renew(held.address, held.connection, answered.signal)
-      if (answered.signal.aborted) next.abort(answered.signal.reason as Error)
-      else if (held.connection.status === 'open') this.#moveTo(held, next, 'the dead')
-      else {
-        entry.nextAttemptAtMs = 0
-        this.#maintain()
+    const inDoubt = (): boolean => connection.status === 'open' && !signal.aborted
+    const backoff = new Backoff(random, RENEWAL)
+    while (inDoubt()) {
+      try {
+        const next = await this.#dialer.renew(address, connection, signal)
+        if (inDoubt()) this.#moveTo(held, next, 'the dead')
+        else if (signal.aborted) next.abort(signal.reason as Error)
+        else {
+          entry.nextAttemptAtMs = 0
+          this.#maintain()
+        }
+        break
+      } catch (error) {
+        log.debug(`${address.host} was not dialled anew: ${String(error)}`)
+        await this.#pause(backoff.next(), signal)
       }
-    } catch (error) {
-      log.debug(`${held.address.host} was not dialled anew: ${String(error)}`)
-    } finally {
-      entry.renewing = false
     }
+    entry.renewal = null
+  }
+
+  #pause(delayMs: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#components.clock.after(delayMs, resolve)
+      const end = (): void => {
+        cancel()
+        resolve()
+      }
+      if (signal.aborted) end()
+      signal.addEventListener('abort', end)
+    })
   }
 
   /** Who holds a reservation for me. */
