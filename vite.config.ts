@@ -7,6 +7,7 @@ import { buildId } from './scripts/build-id.ts'
 import { checksums } from './scripts/checksums.ts'
 import { i18nOptions } from './scripts/i18n.ts'
 import { ownWords } from './scripts/own-words.ts'
+import { viewerApart } from './scripts/viewer-apart.ts'
 import { withoutWeald } from './scripts/without-weald.ts'
 
 /** The one noise of the bundle: @libp2p/webrtc asks for it by its other name. */
@@ -29,6 +30,7 @@ export default defineConfig(({ command }) => ({
     tailwindcss(),
     svelte(),
     ownWords(),
+    viewerApart(),
     VitePWA({
       strategies: 'injectManifest',
       srcDir: 'src/workers',

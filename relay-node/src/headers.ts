@@ -17,7 +17,7 @@ const CONTENT_SECURITY_POLICY = [
   "manifest-src 'self'",
   // Any other relay: wss, WebTransport and mailboxes (https), and both without TLS where the page itself came so.
   "connect-src 'self' wss: https: ws: http:",
-  // What the service worker answers as a download is asked for in a frame.
+  // What the service worker answers as a download is asked for in a frame, and files are looked at in one.
   "frame-src 'self'",
   "form-action 'none'",
   "base-uri 'none'",
@@ -26,6 +26,12 @@ const CONTENT_SECURITY_POLICY = [
   // `starling` names our own scripts; Svelte makes its templates with the other.
   'trusted-types starling svelte-trusted-html',
 ].join('; ')
+
+/**
+ * Added to what `viewer.html` says of itself: it has no origin, though the page has it in a frame. The policy, not the frame,
+ * says so, because browsers ask no service worker for a frame that is sandboxed before it is there.
+ */
+export const VIEWER_POLICY = "sandbox allow-scripts; frame-ancestors 'self'"
 
 /** Camera for codes, microphone for voice; nothing else of the device. */
 const PERMISSIONS_POLICY = [

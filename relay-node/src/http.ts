@@ -5,7 +5,13 @@ import fastifyStatic from '@fastify/static'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Registry } from 'prom-client'
 import type { PeerIdString } from '#lib/protocol/ids.ts'
-import { CACHE_FOREVER, CACHE_NEVER, CACHE_REVALIDATE, SECURITY_HEADERS } from './headers.ts'
+import {
+  CACHE_FOREVER,
+  CACHE_NEVER,
+  CACHE_REVALIDATE,
+  SECURITY_HEADERS,
+  VIEWER_POLICY,
+} from './headers.ts'
 import { MAX_BODY_BYTES } from './limits.ts'
 import { isOneOf, type RemoteOf } from './remote.ts'
 
@@ -107,12 +113,14 @@ export function hasApp(folder: string): boolean {
 
 async function serveApp(app: FastifyInstance, folder: string): Promise<void> {
   const hashed = join(folder, 'assets') + sep
+  const viewer = join(folder, 'viewer.html')
   await app.register(fastifyStatic, {
     root: folder,
     cacheControl: false,
     setHeaders(response, path) {
       const cache = path.startsWith(hashed) ? CACHE_FOREVER : CACHE_REVALIDATE
       response.header('Cache-Control', cache)
+      if (path === viewer) response.header('Content-Security-Policy', VIEWER_POLICY)
     },
   })
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { streamsOnly } from '../support/page-scripts.ts'
 import { PeerProcess } from '../support/peer.ts'
+import { picture } from '../support/pictures.ts'
 import { Relay } from '../support/relay.ts'
 import { anna as annaIn, converse } from './conversation.ts'
 import { Firefox } from './firefox.ts'
@@ -56,6 +57,33 @@ test('what Firefox got is downloaded from the service worker, piece by piece', a
   const saved = (): Promise<string> =>
     readFile(join(wanda.downloads, 'songs.bin')).then(sha256, () => 'nothing')
   await expect.poll(saved, { timeout: 30_000 }).toBe(sha256(chosen))
+})
+
+test('what Firefox looks at is in a frame without an origin, also without a network', async () => {
+  await using relay = await Relay.start()
+  await using anna = await annaIn(relay)
+  await using wanda = await Firefox.start()
+  const photo = await picture(anna.page, { width: 40, height: 30 })
+  const link = await anna.shareFiles([
+    { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('<b>birds</b>') },
+    { name: 'photo.jpg', mimeType: 'image/jpeg', buffer: photo },
+  ])
+  await wanda.open(relay.origin)
+  await wanda.start('Wanda')
+  await wanda.open(link)
+  await wanda.sees('All here')
+  await wanda.run(async () => {
+    await navigator.serviceWorker.ready
+  })
+  await relay.kill()
+
+  await wanda.press('button', 'Look at notes.txt')
+  await expect
+    .poll(() => wanda.frame())
+    .toEqual({ origin: 'null', text: '<b>birds</b>', pictureWidth: 0 })
+  await wanda.press('button', 'Close')
+  await wanda.press('button', 'Look at photo.jpg')
+  await expect.poll(() => wanda.frame()).toEqual({ origin: 'null', text: '', pictureWidth: 40 })
 })
 
 function sha256(bytes: Uint8Array): string {

@@ -47,6 +47,18 @@ export class Firefox extends Visitor {
     await this.#page.evaluate(script)
   }
 
+  /** What a frame in the page shows, and the origin it says it has; null while there is none. */
+  async frame(): Promise<{ origin: string; text: string; pictureWidth: number } | null> {
+    const [frame] = this.#page.mainFrame().childFrames()
+    return (
+      frame?.evaluate(() => ({
+        origin: self.origin,
+        text: document.body.innerText.trim(),
+        pictureWidth: document.images[0]?.naturalWidth ?? 0,
+      })) ?? null
+    )
+  }
+
   override async open(url: string): Promise<void> {
     await this.#page.goto(url)
   }

@@ -2,6 +2,7 @@ import type { Locator, Page } from 'playwright'
 import { EXECUTED, HOSTILE_TEXTS } from '../fixtures/hostile-texts.ts'
 import { cardSaying, HostilePeer } from '../support/hostile-peer.ts'
 import { findMixedTexts, watchForCode } from '../support/page-scripts.ts'
+import { picture } from '../support/pictures.ts'
 import { expect, friends, test, type Person } from './fixtures.ts'
 
 /** Names that a person's own Starling would never give them: within what a card has room for. */
@@ -71,6 +72,102 @@ test('hostile names of files are only text', async ({ person }) => {
   await expect(anna.page.getByRole('button', { name: /^Save .*txt/ })).toHaveCount(files.length)
   await expectNothingRan(anna, said)
 })
+
+test('a hostile file that is looked at runs nothing, in a frame without an origin, also without a network', async ({
+  person,
+  ownRelay: relay,
+}) => {
+  const mallory = await person('Mallory', { relay })
+  const anna = await person('Anna', { relay })
+  await anna.page.addInitScript(watchForCode)
+  await anna.reload()
+  const said = listen(anna.page)
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" onload="top.${EXECUTED}=1"><script>top.${EXECUTED}=1</script></svg>`
+  const html = `<script>top.${EXECUTED}=1</script><img src=x onerror="top.${EXECUTED}=1">`
+  const photo = await picture(mallory.page, { width: 40, height: 30 })
+  const files = [
+    { name: 'photo.jpg', mimeType: 'image/jpeg', buffer: photo },
+    { name: 'drawing.png', mimeType: 'image/png', buffer: Buffer.from(svg) },
+    { name: 'film.mp4', mimeType: 'video/mp4', buffer: Buffer.from(html) },
+    { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from(html) },
+    { name: 'page.html', mimeType: 'text/html', buffer: Buffer.from(html) },
+  ]
+  await anna.openLink(await mallory.shareFiles(files))
+  await expect(anna.transferState('All here')).toBeVisible()
+
+  const { page } = anna
+  const open = async (name: string) => {
+    await page.getByRole('button', { name: `Look at ${name}` }).click()
+    return page.getByRole('dialog', { name })
+  }
+  const close = async (dialog: Locator) => {
+    await page.keyboard.press('Escape')
+    await expect(dialog).toBeHidden()
+  }
+  const openPhoto = async () => {
+    const dialog = await open('photo.jpg')
+    const image = dialog.frameLocator('iframe').getByRole('img', { name: 'photo.jpg' })
+    await expect(image).toHaveJSProperty('naturalWidth', 40)
+    return { dialog, image }
+  }
+  const { dialog: shown, image } = await openPhoto()
+  // The page hears of a key that is pressed in the frame.
+  await image.click()
+  await close(shown)
+
+  for (const name of ['drawing.png', 'film.mp4']) {
+    const dialog = await open(name)
+    await expect(dialog.getByRole('alert')).toHaveText(/cannot be shown here/)
+    await close(dialog)
+  }
+  const text = await open('notes.txt')
+  await expect(text.frameLocator('iframe').getByRole('region', { name: 'notes.txt' })).toHaveText(
+    html,
+  )
+  await close(text)
+  await expect(page.getByRole('button', { name: 'Look at page.html' })).toBeHidden()
+  await expectNothingRan(anna, said)
+
+  await page.waitForFunction(() => navigator.serviceWorker.controller !== null)
+  await relay.kill()
+  const again = await openPhoto()
+  const frame = page.frames().find((each) => each !== page.mainFrame())!
+  expect(await frame.evaluate(reach)).toEqual([])
+  await close(again.dialog)
+})
+
+/** What of the page a script could get hold of, were there one in the frame in which files are shown. */
+async function reach(): Promise<string[]> {
+  const ways: Record<string, () => unknown> = {
+    origin: () => {
+      if (self.origin === 'null') throw new Error('none')
+    },
+    page: () => parent.document,
+    storage: () => localStorage,
+    cookies: () => document.cookie,
+    database: () => indexedDB.open('starling'),
+    files: () => navigator.storage.getDirectory(),
+    caches: () => caches.keys(),
+    workers: () => new SharedWorker('data:text/javascript,'),
+    network: () => fetch('https://example.org', { mode: 'no-cors' }),
+    window: () => {
+      if (open('about:blank') === null) throw new Error('none')
+    },
+    markup: () => {
+      document.body.innerHTML += '<script>0</script>'
+    },
+  }
+  const reached: string[] = []
+  for (const [name, attempt] of Object.entries(ways)) {
+    try {
+      await attempt()
+      reached.push(name)
+    } catch {
+      // As it should be.
+    }
+  }
+  return reached
+}
 
 test('hostile names, messages, answers and reactions are only text', async ({
   person,

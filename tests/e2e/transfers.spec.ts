@@ -65,9 +65,8 @@ test('what was got is looked at without being saved; what could do harm is not',
   await expect(boris.transferState('All here')).toBeVisible()
   await boris.page.getByRole('button', { name: 'Look at notes.txt' }).click()
   const dialog = boris.page.getByRole('dialog', { name: 'notes.txt' })
-  await expect(dialog.getByRole('region', { name: 'notes.txt' })).toHaveText(
-    '<b>Перелётные</b> birds',
-  )
+  const text = dialog.frameLocator('iframe').getByRole('region', { name: 'notes.txt' })
+  await expect(text).toHaveText('<b>Перелётные</b> birds')
   await boris.page.keyboard.press('Escape')
   await expect(boris.page.getByRole('button', { name: 'Save page.html' })).toBeVisible()
   await expect(boris.page.getByRole('button', { name: 'Look at page.html' })).toBeHidden()

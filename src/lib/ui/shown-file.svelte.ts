@@ -13,10 +13,10 @@ export interface ShownFileInit {
 export class ShownFile {
   /** How it may be shown inside the page; null when it is only saved. */
   readonly kind: SafeKind | null
-  /** Where the page finds its bytes, of all kinds but text; null before `load`. */
+  /** The words of a text, or the first of them; the bytes of all else; null before `load`. */
+  content = $state.raw<Blob | string | null>(null)
+  /** Where the page itself finds its bytes, of all kinds but text; null before `load`. */
   url = $state.raw<string | null>(null)
-  /** The words of a text, or the first of them; null before `load`. */
-  text = $state.raw<string | null>(null)
   /** It could not be read or shown. */
   failed = $state.raw(false)
 
@@ -47,7 +47,7 @@ export class ShownFile {
     this.#life = new AbortController()
     if (this.url !== null) URL.revokeObjectURL(this.url)
     this.url = null
-    this.text = null
+    this.content = null
     this.#loading = null
   }
 
@@ -56,11 +56,13 @@ export class ShownFile {
     try {
       const blob = await this.#read(signal)
       if (signal.aborted) return
-      if (this.kind !== 'text') this.url = URL.createObjectURL(blob)
-      else {
+      if (this.kind !== 'text') {
+        this.url = URL.createObjectURL(blob)
+        this.content = blob
+      } else {
         const bytes = await blob.slice(0, MAX_SHOWN_TEXT_BYTES).arrayBuffer()
         // What is cut in the middle of a sign is left out with it.
-        this.text = new TextDecoder().decode(bytes, { stream: this.cut })
+        this.content = new TextDecoder().decode(bytes, { stream: this.cut })
       }
     } catch {
       if (signal.aborted) return

@@ -20,6 +20,7 @@ describe('what a browser is told', () => {
     const folder = await mkdtemp(join(tmpdir(), 'starling-app-'))
     await mkdir(join(folder, 'assets'))
     await writeFile(join(folder, 'index.html'), '<!doctype html><title>Starling</title>')
+    await writeFile(join(folder, 'viewer.html'), '')
     await writeFile(join(folder, 'service-worker.js'), '')
     await writeFile(join(folder, 'assets', 'main-abc123.js'), '')
     const server = createServer()
@@ -55,6 +56,11 @@ describe('what a browser is told', () => {
     expect(policy).toContain("frame-ancestors 'none'")
     expect(policy).not.toContain("'unsafe-inline'")
     expect(policy).not.toContain("'unsafe-eval'")
+  })
+
+  test('the page in which files are shown has no origin, and only the app has it in a frame', async () => {
+    const policy = (await fetch(`${origin}/viewer.html`)).headers.get('content-security-policy')
+    expect(policy).toBe("sandbox allow-scripts; frame-ancestors 'self'")
   })
 
   test.each([

@@ -37,7 +37,7 @@ test('a text is shown as the signs it is made of, whatever they would mean elsew
     utf8('ert(1)</script> да'),
   )
   await file.load()
-  expect(file.text).toBe('<script>alert(1)</script> да')
+  expect(file.content).toBe('<script>alert(1)</script> да')
   expect(file.url).toBeNull()
   expect(file.cut).toBe(false)
 })
@@ -49,13 +49,13 @@ test('of a long text the beginning is shown, and no more is read; no sign is cut
   await file.load()
   expect(given.pieces).toBe(3)
   expect(file.cut).toBe(true)
-  expect(file.text).toBe('a'.repeat(MAX_SHOWN_TEXT_BYTES - 1))
+  expect(file.content).toBe('a'.repeat(MAX_SHOWN_TEXT_BYTES - 1))
 })
 
 test('a text that is none is shown as far as it can be', async () => {
   const { file } = fileOf('text/plain', Uint8Array.of(0x61, 0xff, 0x62))
   await file.load()
-  expect(file.text).toBe('a\u{fffd}b')
+  expect(file.content).toBe('a\u{fffd}b')
 })
 
 test.each(['text/html', 'image/svg+xml', 'application/pdf', '', 'constructor'])(
@@ -93,7 +93,7 @@ test('what cannot be read says so, and is tried again', async () => {
   expect(file.failed).toBe(true)
   broken = false
   await file.load()
-  expect([file.failed, file.text]).toEqual([false, 'a'])
+  expect([file.failed, file.content]).toEqual([false, 'a'])
 })
 
 test('a picture too large to be held in memory is only saved; a text is not too large to begin with', () => {
