@@ -5,6 +5,7 @@ import { MAX_FILES } from '#lib/content/about.ts'
 import { FOLDER_TYPE, type ChosenFile } from '#lib/features/transfers/api.ts'
 import { LimitExceededError } from '#lib/protocol/errors.ts'
 import { UnreadablePathError } from './errors.ts'
+import { mediaTypeOf } from './media-type.ts'
 
 /** A file or an empty folder of this machine. */
 interface Found {
@@ -65,7 +66,7 @@ async function* filesAt(place: string): AsyncIterable<Found> {
 
 async function open(place: string): Promise<Blob> {
   try {
-    return await openAsBlob(place)
+    return await openAsBlob(place, { type: mediaTypeOf(place) })
   } catch (error) {
     throw unreadable(error, place)
   }

@@ -6,6 +6,7 @@ import { FOLDER_TYPE } from '#lib/features/transfers/api.ts'
 import { InvalidDataError } from '#lib/protocol/errors.ts'
 import { chosenFiles } from '#peer/chosen-files.ts'
 import { AlreadyThereError, UnreadablePathError, UnwritableFolderError } from '#peer/errors.ts'
+import { mediaTypeOf } from '#peer/media-type.ts'
 import { saveFiles, type SavedFile } from '#peer/saved-files.ts'
 
 let folder: string
@@ -127,6 +128,8 @@ describe('files that are chosen', () => {
       'holiday/day 1/beach.jpg',
     ])
     expect(await chosen[2]!.file.text()).toBe('beach')
+    // Whoever gets them can look at them as at those of a browser.
+    expect(chosen.map(({ file }) => file.type)).toEqual(['text/plain', 'text/plain', 'image/jpeg'])
   })
 
   test('have the empty folders beside them', async () => {
@@ -142,6 +145,16 @@ describe('files that are chosen', () => {
       ['trip/only a link', FOLDER_TYPE],
       ['nothing', FOLDER_TYPE],
     ])
+  })
+
+  test.each([
+    ['Beach.JPG', 'image/jpeg'],
+    ['page.html', ''],
+    ['x.constructor', ''],
+    ['.txt', ''],
+    ['notes', ''],
+  ])('as %s have the type “%s”', (name, type) => {
+    expect(mediaTypeOf(name)).toBe(type)
   })
 
   test('that are not there are said to be', async () => {

@@ -108,6 +108,13 @@ describe('what was chosen', () => {
     expect(chosenFrom([new File(['a'], 'a.txt')]).map(({ path }) => path)).toEqual(['a.txt'])
   })
 
+  test('keeps where it lies in a folder, where the browser has a field for one', () => {
+    const file = Object.defineProperty(new File(['a'], 'a.txt'), 'webkitRelativePath', {
+      value: 'trip/a.txt',
+    })
+    expect(chosenFrom([file]).map(({ path }) => path)).toEqual(['trip/a.txt'])
+  })
+
   test('may not be too much either', () => {
     const one = new File([], 'a')
     expect(() => chosenFrom(Array.from({ length: MAX_FILES + 1 }, () => one))).toThrow(
