@@ -29,7 +29,9 @@ class ChosenFolder implements FolderSaving {
   async file(path: string): Promise<FileSystemWritableFileStream> {
     const names = await this.#namesOf(path)
     const folder = await this.#folderOf(names.slice(0, -1))
-    const file = await folder.getFileHandle(names.at(-1)!, { create: true })
+    // Some systems take `A.txt` and `a.txt` for one name: what was written a moment ago has it then.
+    const name = await freeName(folder, names.at(-1)!)
+    const file = await folder.getFileHandle(name, { create: true })
     return file.createWritable()
   }
 
@@ -45,7 +47,7 @@ class ChosenFolder implements FolderSaving {
 
   async #namesOf(path: string): Promise<string[]> {
     const [first = '', ...rest] = path.split('/')
-    const name = this.#names.get(first) ?? (await this.#freeName(first))
+    const name = this.#names.get(first) ?? (await freeName(this.#folder, first))
     this.#names.set(first, name)
     return [name, ...rest]
   }
@@ -55,26 +57,26 @@ class ChosenFolder implements FolderSaving {
     for (const each of names) folder = await folder.getDirectoryHandle(each, { create: true })
     return folder
   }
+}
 
-  async #freeName(wanted: string): Promise<string> {
-    const dot = wanted.lastIndexOf('.')
-    const end = dot > 0 ? dot : wanted.length
-    for (let number = 1; ; number += 1) {
-      const name = number === 1 ? wanted : `${wanted.slice(0, end)} (${number})${wanted.slice(end)}`
-      if (!(await this.#isTaken(name))) return name
-    }
+async function freeName(folder: FileSystemDirectoryHandle, wanted: string): Promise<string> {
+  const dot = wanted.lastIndexOf('.')
+  const end = dot > 0 ? dot : wanted.length
+  for (let number = 1; ; number += 1) {
+    const name = number === 1 ? wanted : `${wanted.slice(0, end)} (${number})${wanted.slice(end)}`
+    if (!(await isTaken(folder, name))) return name
   }
+}
 
-  async #isTaken(name: string): Promise<boolean> {
-    try {
-      await this.#folder.getFileHandle(name)
-      return true
-    } catch (error) {
-      if (!(error instanceof DOMException)) throw error
-      if (error.name === 'NotFoundError') return false
-      // A folder has it.
-      if (error.name === 'TypeMismatchError') return true
-      throw error
-    }
+async function isTaken(folder: FileSystemDirectoryHandle, name: string): Promise<boolean> {
+  try {
+    await folder.getFileHandle(name)
+    return true
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error
+    if (error.name === 'NotFoundError') return false
+    // A folder has it.
+    if (error.name === 'TypeMismatchError') return true
+    throw error
   }
 }

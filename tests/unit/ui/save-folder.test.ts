@@ -10,7 +10,11 @@ afterEach(() => {
 type Tree = Map<string, Tree | string[]>
 
 function handleOf(tree: Tree) {
-  const at = (name: string, create: boolean, folder: boolean): Tree | string[] => {
+  // As on Windows and macOS, where capitals make no other name.
+  const called = (name: string) =>
+    [...tree.keys()].find((each) => each.toLowerCase() === name.toLowerCase()) ?? name
+  const at = (wanted: string, create: boolean, folder: boolean): Tree | string[] => {
+    const name = called(wanted)
     const found = tree.get(name)
     if (found === undefined && !create) throw new DOMException('', 'NotFoundError')
     const entry = found ?? (folder ? new Map<string, Tree | string[]>() : [])
@@ -82,6 +86,25 @@ test('what is there stays: the others get other names', async () => {
 
   await saving.drop()
   expect([...tree.keys()]).toEqual(['holiday', 'holiday (2)', 'a.txt'])
+})
+
+test('no file takes the place of another whose name is the same but for capitals', async () => {
+  const tree: Tree = new Map()
+  const { write } = await folderWith(tree)
+  for (const path of ['trip/A.txt', 'trip/a.txt', 'B', 'b']) await write(path, path)
+  expect(tree).toEqual(
+    new Map<string, Tree | string[]>([
+      [
+        'trip',
+        new Map([
+          ['A.txt', ['trip/A.txt']],
+          ['a (2).txt', ['trip/a.txt']],
+        ]),
+      ],
+      ['B', ['B']],
+      ['b (2)', ['b']],
+    ]),
+  )
 })
 
 test('nothing is begun where the person chose none, or the browser has no folders', async () => {
