@@ -35,12 +35,10 @@ class AnsweringRelays {
     const address = String(remoteAddr)
     if (!this.#known.includes(address)) this.#known.push(address)
     const peer = peerIdOf(new Uint8Array(32).fill(this.#known.indexOf(address)))
-    const connection = {
+    const connection: Connection = {
       id: peer,
       status: 'open',
-      abort() {
-        this.status = 'aborted'
-      },
+      abort: () => Object.assign(connection, { status: 'aborted' }),
       direct: true,
       streams: [],
       remotePeer: { toString: () => peer },

@@ -7,7 +7,7 @@ test('a stream that is opened on a connection that takes nothing any more ends w
   const [near, far] = multiaddrConnectionPair()
   const muxer = steadyYamux()().createStreamMuxer(near)
   steadyYamux()().createStreamMuxer(far)
-  near.writeStatus = 'closed'
+  Object.assign(near, { writeStatus: 'closed' })
   const stream = await muxer.createStream()
   if (stream.status === 'open') await once(stream, 'close')
   expect([near.status, muxer.status]).toEqual(['aborted', 'closed'])
