@@ -149,8 +149,8 @@ function owedTo(peer: PeerIdString): Map<Owed['type'], Owed> {
 /** Sees each change of a disk as it becomes durable. */
 export interface DiskWatcher {
   sent(message: Delivered, chains: Chains): void
-  received(peer: PeerIdString, messages: readonly Delivered[]): void
-  forgotten(peer: PeerIdString): void
+  received(messages: readonly Delivered[], chains: Chains): void
+  forgotten(chains: Chains): void
   advanced(
     peer: PeerIdString,
     before: Chains | null,
@@ -351,7 +351,7 @@ export class DiskStore implements DeliveryStore, DeviceStore, PrekeyStore, Mailb
       const conversation = this.#disk.of(chains.peer)
       this.#putStep(chains.peer, step)
       this.#putChains(chains)
-      this.#watcher.received(chains.peer, messages)
+      this.#watcher.received(messages, chains)
       conversation.early = conversation.early.filter(
         (row) => !early.some((gone) => isSame(row, gone)),
       )
@@ -378,7 +378,7 @@ export class DiskStore implements DeliveryStore, DeviceStore, PrekeyStore, Mailb
   forget(chains: Chains): Promise<void> {
     return this.#write('forgotten', () => {
       const conversation = this.#disk.of(chains.peer)
-      this.#watcher.forgotten(chains.peer)
+      this.#watcher.forgotten(chains)
       conversation.chains = chains
       conversation.outbox = []
       conversation.early = []

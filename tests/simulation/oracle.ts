@@ -60,6 +60,8 @@ export class Oracle {
   readonly #signposted = new Map<PeerIdString, number>()
   /** Messages of one side by number, for its states. */
   readonly #chains = new Map<ChainId, MessageId[]>()
+  /** What its writer could not send any more when a chain began. */
+  readonly #begunWithout = new Map<ChainId, ReadonlySet<MessageId>>()
   /** Whether anything has happened by which keys are lost. */
   readonly #losesKeys: () => boolean
 
@@ -126,6 +128,7 @@ export class Oracle {
       view.gone = new Set(this.#sentBy(me, peer).filter((id) => !carried.includes(id)))
       if (chains === null) continue
       this.#chains.set(chains.mine.chain, carried)
+      this.#begunWithout.set(chains.mine.chain, view.gone)
       if (chains.mine.sequence !== carried.length)
         this.fail('a backup has others than it was given')
     }
@@ -136,11 +139,11 @@ export class Oracle {
       sent: (message, chains) => {
         this.#onSent(me, message, chains)
       },
-      received: (peer, messages) => {
-        for (const message of messages) this.#onReceived(me, peer, message)
+      received: (messages, chains) => {
+        for (const message of messages) this.#onReceived(me, chains, message)
       },
-      forgotten: (peer) => {
-        this.#onForgotten(me, peer)
+      forgotten: (chains) => {
+        this.#onForgotten(me, chains)
       },
       advanced: (peer, before, after, outbox) => {
         this.#onAdvanced(me, peer, before, after)
@@ -193,7 +196,8 @@ export class Oracle {
     this.#onEvent(`sent ${text} ${id}`)
   }
 
-  #onReceived(me: PeerIdString, peer: PeerIdString, message: Delivered): void {
+  #onReceived(me: PeerIdString, chains: Chains, message: Delivered): void {
+    const { peer } = chains
     const view = this.#view(me, peer)
     const sent = this.#sent.get(message.id)
     const text = textOf(message)
@@ -218,7 +222,11 @@ export class Oracle {
     const precedes = (id: MessageId): boolean =>
       carried === undefined || this.#sent.get(id)!.from === me || carried.includes(id)
     const missing = sent.seen.filter(
-      (id) => !view.ever.has(id) && !this.#isGone(id) && precedes(id),
+      (id) =>
+        !view.ever.has(id) &&
+        !this.#isGone(id) &&
+        !this.#isToldGone(chains, message.chain, id) &&
+        precedes(id),
     )
     if (missing.length > 0) this.fail(`${text} is shown before its cause`)
     view.has.set(message.id, message)
@@ -226,9 +234,10 @@ export class Oracle {
     view.had.add(message.id)
   }
 
-  #onForgotten(me: PeerIdString, peer: PeerIdString): void {
+  #onForgotten(me: PeerIdString, { peer, mine }: Chains): void {
     const view = this.#view(me, peer)
     view.gone = new Set(this.#sentBy(me, peer))
+    this.#begunWithout.set(mine.chain, view.gone)
     view.has.clear()
     this.#onEvent('forgot')
   }
@@ -344,6 +353,18 @@ export class Oracle {
   #isGone(id: MessageId): boolean {
     const { from, to } = this.#sent.get(id)!
     return this.#view(from, to).gone.has(id)
+  }
+
+  /**
+   * Of a chain of theirs this is no longer to come: they have begun a later one without it, and whoever follows that shows
+   * what waited for it. A backup may bring it back after all, on an installation of which nothing is known here yet. Till
+   * then all that comes here is what comes when nobody restores anything, and then what waited is to be shown: no reader
+   * can tell the two apart. What is said on that installation is of a chain that is later still, and is not shown before it.
+   */
+  #isToldGone({ theirs, past }: Chains, chain: ChainId, id: MessageId): boolean {
+    const followed = theirs === null ? past : [...past, theirs.chain]
+    const later = followed.slice(followed.indexOf(chain) + 1)
+    return later.some((each) => this.#begunWithout.get(each)?.has(id) === true)
   }
 
   #view(me: PeerIdString, peer: PeerIdString): View {
