@@ -1,4 +1,5 @@
 import type {
+  Connection,
   MultiaddrConnection,
   Upgrader,
   UpgraderWithoutEncryptionOptions,
@@ -17,6 +18,16 @@ export interface InboundComponents {
 export interface Inbound extends MultiaddrConnection {
   /** Whether it was ended, and counted, because of what the peer did. */
   readonly refused: boolean
+  /** The last round trip that was measured, ms; null: none was yet. Not there where the transport measures none. */
+  readonly roundTripMs?: number | null
+}
+
+/** By the timeline, which libp2p's `Connection` shares with the transport's connection that it hides. */
+const inbounds = new WeakMap<Connection['timeline'], Inbound>()
+
+/** What the transport knows of a connection; null of one that was dialled here, or came by libp2p's own transports. */
+export function inboundOf({ timeline }: Pick<Connection, 'timeline'>): Inbound | null {
+  return inbounds.get(timeline) ?? null
 }
 
 /**
@@ -31,6 +42,7 @@ export async function takeInbound(
   secure?: () => Promise<Omit<UpgraderWithoutEncryptionOptions, 'signal'>>,
 ): Promise<boolean> {
   const beganAtMs = clock.now()
+  inbounds.set(connection.timeline, connection)
   try {
     const known = await secure?.()
     if (known === undefined) await upgrader.upgradeInbound(connection, { signal: stopping })

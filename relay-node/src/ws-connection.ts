@@ -12,6 +12,7 @@ import {
   MAX_UNANSWERED_PINGS,
   MAX_WRITE_BUFFER_BYTES,
 } from './limits.ts'
+import type { Inbound } from './inbound.ts'
 import type { Refusal, Refusals } from './refusals.ts'
 
 /** libp2p writes at most this much at a time: the largest Noise message. */
@@ -37,7 +38,7 @@ export interface WebSocketConnectionInit {
  * reader that leaves the socket full for `slowReaderTimeoutMs`. It stops reading while libp2p is paused. A
  * broken frame ends only this connection.
  */
-export class WebSocketConnection extends AbstractMultiaddrConnection {
+export class WebSocketConnection extends AbstractMultiaddrConnection implements Inbound {
   readonly #socket: WebSocket
   readonly #clock: Clock
   readonly #refusals: Refusals
@@ -46,6 +47,9 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
   #refused = false
   #cancelPing: () => void
   #unanswered = 0
+  /** When the last ping was sent, which is what it says; null: it was answered, or none was sent. */
+  #pingedAtMs: number | null = null
+  #roundTripMs: number | null = null
   /** Takes back the cut of a slow reader; `null` while the socket has room. */
   #forgiveReader: (() => void) | null = null
 
@@ -68,8 +72,9 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
     this.#socket.on('error', (error) => {
       this.#fail(error)
     })
-    this.#socket.on('pong', () => {
+    this.#socket.on('pong', (data) => {
       this.#unanswered = 0
+      this.#measure(data.toString())
     })
     this.#cancelPing = this.#pingLater()
     this.#socket.once('close', (code) => {
@@ -90,6 +95,11 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
   /** Whether it was ended, and counted, because of what the peer did. */
   get refused(): boolean {
     return this.#refused
+  }
+
+  /** Of the last ping that was answered, ms, with what it waited behind; null: none was yet. */
+  get roundTripMs(): number | null {
+    return this.#roundTripMs
   }
 
   /** Counts the one end that libp2p decides: more waits to be written, or read, than may. */
@@ -165,9 +175,18 @@ export class WebSocketConnection extends AbstractMultiaddrConnection {
         return
       }
       this.#unanswered += 1
-      this.#socket.ping()
+      this.#pingedAtMs = this.#clock.now()
+      this.#socket.ping(String(this.#pingedAtMs))
       this.#cancelPing = this.#pingLater()
     })
+  }
+
+  /** A pong says what its ping said; one to an older ping, or to none, measures nothing. */
+  #measure(said: string): void {
+    if (this.#pingedAtMs === null || said !== String(this.#pingedAtMs)) return
+    // The clock may have been set back meanwhile.
+    this.#roundTripMs = Math.max(0, this.#clock.now() - this.#pingedAtMs)
+    this.#pingedAtMs = null
   }
 
   #waitForReader(): void {

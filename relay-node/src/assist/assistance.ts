@@ -20,6 +20,7 @@ import type { Clock } from '#lib/protocol/seams.ts'
 import type { Signer } from '#lib/protocol/signed.ts'
 import * as v from 'valibot'
 import type { PeerRecords } from '../dht/peer-records.ts'
+import { inboundOf } from '../inbound.ts'
 import type { RelayNode } from '../node.ts'
 import type { Invitations } from '../rendezvous/invitations.ts'
 import type { Tickets } from '../rendezvous/tickets.ts'
@@ -149,13 +150,15 @@ export class Assistance {
 }
 
 /** Shares of the ways by which peers are connected now, and their round trips, as far as they were measured. */
-export function transportsOf(
-  connections: readonly Pick<Connection, 'remoteAddr' | 'rtt'>[],
+function transportsOf(
+  connections: readonly Pick<Connection, 'remoteAddr' | 'timeline'>[],
 ): AssistAnswer['transports'] {
   const byWay = Map.groupBy(connections, wayOf)
   return ASSIST_TRANSPORTS.map((transport) => {
     const these = byWay.get(transport) ?? []
-    const trips = these.flatMap(({ rtt }) => rtt ?? []).toSorted((a, b) => a - b)
+    const trips = these
+      .flatMap((connection) => inboundOf(connection)?.roundTripMs ?? [])
+      .toSorted((a, b) => a - b)
     const all = connections.length
     const median = trips[Math.floor(trips.length / 2)]
     return {

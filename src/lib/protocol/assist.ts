@@ -133,7 +133,7 @@ const answerSchema = v.strictObject({
         transport: v.picklist(ASSIST_TRANSPORTS),
         /** Of 1,000 peers connected now, how many came by it; null where nobody is. A relay measures no more of ways: those who dial do. */
         perMille: v.nullable(v.pipe(countSchema, v.maxValue(1_000))),
-        /** Median round trip of these, ms, of those that were measured; null where none was. */
+        /** Median round trip of these, ms, where they are pinged, which are WebSockets; null where none was measured. */
         roundTripMs: v.nullable(countSchema),
       }),
     ),

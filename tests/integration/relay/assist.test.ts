@@ -20,7 +20,11 @@ import { RENDEZVOUS_PROTOCOL } from '#lib/protocol/rendezvous/join.ts'
 import { readTicket } from '#lib/protocol/rendezvous/ticket.ts'
 import { systemRandom } from '#lib/protocol/seams.ts'
 import type { Signer } from '#lib/protocol/signed.ts'
-import { MAX_ASSISTS_PER_MINUTE, MAX_ASSISTS_PER_PEER_PER_MINUTE } from '#relay/limits.ts'
+import {
+  KEEPALIVE_MS,
+  MAX_ASSISTS_PER_MINUTE,
+  MAX_ASSISTS_PER_PEER_PER_MINUTE,
+} from '#relay/limits.ts'
 import type { Relay } from '#relay/relay.ts'
 import { relaySigner } from '#relay/store/identity.ts'
 import { createOpeningKeys, sealForRelay } from '../../../src/lib/crypto/relay-seal.ts'
@@ -114,6 +118,25 @@ test('who asks gets what is there, signed by the relay', async () => {
   // The same as everybody is given, and none of it secret.
   expect((await ask(relay, bob, ada)).prekeys).toEqual(answer.prekeys)
   expect(JSON.stringify(answer)).not.toMatch(/private|secret/i)
+})
+
+test('who asks learns how far they are who came by a WebSocket', async () => {
+  const clock = new ManualClock()
+  const relay = await startRelay([], { clock })
+  const [ada, bob] = [await somebody(), await somebody()]
+  const client = await stockClient()
+  await client.dial(webSocketOf(relay))
+  await client.services.ping.ping(webSocketOf(relay))
+  const websocket = { transport: 'websocket', perMille: 1_000 }
+  const { transports } = await ask(relay, ada, bob)
+  expect(transports[0]).toEqual({ ...websocket, roundTripMs: null })
+  clock.advance(KEEPALIVE_MS)
+  clock.advance(40)
+  // The first answer comes after the relay's ping, so the second request comes after the answer to that.
+  await client.services.ping.ping(webSocketOf(relay))
+  await client.services.ping.ping(webSocketOf(relay))
+  const { transports: measured } = await ask(relay, ada, bob)
+  expect(measured[0]).toEqual({ ...websocket, roundTripMs: 40 })
 })
 
 test('who asks learns at which other relay the peer is by its own record, and takes that up', async () => {

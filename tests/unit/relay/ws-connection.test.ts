@@ -19,7 +19,7 @@ import { CountingRefusals } from './counting-refusals.ts'
 class StalledSocket extends EventEmitter {
   bufferedAmount = 0
   paused = false
-  pings = 0
+  readonly pings: Buffer[] = []
   terminated = false
   readonly #taken: Array<() => void> = []
 
@@ -34,8 +34,13 @@ class StalledSocket extends EventEmitter {
     for (const taken of this.#taken.splice(0)) taken()
   }
 
-  ping(): void {
-    this.pings += 1
+  ping(said: string): void {
+    this.pings.push(Buffer.from(said))
+  }
+
+  /** The peer answers the last ping, or the one before it, and so on. */
+  pong(at = -1): void {
+    this.emit('pong', this.pings.at(at))
   }
 
   pause(): void {
@@ -166,19 +171,39 @@ test('a peer that answers pings stays, one that does not is cut', () => {
   const { socket, clock, conn } = connection()
   for (let ping = 1; ping <= 2 * MAX_UNANSWERED_PINGS; ping++) {
     clock.advance(KEEPALIVE_MS)
-    socket.emit('pong')
+    socket.pong()
   }
   for (let ping = 1; ping <= MAX_UNANSWERED_PINGS; ping++) clock.advance(KEEPALIVE_MS)
   expect(conn.status).toBe('open')
   clock.advance(KEEPALIVE_MS)
-  expect(socket.pings).toBe(3 * MAX_UNANSWERED_PINGS)
+  expect(socket.pings).toHaveLength(3 * MAX_UNANSWERED_PINGS)
   expect(conn.status).toBe('aborted')
+})
+
+test('a ping measures the round trip, by its own answer', () => {
+  const { socket, clock, conn } = connection()
+  socket.emit('pong', Buffer.from('null'))
+  expect(conn.roundTripMs).toBe(null)
+  clock.advance(KEEPALIVE_MS)
+  clock.advance(70)
+  socket.pong()
+  expect(conn.roundTripMs).toBe(70)
+  clock.advance(1_000)
+  socket.pong()
+  expect(conn.roundTripMs).toBe(70)
+  clock.advance(2 * KEEPALIVE_MS)
+  socket.pong(-2)
+  expect(conn.roundTripMs).toBe(70)
+  // The clock is set back.
+  clock.sleep(-5_000)
+  socket.pong()
+  expect(conn.roundTripMs).toBe(0)
 })
 
 test('a proxy that ends what was idle for 20 s ends no connection', () => {
   const { socket, clock } = connection()
   clock.advance(20_000 - 1)
-  expect(socket.pings).toBe(1)
+  expect(socket.pings).toHaveLength(1)
 })
 
 test('a socket that closes ends the connection and leaves no timer', () => {
