@@ -97,6 +97,9 @@ export const MAX_RENDEZVOUS_SEATS = 512
 /** The same of one peer: contacts it cannot meet otherwise, and some more while it comes back by another network. */
 export const MAX_RENDEZVOUS_SEATS_PER_PEER = 8
 
+/** The same from one IPv4 address or IPv6 /64, as peer ids cost nothing: a household or small office, and 32 such fill it. */
+export const MAX_RENDEZVOUS_SEATS_PER_ADDRESS = 16
+
 /** Bytes for one side of a rendezvous that its network has not taken: a second at 2 Mbit/s. */
 export const MAX_RENDEZVOUS_QUEUE_BYTES = 256 * 1_024
 
@@ -121,7 +124,10 @@ export const MAX_ASSISTS_PER_PEER_PER_MINUTE = 20
 /** The same for one peer, whoever asks: nobody is called to the door more often. */
 export const MAX_INVITATIONS_PER_MINUTE = 60
 
-/** Peers that are counted, and requests remembered so that none is answered twice: 100 bytes each. */
+/**
+ * Peers that are counted, and requests remembered so that none is answered twice: 100 bytes each. One address brings
+ * `MAX_ASSISTS_PER_MINUTE`, so it has 720 of them at most, in the two minutes that they are remembered, of three windows.
+ */
 export const MAX_REMEMBERED_ASSISTS = 20_000
 
 /** Life of the relay's own prekeys; they are made anew at half of it, so that those given out hold for a while. */

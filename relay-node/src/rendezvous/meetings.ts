@@ -7,6 +7,7 @@ import { AtOnce } from '../at-once.ts'
 import { QuotaError, TicketError } from '../errors.ts'
 import {
   MAX_RENDEZVOUS_SEATS,
+  MAX_RENDEZVOUS_SEATS_PER_ADDRESS,
   MAX_RENDEZVOUS_SEATS_PER_PEER,
   RENDEZVOUS_SWEEP_MS,
 } from '../limits.ts'
@@ -17,21 +18,28 @@ export interface MeetingsComponents extends MeetingComponents {
   tickets: Tickets
 }
 
-/** Who came first, and is alone. */
-interface Waiting {
+/** Who has come. */
+export interface Guest {
+  /** Has proven its key. */
   peer: PeerIdString
+  /** What counts as one address (`sourceOf`). */
+  source: string
   socket: WebSocket
 }
 
 /** Peers that have proven who they are: each waits for the other of its ticket, and is joined with it once. */
 export class Meetings {
   readonly #components: MeetingsComponents
-  readonly #seats = new AtOnce({
+  readonly #seatsOfPeers = new AtOnce({
     max: MAX_RENDEZVOUS_SEATS,
     maxPerAsker: MAX_RENDEZVOUS_SEATS_PER_PEER,
   })
-  /** By the ticket's id. */
-  readonly #waiting = new Map<string, Waiting>()
+  readonly #seatsOfAddresses = new AtOnce({
+    max: MAX_RENDEZVOUS_SEATS,
+    maxPerAsker: MAX_RENDEZVOUS_SEATS_PER_ADDRESS,
+  })
+  /** Who came first and is alone, by the ticket's id. */
+  readonly #waiting = new Map<string, Guest>()
   #cancelSweep: (() => void) | null = null
   #seated = 0
 
@@ -58,16 +66,16 @@ export class Meetings {
 
   /**
    * @param ticket redeemed, so it holds
-   * @param peer has proven its key
-   * @throws TicketError when it is not this peer's, or this peer came with it before; QuotaError when no seat is left
+   * @throws TicketError when it is not this peer's, or this peer came with it before; QuotaError when no seat is left for it
    */
-  join(ticket: Ticket, peer: PeerIdString, socket: WebSocket): void {
+  join(ticket: Ticket, guest: Guest): void {
+    const { peer, socket } = guest
     if (peer !== ticket.from && peer !== ticket.to) throw new TicketError('of others')
     const id = toBase64url(ticket.id)
     const other = this.#waiting.get(id)
     if (other?.peer === peer) throw new TicketError('used by the same peer twice')
-    this.#seat(peer, socket)
-    if (other === undefined) this.#wait(id, ticket, { peer, socket })
+    this.#seat(guest)
+    if (other === undefined) this.#wait(id, ticket, guest)
     else {
       this.#waiting.delete(id)
       this.#components.tickets.spend(ticket)
@@ -76,17 +84,22 @@ export class Meetings {
   }
 
   /** @throws QuotaError */
-  #seat(peer: PeerIdString, socket: WebSocket): void {
-    const leave = this.#seats.enter(peer)
-    if (leave === null) throw new QuotaError('no seat is left')
+  #seat({ peer, source, socket }: Guest): void {
+    const leave = this.#seatsOfPeers.enter(peer)
+    const leaveAddress = leave === null ? null : this.#seatsOfAddresses.enter(source)
+    if (leave === null || leaveAddress === null) {
+      leave?.()
+      throw new QuotaError('no seat is left')
+    }
     this.#seated += 1
     socket.once('close', () => {
       this.#seated -= 1
       leave()
+      leaveAddress()
     })
   }
 
-  #wait(id: string, ticket: Ticket, waiting: Waiting): void {
+  #wait(id: string, ticket: Ticket, waiting: Guest): void {
     const { clock, tickets } = this.#components
     this.#waiting.set(id, waiting)
     const { socket } = waiting

@@ -26,7 +26,7 @@ import {
 } from '../limits.ts'
 import type { Refusals } from '../refusals.ts'
 import type { UpgradeRoutes } from '../upgrade-routes.ts'
-import type { Meetings } from './meetings.ts'
+import type { Guest, Meetings } from './meetings.ts'
 import type { Tickets } from './tickets.ts'
 
 export interface RendezvousSocketsComponents {
@@ -63,13 +63,17 @@ export function rendezvousSockets(components: RendezvousSocketsComponents): () =
     socket.close(error instanceof QuotaError ? RENDEZVOUS_FULL_CODE : RENDEZVOUS_REFUSED_CODE)
   }
 
-  const prove = async (socket: WebSocket, challenge: Uint8Array, data: Buffer): Promise<void> => {
+  const prove = async (
+    { socket, source }: Omit<Guest, 'peer'>,
+    challenge: Uint8Array,
+    data: Buffer,
+  ): Promise<void> => {
     if (data.byteLength > MAX_PROOF_BYTES) throw new BadFrameError('more than a proof')
     const proof = await joinProof.open(data)
     const isMine = proof.relay === self && timingSafeEqual(proof.challenge, challenge)
     if (!isMine) throw new TicketError('proven to another, or before')
     if (socket.readyState !== socket.OPEN) return
-    meetings.join(tickets.redeem(proof.ticket), proof.peer, socket)
+    meetings.join(tickets.redeem(proof.ticket), { peer: proof.peer, source, socket })
   }
 
   const greet = (socket: WebSocket, source: string): void => {
@@ -102,7 +106,7 @@ export function rendezvousSockets(components: RendezvousSocketsComponents): () =
       })
       // `nodebuffer`, the default, makes every message one Buffer.
       const bytes = isBinary ? (data as Buffer) : Buffer.alloc(0)
-      prove(socket, challenge, bytes).catch((error: unknown) => {
+      prove({ socket, source }, challenge, bytes).catch((error: unknown) => {
         if (!(error instanceof StarlingError)) socket.terminate()
         else refuse(socket, error)
       })

@@ -16,7 +16,11 @@ import {
 import { readTicket, splitTicket, ticketBody } from '#lib/protocol/rendezvous/ticket.ts'
 import { systemClock, systemRandom } from '#lib/protocol/seams.ts'
 import type { Signer } from '#lib/protocol/signed.ts'
-import { MAX_RENDEZVOUS_UNPROVEN_PER_ADDRESS, RENDEZVOUS_PING_MS } from '#relay/limits.ts'
+import {
+  MAX_RENDEZVOUS_SEATS_PER_ADDRESS,
+  MAX_RENDEZVOUS_UNPROVEN_PER_ADDRESS,
+  RENDEZVOUS_PING_MS,
+} from '#relay/limits.ts'
 import type { Relay } from '#relay/relay.ts'
 import { relaySigner } from '#relay/store/identity.ts'
 import { askAssistance } from '../../../src/lib/p2p/rendezvous/ask-assistance.ts'
@@ -66,8 +70,9 @@ class Visitor {
   readonly #messages: Buffer[] = []
   readonly closed: Promise<number>
 
-  constructor(relay: Relay) {
-    const socket = new WsSocket(`${relay.address.replace('http', 'ws')}${RENDEZVOUS_PATH}`)
+  constructor(relay: Relay, headers: Record<string, string> = {}) {
+    const url = `${relay.address.replace('http', 'ws')}${RENDEZVOUS_PATH}`
+    const socket = new WsSocket(url, { headers })
     this.#socket = socket
     this.closed = new Promise((resolve) => socket.once('close', resolve))
     socket.on('message', (data: Buffer) => {
@@ -118,8 +123,13 @@ class Visitor {
 }
 
 /** Comes with the ticket and a proof of this key. */
-async function come(relay: Relay, who: Somebody, ticket: Uint8Array): Promise<Visitor> {
-  const visitor = new Visitor(relay)
+async function come(
+  relay: Relay,
+  who: Somebody,
+  ticket: Uint8Array,
+  headers: Record<string, string> = {},
+): Promise<Visitor> {
+  const visitor = new Visitor(relay, headers)
   const challenge = await visitor.challenge()
   const proof = { relay: relay.peerId, peer: who.peer, challenge, ticket }
   visitor.send(await joinProof.seal(proof, who.signer))
@@ -263,6 +273,26 @@ test('who proves nothing is cut, and takes no more places than an address has', 
   expect(codes.toSorted()).toEqual([1_006, RENDEZVOUS_FULL_CODE])
   await Promise.all(silent.map(({ closed }) => closed))
   expect(await refused(relay, 'handshake-timeout')).toBe(MAX_RENDEZVOUS_UNPROVEN_PER_ADDRESS)
+})
+
+test('one network takes so many seats, whatever keys it makes, and others still find theirs', async () => {
+  const relay = await startRelay(['--trust-proxy', 'loopback'], { clock: new ManualClock() })
+  const bob = await somebody()
+  const from = async (network: string, host: number): Promise<Visitor> => {
+    const who = await somebody()
+    const headers = { 'X-Forwarded-For': `${network}::${host}` }
+    return await come(relay, who, await ticketFor(relay, who, bob), headers)
+  }
+  const crowd: Visitor[] = []
+  while (crowd.length < MAX_RENDEZVOUS_SEATS_PER_ADDRESS) {
+    crowd.push(await from('2001:db8:1:2', crowd.length))
+    await expect.poll(() => seats(relay)).toBe(crowd.length)
+  }
+  const late = await from('2001:db8:1:2', crowd.length)
+  expect(await late.closed).toBe(RENDEZVOUS_FULL_CODE)
+  expect(await refused(relay, 'rendezvous-seats')).toBe(1)
+  await from('2001:db8:1:3', 1)
+  await expect.poll(() => seats(relay)).toBe(crowd.length + 1)
 })
 
 test('who waits says nothing', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { peerIdOf } from '#lib/protocol/ids.ts'
+import { type PeerIdString, peerIdOf } from '#lib/protocol/ids.ts'
 import {
   RENDEZVOUS_ALONE_CODE,
   RENDEZVOUS_WAIT_MS,
@@ -13,6 +13,7 @@ import {
   MAX_RENDEZVOUS_QUEUE_BYTES,
   MAX_RENDEZVOUS_QUEUE_MESSAGES,
   MAX_RENDEZVOUS_SEATS,
+  MAX_RENDEZVOUS_SEATS_PER_ADDRESS,
   MAX_RENDEZVOUS_SEATS_PER_PEER,
   RENDEZVOUS_SWEEP_MS,
   SLOW_READER_TIMEOUT_MS,
@@ -24,23 +25,33 @@ import { CountingRefusals } from '../counting-refusals.ts'
 import { FakeSocket } from '../fake-socket.ts'
 
 const [ADA, BOB, EVE] = [1, 2, 3].map((byte) => peerIdOf(new Uint8Array(32).fill(byte)))
+const HOME = '192.0.2.7'
 const JOINED = Buffer.from(rendezvousWord.encode({ type: 'joined' }))
+
+function peerOf(number: number): PeerIdString {
+  const key = new Uint8Array(32).fill(9)
+  new DataView(key.buffer).setUint16(0, number)
+  return peerIdOf(key)
+}
 
 function meetings() {
   const clock = new ManualClock()
   const refusals = new CountingRefusals()
   const tickets = new Tickets({ clock, random: systemRandom })
   const all = new Meetings({ clock, refusals, tickets, costly: COSTLY_LIMITS })
+  const join = (to: Ticket, peer: PeerIdString, { socket } = new FakeSocket(), source = HOME) => {
+    all.join(to, { peer, source, socket })
+  }
   const ticket = (from = ADA!, to = BOB!): Ticket => tickets.redeem(tickets.issue(from, to))
-  return { clock, refusals, tickets, all, ticket }
+  return { clock, refusals, tickets, all, join, ticket }
 }
 
 function joined() {
   const scene = meetings()
   const [a, b] = [new FakeSocket(), new FakeSocket()]
   const ticket = scene.ticket()
-  scene.all.join(ticket, ADA!, a.socket)
-  scene.all.join(ticket, BOB!, b.socket)
+  scene.join(ticket, ADA!, a)
+  scene.join(ticket, BOB!, b)
   for (const socket of [a, b]) expect(socket.sent.splice(0)).toEqual([JOINED])
   return { ...scene, a, b }
 }
@@ -54,10 +65,10 @@ test('two are told that they are joined once both are there, and each gets what 
 })
 
 test('who comes first waits for so long, and the ticket is spent then', () => {
-  const { clock, tickets, all } = meetings()
+  const { clock, tickets, all, join } = meetings()
   const bytes = tickets.issue(ADA!, BOB!)
   const a = new FakeSocket()
-  all.join(tickets.redeem(bytes), ADA!, a.socket)
+  join(tickets.redeem(bytes), ADA!, a)
   clock.advance(RENDEZVOUS_WAIT_MS - 1)
   expect(a.ended).toBe(null)
   clock.advance(1)
@@ -68,52 +79,71 @@ test('who comes first waits for so long, and the ticket is spent then', () => {
 })
 
 test('a ticket is spent when who waited goes, and when two are joined', () => {
-  const { tickets, all } = meetings()
+  const { tickets, join } = meetings()
   const [one, two] = [tickets.issue(ADA!, BOB!), tickets.issue(ADA!, BOB!)]
   const a = new FakeSocket()
-  all.join(tickets.redeem(one), ADA!, a.socket)
+  join(tickets.redeem(one), ADA!, a)
   a.terminate()
   expect(() => tickets.redeem(one)).toThrow(TicketError)
-  all.join(tickets.redeem(two), BOB!, new FakeSocket().socket)
-  all.join(tickets.redeem(two), ADA!, new FakeSocket().socket)
+  join(tickets.redeem(two), BOB!)
+  join(tickets.redeem(two), ADA!)
   expect(() => tickets.redeem(two)).toThrow(TicketError)
 })
 
 test('nobody joins with the ticket of others, or on both sides', () => {
-  const { all, ticket } = meetings()
+  const { join, ticket } = meetings()
   const one = ticket()
   expect(() => {
-    all.join(one, EVE!, new FakeSocket().socket)
+    join(one, EVE!)
   }).toThrow(TicketError)
-  all.join(one, ADA!, new FakeSocket().socket)
+  join(one, ADA!)
   expect(() => {
-    all.join(one, ADA!, new FakeSocket().socket)
+    join(one, ADA!)
   }).toThrow(TicketError)
 })
 
 test('a peer has so many seats, and gets them back', () => {
-  const { all, ticket } = meetings()
+  const { join, ticket } = meetings()
   const seats = Array.from({ length: MAX_RENDEZVOUS_SEATS_PER_PEER }, () => new FakeSocket())
-  for (const { socket } of seats) all.join(ticket(), ADA!, socket)
+  for (const seat of seats) join(ticket(), ADA!, seat)
   const more = (): void => {
-    all.join(ticket(), ADA!, new FakeSocket().socket)
+    join(ticket(), ADA!)
   }
   expect(more).toThrow(QuotaError)
   seats[0]!.close()
   expect(more).not.toThrow()
 })
 
+test('one address has so many seats, however many peers it brings, and gets them back', () => {
+  const { all, join, ticket } = meetings()
+  const seats = Array.from({ length: MAX_RENDEZVOUS_SEATS_PER_ADDRESS }, (_, seat) => {
+    const [peer, socket] = [peerOf(seat), new FakeSocket()]
+    join(ticket(peer, BOB), peer, socket)
+    return socket
+  })
+  const more = (): void => {
+    join(ticket(), ADA!)
+  }
+  expect(more).toThrow(QuotaError)
+  expect(all.size).toBe(MAX_RENDEZVOUS_SEATS_PER_ADDRESS)
+  // Who was refused holds none of the seats of its peer either.
+  for (let seat = 0; seat < MAX_RENDEZVOUS_SEATS_PER_PEER; seat += 1) {
+    join(ticket(), ADA!, new FakeSocket(), '192.0.2.8')
+  }
+  seats[0]!.close()
+  join(ticket(BOB, EVE), EVE!)
+  expect(more).toThrow(QuotaError)
+})
+
 test('there are so many seats in all', () => {
-  const { all, ticket } = meetings()
+  const { all, join, ticket } = meetings()
   for (let seat = 0; seat < MAX_RENDEZVOUS_SEATS; seat += 1) {
-    const key = new Uint8Array(32).fill(9)
-    new DataView(key.buffer).setUint16(0, seat)
-    const peer = peerIdOf(key)
-    all.join(ticket(peer, BOB), peer, new FakeSocket().socket)
+    const peer = peerOf(seat)
+    join(ticket(peer, BOB), peer, new FakeSocket(), `10.0.${seat >> 8}.${seat & 255}`)
   }
   expect(all.size).toBe(MAX_RENDEZVOUS_SEATS)
   expect(() => {
-    all.join(ticket(), ADA!, new FakeSocket().socket)
+    join(ticket(), ADA!)
   }).toThrow(QuotaError)
 })
 
