@@ -4,7 +4,9 @@ import type {
   Upgrader,
   UpgraderWithoutEncryptionOptions,
 } from '@libp2p/interface'
+import { getNetConfig } from '@libp2p/utils'
 import type { Clock } from '#lib/protocol/seams.ts'
+import { sourceOf } from './admission.ts'
 import type { CostlyLimits } from './limits.ts'
 import type { Refusals } from './refusals.ts'
 
@@ -20,6 +22,8 @@ export interface Inbound extends MultiaddrConnection {
   readonly refused: boolean
   /** The last round trip that was measured, ms; null: none was yet. Not there where the transport measures none. */
   readonly roundTripMs?: number | null
+  /** Where it comes from now. Not there where the transport knows of no other place than that of the beginning. */
+  readonly address?: string
 }
 
 /** By the timeline, which libp2p's `Connection` shares with the transport's connection that it hides. */
@@ -28,6 +32,13 @@ const inbounds = new WeakMap<Connection['timeline'], Inbound>()
 /** What the transport knows of a connection; null of one that was dialled here, or came by libp2p's own transports. */
 export function inboundOf({ timeline }: Pick<Connection, 'timeline'>): Inbound | null {
   return inbounds.get(timeline) ?? null
+}
+
+/** What counts as one address (`sourceOf`), of where a connection comes from now. */
+export function sourceOfConnection(
+  connection: Pick<Connection, 'remoteAddr' | 'timeline'>,
+): string {
+  return sourceOf(inboundOf(connection)?.address ?? getNetConfig(connection.remoteAddr).host)
 }
 
 /**

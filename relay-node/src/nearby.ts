@@ -1,5 +1,4 @@
 /** The relay's side of `/starling/nearby/1.0.0` (src/lib/protocol/nearby.ts). */
-import { getNetConfig } from '@libp2p/utils'
 import type { PeerIdString } from '#lib/protocol/ids.ts'
 import {
   MAX_NEARBY_PEOPLE,
@@ -10,8 +9,8 @@ import {
   type NearbyResponse,
 } from '#lib/protocol/nearby.ts'
 import type { Startable } from '#lib/protocol/seams.ts'
-import { sourceOf } from './admission.ts'
 import { Answers, type AnswersComponents } from './answers.ts'
+import { sourceOfConnection } from './inbound.ts'
 import { MAX_NEARBY_SHOWN } from './limits.ts'
 import { RateLimit } from './rate-limit.ts'
 
@@ -40,8 +39,8 @@ export class Nearby implements Startable {
     this.#answers = new Answers(components, {
       question: NEARBY,
       malformed: 'nearby-malformed',
-      answer: (request, peer, { remoteAddr }) =>
-        Promise.resolve(this.#answer(request, peer, sourceOf(getNetConfig(remoteAddr).host))),
+      answer: (request, peer, connection) =>
+        Promise.resolve(this.#answer(request, peer, sourceOfConnection(connection))),
     })
   }
 

@@ -25,6 +25,8 @@ export interface MiddleboxInit {
   killsIdleAfterMs?: number
   /** One of so many requests, and of so many answers, is cut somewhere; none by default. */
   cutsOneOf?: number
+  /** Where its clients are, as it says in `X-Forwarded-For`; it says nothing by default. */
+  clientsAt?: string | null
   seed?: number
 }
 
@@ -35,6 +37,7 @@ const MILD: Required<MiddleboxInit> = {
   cutsAnswersAfterMs: 0,
   killsIdleAfterMs: 0,
   cutsOneOf: Infinity,
+  clientsAt: null,
   seed: 1,
 }
 
@@ -151,6 +154,7 @@ export class Middlebox implements AsyncDisposable {
       for (let at = 0; at < near.rawHeaders.length; at += 2) {
         lines.push(`${near.rawHeaders[at]!}: ${near.rawHeaders[at + 1]!}`)
       }
+      for (const [name, value] of Object.entries(this.#said())) lines.push(`${name}: ${value}`)
       far.write(`${lines.join('\r\n')}\r\n\r\n`)
       far.write(head)
       socket.pipe(far).pipe(socket)
@@ -169,6 +173,12 @@ export class Middlebox implements AsyncDisposable {
     socket.setTimeout(this.#init.killsIdleAfterMs, () => {
       this.#kill(socket)
     })
+  }
+
+  /** Headers of its own. */
+  #said(): Record<string, string> {
+    const { clientsAt } = this.#init
+    return clientsAt === null ? {} : { 'x-forwarded-for': clientsAt }
   }
 
   /** After how many bytes to cut; `Infinity`: not at all. */
@@ -195,7 +205,13 @@ export class Middlebox implements AsyncDisposable {
     const { method, url, headers } = near
     this.#asked.push(url ?? '')
     const far = request(
-      { port: this.#relay.port, host: '127.0.0.1', method, path: url, headers },
+      {
+        port: this.#relay.port,
+        host: '127.0.0.1',
+        method,
+        path: url,
+        headers: { ...headers, ...this.#said() },
+      },
       (from) => {
         if (refusesEndlessBytes && isEndlessBytes(from)) {
           far.destroy()

@@ -82,10 +82,10 @@ export function connectRoutes(components: ConnectRoutesComponents): (app: Fastif
     maxPerAsker: MAX_CONNECT_POSTS_AT_ONCE_PER_ADDRESS,
   })
 
-  const sessionOf = ({ headers }: FastifyRequest): ConnectSession => {
+  const sessionOf = ({ headers, raw }: FastifyRequest): ConnectSession => {
     const session = sessions.get(decodeSessionId(headers[SESSION_HEADER]))
     if (session === null) throw new ConnectRefusedError('connect-unknown', 404)
-    session.heard()
+    session.heard(remoteOf(raw).address)
     return session
   }
 

@@ -7,6 +7,7 @@ import type { Frame } from '#lib/protocol/connect/frames.ts'
 import { ReceiveQueue, SendQueue } from '#lib/protocol/connect/queues.ts'
 import type { Clock } from '#lib/protocol/seams.ts'
 import { SlowReaderError } from '../errors.ts'
+import type { Inbound } from '../inbound.ts'
 import { CONNECT_HOLD_MS, CONNECT_LINGER_MS, MAX_WRITE_BUFFER_BYTES } from '../limits.ts'
 import type { Refusals } from '../refusals.ts'
 
@@ -24,6 +25,8 @@ export interface Carrier {
 }
 
 export interface ConnectSessionInit {
+  /** Of who opened it. */
+  address: string
   remoteAddr: Multiaddr
   log: Libp2pLogger
   /** How long frames may wait for a reader. */
@@ -39,7 +42,7 @@ export interface ConnectSessionInit {
  * and is cut when the reader leaves it full for `slowReaderTimeoutMs`. While libp2p is paused, what comes up waits
  * with its sender.
  */
-export class ConnectSession extends AbstractMultiaddrConnection {
+export class ConnectSession extends AbstractMultiaddrConnection implements Inbound {
   readonly #clock: Clock
   readonly #refusals: Refusals
   readonly #init: ConnectSessionInit
@@ -48,6 +51,7 @@ export class ConnectSession extends AbstractMultiaddrConnection {
   #carrier: Carrier | null = null
   #refused = false
   #heardAtMs: number
+  #address: string
   /** Lets what waits go on: libp2p reads again, a newer request came, or the session is over. */
   #resumed: PromiseWithResolvers<undefined> | null = null
   /** Counts requests that bring frames: only the newest goes on. */
@@ -69,6 +73,7 @@ export class ConnectSession extends AbstractMultiaddrConnection {
     this.#refusals = components.refusals
     this.#init = init
     this.#heardAtMs = this.#clock.now()
+    this.#address = init.address
     this.addEventListener('close', ({ error }) => {
       this.#forgiveReader?.()
       this.#forgiveReader = null
@@ -97,8 +102,15 @@ export class ConnectSession extends AbstractMultiaddrConnection {
     return this.#up.next
   }
 
-  heard(): void {
+  /** Where its last request came from: it outlives a change of networks. */
+  get address(): string {
+    return this.#address
+  }
+
+  /** A request that named its id came from this address. */
+  heard(address: string): void {
     this.#heardAtMs = this.#clock.now()
+    this.#address = address
   }
 
   /** Frames go down by this one from now on. */

@@ -59,6 +59,7 @@ export class ConnectSessions {
     if (leave === null) return null
     const id = newSessionId(random)
     const session = new ConnectSession(this.#components, {
+      address: remote.address,
       remoteAddr: ipPortToMultiaddr(remote.address, remote.port).encapsulate(
         `/http/http-path/${CONNECT_PATH.slice(1)}`,
       ),

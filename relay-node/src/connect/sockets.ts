@@ -33,7 +33,7 @@ export function connectSockets(components: ConnectSocketsComponents): () => Prom
     socket.terminate()
   }
 
-  const greet = (socket: WebSocket): void => {
+  const greet = (socket: WebSocket, address: string): void => {
     const cancel = clock.after(HEADERS_TIMEOUT_MS, () => {
       socket.terminate()
     })
@@ -51,28 +51,34 @@ export function connectSockets(components: ConnectSocketsComponents): () => Prom
           socket.close(SESSION_UNKNOWN_CODE)
           return
         }
-        session.heard()
+        session.heard(address)
         session.acknowledge(next)
-        bind(socket, session, Math.max(next, session.acknowledged))
+        bind({ socket, address }, session, Math.max(next, session.acknowledged))
       } catch {
         refuse(socket)
       }
     })
   }
 
-  const bind = (socket: WebSocket, session: ConnectSession, next: number): void => {
+  const bind = (
+    { socket, address }: { socket: WebSocket; address: string },
+    session: ConnectSession,
+    next: number,
+  ): void => {
     const carrier = new SocketCarrier({ clock, session, socket }, next)
     session.attach(carrier)
     socket.on('message', (data, isBinary) => {
-      session.heard()
+      session.heard(address)
       take(carrier, session, isBinary ? data : null).catch(() => {
         refuse(socket)
       })
     })
   }
 
-  const unserve = upgrades.serve(CONNECT_PATH, (request, socket, head) => {
-    sockets.handleUpgrade(request, socket, head, greet)
+  const unserve = upgrades.serve(CONNECT_PATH, (request, socket, head, { address }) => {
+    sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      greet(webSocket, address)
+    })
   })
   return () => {
     unserve()

@@ -6,7 +6,6 @@
  * What was not got whole within `COPY_PATIENCE_MS` without anything coming goes; so does what nobody wants any more, or what all
  * who wanted it have taken back.
  */
-import { getNetConfig } from '@libp2p/utils'
 import type { Connection } from '@libp2p/interface'
 import { contentIdOf, manifestHashOf, sha256, type ContentId } from '#lib/content/content-id.ts'
 import type { Admission } from '#lib/content/exchange/conversation.ts'
@@ -30,6 +29,7 @@ import type { Logger, Random, Startable } from '#lib/protocol/seams.ts'
 import type { Signer } from '#lib/protocol/signed.ts'
 import { Turns } from '#lib/protocol/turns.ts'
 import { Answers, type AnswersComponents } from '../answers.ts'
+import { sourceOfConnection } from '../inbound.ts'
 import { COPIES_SWEEP_MS, COPY_PATIENCE_MS, MAX_COPIES, MAX_REMEMBERED_SHARES } from '../limits.ts'
 import { OWN_RECORD } from '../providers/provider-records.ts'
 import type { Providers } from '../providers/providers.ts'
@@ -164,7 +164,7 @@ export class Copies implements Startable {
   async #answer(
     request: CopiesRequest,
     peer: PeerIdString,
-    { remoteAddr }: Connection,
+    connection: Connection,
   ): Promise<CopiesResponse> {
     const content = contentIdOf(request.content)
     if (!this.#requests.allow(peer)) return this.#refuse('busy')
@@ -172,7 +172,7 @@ export class Copies implements Startable {
       await this.#turns.run(content, () => this.#release(content, peer))
       return { type: 'released' }
     }
-    const source = getNetConfig(remoteAddr).host
+    const source = sourceOfConnection(connection)
     return await this.#turns.run(content, () => this.#keep(content, request, peer, source))
   }
 

@@ -7,7 +7,7 @@
  */
 import type { Connection, PeerId } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
-import { getNetConfig, lpStream } from '@libp2p/utils'
+import { lpStream } from '@libp2p/utils'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import { create as createDigest } from 'multiformats/hashes/digest'
@@ -25,6 +25,7 @@ import { openKeptRecord } from '#lib/protocol/revocation.ts'
 import type { Logger, Startable } from '#lib/protocol/seams.ts'
 import { Answers, type AnswersComponents } from '../answers.ts'
 import { QuotaError } from '../errors.ts'
+import { sourceOfConnection } from '../inbound.ts'
 import { MAX_RELAYS_ASKED, PROVIDERS_SWEEP_MS } from '../limits.ts'
 import type { RelayNode } from '../node.ts'
 import { RateLimit } from '../rate-limit.ts'
@@ -121,7 +122,7 @@ export class Providers implements Startable {
     try {
       const { peer: provider } = await openKeptRecord(record, clock.now())
       if (provider === peer) {
-        await this.provide(record, getNetConfig(connection.remoteAddr).host)
+        await this.provide(record, sourceOfConnection(connection))
         return { type: 'stored' }
       }
     } catch (error) {

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { Stream } from '@libp2p/interface'
+import { lpStream } from '@libp2p/utils'
 import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { describe, expect, test } from 'vitest'
 import { connectSuffix } from '#lib/protocol/connect/addresses.ts'
 import { CONNECT_MODES, type ConnectMode } from '#lib/protocol/connect/connect.ts'
+import { NEARBY } from '#lib/protocol/nearby.ts'
 import { systemClock, systemRandom } from '#lib/protocol/seams.ts'
 import type { Relay } from '#relay/relay.ts'
 import { connectTransport } from '../../../src/lib/p2p/connect/transport.ts'
@@ -59,6 +61,17 @@ async function carried(relay: Relay, address: Multiaddr): Promise<string> {
   return await came.promise
 }
 
+/** Peers that the relay tells are nearby. */
+async function nearby(client: StockClient): Promise<string[]> {
+  const [connection] = client.getConnections()
+  const stream = await connection!.newStream(NEARBY.protocol)
+  const frames = lpStream(stream)
+  await frames.write(NEARBY.request.encode({ type: 'show', card: Uint8Array.of(1) }))
+  const answer = NEARBY.response.decode((await frames.read()).subarray())
+  await stream.close()
+  return answer.type === 'people' ? answer.people.map(({ peer }) => peer) : []
+}
+
 const CHUNK_BYTES = 64 * 1_024
 
 function once(stream: Stream): Promise<unknown> {
@@ -86,6 +99,24 @@ describe.each(CONNECT_MODES)('%s', (mode) => {
     const relay = await startRelay()
     const address = connectOf(relay, mode)
     expect(await carried(relay, address)).toBe(HASH)
+  })
+
+  test('who has gone to another network by the same session is near who is there', async () => {
+    const relay = await startRelay(['--trust-proxy', 'loopback'])
+    const [home, cafe] = [
+      { webSockets: true, clientsAt: '192.0.2.1' },
+      { webSockets: true, clientsAt: '192.0.2.2' },
+    ]
+    await using moving = await Middlebox.before(relay, home)
+    await using there = await Middlebox.before(relay, cafe)
+    const [client, other] = [await httpClient(), await httpClient()]
+    await client.dial(connectOf(relay, mode, moving.port))
+    await other.dial(connectOf(relay, mode, there.port))
+    expect(await nearby(other)).toEqual([])
+    expect(await nearby(client)).toEqual([])
+    moving.become(cafe)
+    expect(await nearby(client)).toEqual([other.peerId.toString()])
+    expect(await gauge(relay, 'connect_sessions')).toBe(2)
   })
 
   test('a connection that ends is gone on both sides', async () => {

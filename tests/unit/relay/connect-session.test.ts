@@ -96,7 +96,7 @@ test('a session of which nothing is heard is ended, and its place is free', () =
   const { clock, sessions, open } = relay({ maxConnections: 1 })
   const session = open()
   clock.advance(SESSION_PATIENCE_MS)
-  session.heard()
+  session.heard(REMOTE.address)
   expect(sessions.open(REMOTE)).toBeNull()
   clock.advance(SESSION_PATIENCE_MS)
   expect(session.status).toBe('open')

@@ -69,10 +69,13 @@ beforeEach(async () => {
 
 afterEach(() => copies.stop())
 
-/** Somebody at an address of their own. */
-async function asker(number: number): Promise<(request: CopiesRequest) => Promise<CopiesResponse>> {
+/** Somebody, at an address of their own by default. */
+async function asker(
+  number: number,
+  at = `/ip4/10.0.0.${number}`,
+): Promise<(request: CopiesRequest) => Promise<CopiesResponse>> {
   const { peer } = await signerOf(number)
-  const remoteAddr = multiaddr(`/ip4/10.0.0.${number}/tcp/1/ws`)
+  const remoteAddr = multiaddr(`${at}/tcp/1/ws`)
   const connection = { remotePeer: peer, remoteAddr } as unknown as Connection
   const [near, far] = await streamPair()
   void serve(far, connection)
@@ -99,6 +102,17 @@ test('once all room is taken no more is kept, until some of it is free again', a
     await asker(1)
   )({ type: 'release', content: new Uint8Array(32).fill(1) })
   expect(await late(keep(9))).toMatchObject({ type: 'keeping' })
+})
+
+test('one network has its share of a day, whoever asks and from which of its addresses', async () => {
+  const [one, two] = [
+    await asker(1, '/ip6/2001:db8:1:2::1'),
+    await asker(2, '/ip6/2001:db8:1:2::2'),
+  ]
+  expect(await one(keep(1))).toMatchObject({ type: 'keeping' })
+  expect(await two(keep(2))).toEqual({ type: 'refused', reason: 'too-much' })
+  const elsewhere = await asker(3, '/ip6/2001:db8:1:3::1')
+  expect(await elsewhere(keep(3))).toMatchObject({ type: 'keeping' })
 })
 
 test('a copy goes once all who wanted it have taken back what it is of', async () => {
