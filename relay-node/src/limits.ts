@@ -55,13 +55,16 @@ export const MAX_FRAME_BYTES = 1_024 * 1_024
 /** Fragments of one WebSocket message: browsers and libp2p send one; each costs memory beyond its bytes. */
 export const MAX_FRAME_FRAGMENTS = 64
 
-/** Bytes handed to one socket and not yet taken by the network: a second at 2 Mbit/s. */
-export const MAX_SOCKET_QUEUE_BYTES = 256 * 1_024
+/**
+ * Bytes handed to one socket and not yet taken by the network: a second at 1 Mbit/s. They may go as one write, of which nothing is heard
+ * until all is taken: through 70 kbit/s that is within `SLOW_READER_TIMEOUT_MS`.
+ */
+export const MAX_SOCKET_QUEUE_BYTES = 128 * 1_024
 
 /** Bytes waiting behind a full socket, from all streams of the connection: each yamux window once, for four. */
 export const MAX_WRITE_BUFFER_BYTES = 1_024 * 1_024
 
-/** How long a socket may stay full before its reader is cut: a phone that changes cells is back by then. */
+/** How long half of a full queue may take to be read before the reader is cut: a phone that changes cells is back by then. */
 export const SLOW_READER_TIMEOUT_MS = 15_000
 
 /** How long the last bytes of a session of /connect that was closed here may take to be fetched. */
@@ -100,7 +103,7 @@ export const MAX_RENDEZVOUS_SEATS_PER_PEER = 8
 /** The same from one IPv4 address or IPv6 /64, as peer ids cost nothing: a household or small office, and 32 such fill it. */
 export const MAX_RENDEZVOUS_SEATS_PER_ADDRESS = 16
 
-/** Bytes for one side of a rendezvous that its network has not taken: a second at 2 Mbit/s. */
+/** Bytes for one side of a rendezvous that its network has not taken, of which its socket has `MAX_SOCKET_QUEUE_BYTES`: a second at 2 Mbit/s. */
 export const MAX_RENDEZVOUS_QUEUE_BYTES = 256 * 1_024
 
 /** The same in messages, of which each costs memory beyond its bytes. */

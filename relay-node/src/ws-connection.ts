@@ -14,6 +14,7 @@ import {
 } from './limits.ts'
 import type { Inbound } from './inbound.ts'
 import type { Refusal, Refusals } from './refusals.ts'
+import { SlowReader } from './slow-reader.ts'
 
 /** libp2p writes at most this much at a time: the largest Noise message. */
 const MAX_WRITE_BYTES = 64 * 1_024
@@ -27,7 +28,7 @@ export interface WebSocketConnectionInit {
   socket: WebSocket
   remoteAddr: Multiaddr
   log: Libp2pLogger
-  /** How long the socket may stay full. */
+  /** How long half of a full socket may take to be read. */
   slowReaderTimeoutMs: number
 }
 
@@ -35,14 +36,14 @@ export interface WebSocketConnectionInit {
  * An accepted WebSocket as libp2p wants it.
  *
  * It hands the socket at most `MAX_SOCKET_QUEUE_BYTES`, holds at most `MAX_WRITE_BUFFER_BYTES` behind that, and cuts a
- * reader that leaves the socket full for `slowReaderTimeoutMs`. It stops reading while libp2p is paused. A
+ * reader that does not take half of that in `slowReaderTimeoutMs`. It stops reading while libp2p is paused. A
  * broken frame ends only this connection.
  */
 export class WebSocketConnection extends AbstractMultiaddrConnection implements Inbound {
   readonly #socket: WebSocket
   readonly #clock: Clock
   readonly #refusals: Refusals
-  readonly #slowReaderTimeoutMs: number
+  readonly #reader: SlowReader
   #authenticated = false
   #refused = false
   #cancelPing: () => void
@@ -50,8 +51,6 @@ export class WebSocketConnection extends AbstractMultiaddrConnection implements 
   /** When the last ping was sent, which is what it says; null: it was answered, or none was sent. */
   #pingedAtMs: number | null = null
   #roundTripMs: number | null = null
-  /** Takes back the cut of a slow reader; `null` while the socket has room. */
-  #forgiveReader: (() => void) | null = null
 
   constructor(components: WebSocketConnectionComponents, init: WebSocketConnectionInit) {
     super({
@@ -62,9 +61,16 @@ export class WebSocketConnection extends AbstractMultiaddrConnection implements 
       maxWriteBufferLength: MAX_WRITE_BUFFER_BYTES,
     })
     this.#socket = init.socket
-    this.#slowReaderTimeoutMs = init.slowReaderTimeoutMs
     this.#clock = components.clock
     this.#refusals = components.refusals
+    const { slowReaderTimeoutMs: timeoutMs } = init
+    this.#reader = new SlowReader(components, {
+      timeoutMs,
+      onSlow: () => {
+        const late = `${this.#socket.bufferedAmount} bytes for ${timeoutMs} ms`
+        this.#refuse('slow-reader', new SlowReaderError(late))
+      },
+    })
     this.#socket.binaryType = 'nodebuffer'
     this.#socket.on('message', (data, isBinary) => {
       this.#receive(data, isBinary)
@@ -79,7 +85,7 @@ export class WebSocketConnection extends AbstractMultiaddrConnection implements 
     this.#cancelPing = this.#pingLater()
     this.#socket.once('close', (code) => {
       this.#cancelPing()
-      this.#forgiveReader?.()
+      this.#reader.stop()
       // Ended from this side already: nothing to tell.
       if (this.status !== 'open' && this.status !== 'closing') return
       if (code === ABNORMAL_CLOSURE) this.onRemoteReset()
@@ -121,7 +127,7 @@ export class WebSocketConnection extends AbstractMultiaddrConnection implements 
       })
       sentBytes += chunk.byteLength
     }
-    if (full) this.#waitForReader()
+    if (full) this.#reader.full(this.#socket.bufferedAmount)
     return { sentBytes, canSendMore: !full }
   }
 
@@ -189,23 +195,9 @@ export class WebSocketConnection extends AbstractMultiaddrConnection implements 
     this.#pingedAtMs = null
   }
 
-  #waitForReader(): void {
-    this.#forgiveReader ??= this.#clock.after(this.#slowReaderTimeoutMs, () => {
-      this.#refuse(
-        'slow-reader',
-        new SlowReaderError(
-          `${this.#socket.bufferedAmount} bytes for ${this.#slowReaderTimeoutMs} ms`,
-        ),
-      )
-    })
-  }
-
   /** The network took what was handed to the socket. */
   #onTaken(): void {
-    if (this.#forgiveReader === null || this.#socket.bufferedAmount > 0) return
-    this.#forgiveReader()
-    this.#forgiveReader = null
-    this.safeDispatchEvent('drain')
+    if (this.#reader.left(this.#socket.bufferedAmount)) this.safeDispatchEvent('drain')
   }
 }
 

@@ -2,7 +2,6 @@ import { AbstractMultiaddrConnection, type SendResult } from '@libp2p/utils'
 import type { Logger as Libp2pLogger } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Uint8ArrayList } from 'uint8arraylist'
-import { MAX_QUEUE_BYTES } from '#lib/protocol/connect/connect.ts'
 import type { Frame } from '#lib/protocol/connect/frames.ts'
 import { ReceiveQueue, SendQueue } from '#lib/protocol/connect/queues.ts'
 import type { Clock } from '#lib/protocol/seams.ts'
@@ -10,6 +9,7 @@ import { SlowReaderError } from '../errors.ts'
 import type { Inbound } from '../inbound.ts'
 import { CONNECT_HOLD_MS, CONNECT_LINGER_MS, MAX_WRITE_BUFFER_BYTES } from '../limits.ts'
 import type { Refusals } from '../refusals.ts'
+import { SlowReader } from '../slow-reader.ts'
 
 /** libp2p writes at most this much at a time: the largest Noise message. */
 const MAX_WRITE_BYTES = 64 * 1_024
@@ -29,7 +29,7 @@ export interface ConnectSessionInit {
   address: string
   remoteAddr: Multiaddr
   log: Libp2pLogger
-  /** How long frames may wait for a reader. */
+  /** How long half of a full queue may take to be acknowledged. */
   slowReaderTimeoutMs: number
   /** Nothing of it is needed any more. */
   onOver: () => void
@@ -39,13 +39,14 @@ export interface ConnectSessionInit {
  * A session as libp2p wants it.
  *
  * It keeps at most `MAX_QUEUE_BYTES` that were not acknowledged, holds at most `MAX_WRITE_BUFFER_BYTES` behind that,
- * and is cut when the reader leaves it full for `slowReaderTimeoutMs`. While libp2p is paused, what comes up waits
+ * and is cut when the reader does not take half of that in `slowReaderTimeoutMs`. While libp2p is paused, what comes up waits
  * with its sender.
  */
 export class ConnectSession extends AbstractMultiaddrConnection implements Inbound {
   readonly #clock: Clock
   readonly #refusals: Refusals
   readonly #init: ConnectSessionInit
+  readonly #reader: SlowReader
   readonly #down = new SendQueue()
   readonly #up = new ReceiveQueue()
   #carrier: Carrier | null = null
@@ -56,8 +57,6 @@ export class ConnectSession extends AbstractMultiaddrConnection implements Inbou
   #resumed: PromiseWithResolvers<undefined> | null = null
   /** Counts requests that bring frames: only the newest goes on. */
   #takes = 0
-  /** Takes back the cut of a slow reader; `null` while there is room. */
-  #forgiveReader: (() => void) | null = null
   #cancelLinger: (() => void) | null = null
   #over = false
 
@@ -72,11 +71,19 @@ export class ConnectSession extends AbstractMultiaddrConnection implements Inbou
     this.#clock = components.clock
     this.#refusals = components.refusals
     this.#init = init
+    const { slowReaderTimeoutMs: timeoutMs } = init
+    this.#reader = new SlowReader(components, {
+      timeoutMs,
+      onSlow: () => {
+        this.#refused = true
+        this.#refusals.count('slow-reader')
+        this.abort(new SlowReaderError(`${this.#down.bytes} bytes for ${timeoutMs} ms`))
+      },
+    })
     this.#heardAtMs = this.#clock.now()
     this.#address = init.address
     this.addEventListener('close', ({ error }) => {
-      this.#forgiveReader?.()
-      this.#forgiveReader = null
+      this.#reader.stop()
       this.#go()
       if (error !== undefined || this.#up.ended) this.#end()
     })
@@ -133,10 +140,7 @@ export class ConnectSession extends AbstractMultiaddrConnection implements Inbou
   acknowledge(number: number): void {
     this.#down.acknowledge(number)
     if (this.#cancelLinger !== null && this.#down.bytes === 0) this.#end()
-    if (this.#forgiveReader === null || this.#down.bytes > MAX_QUEUE_BYTES / 2) return
-    this.#forgiveReader()
-    this.#forgiveReader = null
-    this.safeDispatchEvent('drain')
+    if (this.#reader.left(this.#down.bytes)) this.safeDispatchEvent('drain')
   }
 
   /**
@@ -181,7 +185,7 @@ export class ConnectSession extends AbstractMultiaddrConnection implements Inbou
       full = taken < chunk.byteLength
       if (full) break
     }
-    if (full) this.#waitForReader()
+    if (full) this.#reader.full(this.#down.bytes)
     this.#carrier?.wake()
     return { sentBytes, canSendMore: !full }
   }
@@ -242,16 +246,6 @@ export class ConnectSession extends AbstractMultiaddrConnection implements Inbou
     if (this.#resumed === null) return
     this.#resumed.resolve(undefined)
     this.#resumed = this.readStatus === 'paused' ? Promise.withResolvers() : null
-  }
-
-  #waitForReader(): void {
-    this.#forgiveReader ??= this.#clock.after(this.#init.slowReaderTimeoutMs, () => {
-      this.#refused = true
-      this.#refusals.count('slow-reader')
-      this.abort(
-        new SlowReaderError(`${this.#down.bytes} bytes for ${this.#init.slowReaderTimeoutMs} ms`),
-      )
-    })
   }
 
   #end(): void {

@@ -28,9 +28,11 @@ export class FakeSocket extends EventEmitter {
     this.#untaken.push({ bytes: data.byteLength, taken })
   }
 
-  /** The network takes everything. */
-  take(): void {
-    while (this.#untaken.length > 0) this.#untaken.shift()!.taken?.()
+  /** The network takes so many messages; everything by default. */
+  take(messages = Infinity): void {
+    for (let left = messages; left > 0 && this.#untaken.length > 0; left -= 1) {
+      this.#untaken.shift()!.taken?.()
+    }
   }
 
   /** The peer says this. */

@@ -12,6 +12,7 @@ import {
   SLOW_READER_TIMEOUT_MS,
 } from '#relay/limits.ts'
 import { WebSocketConnection } from '#relay/ws-connection.ts'
+import { settled } from '../../fixtures/fake-network.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { CountingRefusals } from './counting-refusals.ts'
 
@@ -21,17 +22,18 @@ class StalledSocket extends EventEmitter {
   paused = false
   readonly pings: Buffer[] = []
   terminated = false
-  readonly #taken: Array<() => void> = []
+  readonly #untaken: { bytes: number; taken: () => void }[] = []
 
   send(data: Uint8Array, taken: () => void): void {
     this.bufferedAmount += data.byteLength
-    this.#taken.push(taken)
+    this.#untaken.push({ bytes: data.byteLength, taken })
   }
 
-  /** The network takes everything. */
-  take(): void {
-    this.bufferedAmount = 0
-    for (const taken of this.#taken.splice(0)) taken()
+  /** The network takes so many messages; everything by default. */
+  take(messages = Infinity): void {
+    const these = this.#untaken.splice(0, messages)
+    for (const { bytes } of these) this.bufferedAmount -= bytes
+    for (const { taken } of these) taken()
   }
 
   ping(said: string): void {
@@ -98,6 +100,20 @@ describe('a reader', () => {
     expect(socket.bufferedAmount).toBe(10)
     clock.advance(1)
     expect(refusals.counted).toEqual([])
+  })
+
+  test('that takes half in time is sent more, as often as it does', async () => {
+    const { socket, clock, refusals, conn } = connection()
+    for (let half = 0; half < 5; half += 1) conn.send(new Uint8Array(MAX_SOCKET_QUEUE_BYTES / 2))
+    for (let round = 0; round < 2; round += 1) {
+      expect(socket.bufferedAmount).toBe(MAX_SOCKET_QUEUE_BYTES)
+      clock.advance(SLOW_READER_TIMEOUT_MS - 1)
+      socket.take(1)
+      await settled()
+    }
+    expect(refusals.counted).toEqual([])
+    clock.advance(SLOW_READER_TIMEOUT_MS)
+    expect(refusals.counted).toEqual(['slow-reader'])
   })
 
   test('that takes nothing is cut', () => {

@@ -15,6 +15,7 @@ import {
   MAX_RENDEZVOUS_SEATS,
   MAX_RENDEZVOUS_SEATS_PER_ADDRESS,
   MAX_RENDEZVOUS_SEATS_PER_PEER,
+  MAX_SOCKET_QUEUE_BYTES,
   RENDEZVOUS_SWEEP_MS,
   SLOW_READER_TIMEOUT_MS,
 } from '#relay/limits.ts'
@@ -52,7 +53,10 @@ function joined() {
   const ticket = scene.ticket()
   scene.join(ticket, ADA!, a)
   scene.join(ticket, BOB!, b)
-  for (const socket of [a, b]) expect(socket.sent.splice(0)).toEqual([JOINED])
+  for (const socket of [a, b]) {
+    expect(socket.sent.splice(0)).toEqual([JOINED])
+    socket.take()
+  }
   return { ...scene, a, b }
 }
 
@@ -157,16 +161,35 @@ test('spent tickets are swept as time goes by, until it stops', () => {
   expect(clock.pending).toBe(0)
 })
 
-test('a sender is held back while the other takes nothing, and read again when all is taken', () => {
-  const { a, b } = joined()
-  const half = Buffer.alloc(MAX_RENDEZVOUS_QUEUE_BYTES / 4)
-  a.say(half)
+test('a sender is held back while the other takes nothing, and read again when half is taken', () => {
+  const { a, b, clock, refusals } = joined()
+  const eighth = Buffer.alloc(MAX_RENDEZVOUS_QUEUE_BYTES / 8)
+  for (let message = 0; message < 3; message += 1) a.say(eighth)
   expect(a.paused).toBe(false)
-  a.say(half)
+  a.say(eighth)
   expect(a.paused).toBe(true)
   expect(b.paused).toBe(false)
-  b.take()
+  clock.advance(SLOW_READER_TIMEOUT_MS - 1)
+  b.take(1)
+  expect(a.paused).toBe(true)
+  b.take(1)
   expect(a.paused).toBe(false)
+  clock.advance(1)
+  expect(refusals.counted).toEqual([])
+})
+
+test('a socket is handed half of a full queue, and the rest as it takes that', () => {
+  const { a, b } = joined()
+  const eighth = Buffer.alloc(MAX_RENDEZVOUS_QUEUE_BYTES / 8)
+  for (let message = 0; message < 8; message += 1) a.say(eighth)
+  expect(b.bufferedAmount).toBe(MAX_SOCKET_QUEUE_BYTES)
+  b.take(3)
+  expect(b.bufferedAmount).toBe(MAX_SOCKET_QUEUE_BYTES)
+  expect(a.paused).toBe(true)
+  b.take(1)
+  expect(a.paused).toBe(false)
+  b.take()
+  expect(Buffer.concat(b.sent)).toHaveLength(MAX_RENDEZVOUS_QUEUE_BYTES)
 })
 
 test('no more than so many messages are handed to a socket; small ones that wait are joined', () => {
