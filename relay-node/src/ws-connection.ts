@@ -197,7 +197,10 @@ export class WebSocketConnection extends AbstractMultiaddrConnection implements 
 
   /** The network took what was handed to the socket. */
   #onTaken(): void {
-    if (this.#reader.left(this.#socket.bufferedAmount)) this.safeDispatchEvent('drain')
+    if (!this.#reader.left(this.#socket.bufferedAmount)) return
+    // Pings wait behind what it takes, however slowly; and who has lost the network takes no such amount.
+    this.#unanswered = 0
+    this.safeDispatchEvent('drain')
   }
 }
 
