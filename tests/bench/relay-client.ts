@@ -1,8 +1,8 @@
 import { noise } from '@chainsafe/libp2p-noise'
-import { yamux } from '@chainsafe/libp2p-yamux'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
+import { muxer } from '../../src/lib/p2p/muxer.ts'
 import { openCircuit, reserve } from '../support/circuits.ts'
 import { timeEach } from './page/time-each.ts'
 
@@ -32,7 +32,7 @@ export class RelayClient {
     const node = await createLibp2p({
       transports: [transport],
       connectionEncrypters: [noise()],
-      streamMuxers: [yamux()],
+      streamMuxers: [muxer],
       connectionGater: { denyDialMultiaddr: () => false },
       connectionMonitor: { enabled: false },
     })
@@ -82,7 +82,7 @@ export class RelayClient {
     this.#all = Promise.withResolvers()
   }
 
-  /** Resolves once all are here. */
+  /** Resolves once all are here. @throws Error when the circuit ends before */
   async all(): Promise<void> {
     await this.#all.promise
   }
@@ -97,9 +97,13 @@ export class RelayClient {
   }
 
   #take(circuit: Stream): void {
+    const all = this.#all
     circuit.addEventListener('message', ({ data }) => {
       this.#leftBytes -= data.byteLength
-      if (this.#leftBytes <= 0) this.#all.resolve(undefined)
+      if (this.#leftBytes <= 0) all.resolve(undefined)
+    })
+    circuit.addEventListener('close', () => {
+      all.reject(new Error(`a circuit ended with ${this.#leftBytes} bytes to come`))
     })
   }
 }

@@ -16,11 +16,11 @@ import { ping, type Ping } from '@libp2p/ping'
 import { webTransport } from '@libp2p/webtransport'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import type { Loggers } from '../protocol/seams.ts'
-import { steadyYamux } from '../protocol/steady-yamux.ts'
 import { forgetStillborn } from '../protocol/stillborn.ts'
 import { closingWebSockets } from '../protocol/web-sockets.ts'
 import { connectTransport } from './connect/transport.ts'
 import { libp2pLogger } from './libp2p-logger.ts'
+import { muxer } from './muxer.ts'
 import { LazyDht, type LazyDhtInit } from './discovery/lazy-dht.ts'
 import { rendezvousTransport, type RendezvousTransportInit } from './rendezvous/transport.ts'
 import { guardedWebRTC } from './rtc/guarded-web-rtc.ts'
@@ -114,7 +114,7 @@ export async function createNode(
     transports: [...transports, (parts) => (found.circuit = circuitRelayTransport()(parts))],
     transportManager: { faultTolerance: FaultTolerance.NO_FATAL },
     connectionEncrypters: [noise()],
-    streamMuxers: [steadyYamux()],
+    streamMuxers: [muxer],
     connectionGater: components.gater,
     metrics: (parts) => components.traffic.metrics(() => parts.connectionManager.getConnections()),
     connectionManager: {
