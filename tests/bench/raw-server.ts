@@ -17,19 +17,27 @@ const CHUNK = new Uint8Array(64 * 1_024)
 /** Who waits for what is POSTed: one client at a time. */
 let down: { mode: string; answer: ServerResponse } | null = null
 
+/** What was POSTed before a long poll came for it. */
+const early: Uint8Array[] = []
+
 const server = createServer((asked, answer) => {
   const { pathname, searchParams } = new URL(asked.url ?? '/', 'http://localhost')
   const mode = searchParams.get('mode') ?? 'binary'
   if (asked.method === 'POST') {
     void buffer(asked).then((body) => {
       answer.writeHead(204).end()
-      if (down !== null) give(down.mode, down.answer, body)
+      if (down === null) early.push(body)
+      else give(down.mode, down.answer, body)
     })
   } else if (pathname === '/bytes') {
     void bytes(mode, answer, Number(searchParams.get('bytes')))
   } else {
     down = { mode, answer }
-    if (mode === 'longpoll') return
+    if (mode === 'longpoll') {
+      const body = early.shift()
+      if (body !== undefined) give(mode, answer, body)
+      return
+    }
     answer.writeHead(200)
     give(mode, answer, new Uint8Array(1))
   }
@@ -50,6 +58,8 @@ function give(mode: string, answer: ServerResponse, body: Uint8Array): boolean {
   if (mode === 'sse') return answer.write(`data:${Buffer.from(body).toString('base64')}\n\n`)
   if (mode !== 'longpoll') return answer.write(body)
   answer.end(body)
+  // The next one is waited for by another poll.
+  if (answer === down?.answer) down = null
   return true
 }
 
