@@ -42,6 +42,7 @@ import * as limits from './limits.ts'
 import type { Refusals } from './refusals.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { limitedYamux } from './limited-yamux.ts'
+import { quickConnections } from './quick-connections.ts'
 import { webRtcConfiguration } from './webrtc-handshakes.ts'
 import { userAgent } from './user-agent.ts'
 import type { webTransportListener } from './webtransport/listener.ts'
@@ -147,6 +148,7 @@ export async function relayNode(components: NodeComponents, init: NodeInit): Pro
     ...(init.mdns ? { peerDiscovery: [lanDiscovery(components.onLan)] } : {}),
     services: {
       stillborn: forgetStillborn,
+      quickConnections,
       identify: identify(),
       keychain: keychain(),
       // The mesh and the DHT may ping a relay at the same moment.
