@@ -37,7 +37,7 @@ export class Crowd implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const process of this.#processes) {
-      if (process.exitCode !== null) continue
+      if (process.exitCode !== null || process.signalCode !== null) continue
       const ended = once(process, 'exit')
       process.kill()
       await ended
@@ -46,8 +46,8 @@ export class Crowd implements AsyncDisposable {
 }
 
 async function failed(process: ChildProcess): Promise<never> {
-  const [code] = (await once(process, 'exit')) as [number | null]
-  throw new Error(`clients of the relay ended with ${code ?? 'a signal'}`)
+  const [code, signal] = (await once(process, 'exit')) as [number | null, string | null]
+  throw new Error(`clients of the relay ended with ${String(code ?? signal)}`)
 }
 
 /** @throws Error when a relay could not have so many sockets: each is a file descriptor */
