@@ -219,7 +219,7 @@ async function check({ page }: Person): Promise<void> {
 /** What the check says of a way. */
 function wayTried({ page }: Person, way: string): Locator {
   const region = page.getByRole('region', { name: 'Check my connection' })
-  return region.getByRole('listitem').filter({ hasText: way })
+  return region.getByRole('listitem').filter({ has: page.getByText(way, { exact: true }) })
 }
 
 /** A relay in the list, by the name it was added with. */
