@@ -136,10 +136,10 @@ export class RelayMesh {
     if (!protocols.includes(RELAY_V2_HOP_CODEC) || !protocols.includes(DHT_PROTOCOL)) return
     // Whoever comes from outside does not choose what is dialled inside, and who comes from another machine is not on this one.
     const mayBePrivate = isPrivate(connection.remoteAddr)
-    const mayBeHere = isLoopback(connection.remoteAddr)
+    const mayBeHere = isHere(connection.remoteAddr)
     const addresses = (signedPeerRecord?.addresses ?? listenAddrs)
       .filter((address) => mayBePrivate || !isPrivate(address))
-      .filter((address) => mayBeHere || !isLoopback(address))
+      .filter((address) => mayBeHere || !isHere(address))
       .map((address) => withPeer(address, peerId))
       .filter((address) => v.is(addressSchema, address))
       // Names reach further than the addresses of a LAN.
@@ -208,6 +208,11 @@ function remember(into: Map<string, string[]>, id: PeerId, addresses: readonly s
   const isNew = !into.has(id.toString())
   if (sockets.length === 0 || (isNew && into.size >= MAX_KNOWN_RELAYS)) return
   into.set(id.toString(), sockets)
+}
+
+/** Whether it leads to the machine it is said on, also by the name that always does (RFC 6761, 6.3). */
+function isHere(address: Multiaddr): boolean {
+  return isLoopback(address) || address.getComponents()[0]?.value === 'localhost'
 }
 
 function withPeer(address: Multiaddr, peer: PeerId): string {
