@@ -9,7 +9,7 @@
  * Ends with 1 when less than 99 of 100 honest visits succeed (`honest.ts`), slow ones are not cut, or a slow reader costs the relay
  * more memory than `MAX_READER_BYTES`. All come from addresses of this machine, which only Linux has as many of.
  */
-import { readFileSync, readdirSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import {
@@ -37,7 +37,7 @@ if (!Object.values(counts).every((count) => Number.isSafeInteger(count) && count
 /** Of honest visits. */
 const MIN_SUCCESS = 0.99
 
-/** Resident memory of a relay for each slow reader: as much as may wait for a connection of libp2p. */
+/** What a relay holds for each slow reader: as much as may wait for a connection of libp2p. Garbage is as much as V8 allows itself, and not theirs. */
 const MAX_READER_BYTES = MAX_SOCKET_QUEUE_BYTES + MAX_WRITE_BUFFER_BYTES
 
 /** How often each reader asks for the file: the second waits for the first. */
@@ -64,7 +64,9 @@ async function slowloris(count: number): Promise<void> {
     for (const socket of crowd.sockets) socket.write('X-Slow: 1\r\n')
   }, 1_000)
   // Each of them twice, while the next ones come.
-  const fared = await watched(relay, HEADERS_TIMEOUT_MS, () => crowd.ended >= 2 * count)
+  const fared = await watched(relay, HEADERS_TIMEOUT_MS, () =>
+    Promise.resolve(crowd.ended >= 2 * count),
+  )
   clearInterval(drip)
   judge(`${count} slowloris sockets, cut ${crowd.ended} times`, fared, crowd.ended >= 2 * count)
 }
@@ -72,7 +74,8 @@ async function slowloris(count: number): Promise<void> {
 async function readers(count: number): Promise<void> {
   await using relay = await Relay.start('--no-webrtc')
   const { path, bytes } = largestFile()
-  const before = { bytes: residentBytes(relay), handles: openHandles(relay) }
+  const inspector = await relay.inspect()
+  const before = { bytes: await inspector.heldBytes(), handles: openHandles(relay) }
   const most = { ...before }
   using crowd = await Strangers.open(relay.port, count, (socket) => {
     socket.pause()
@@ -80,9 +83,9 @@ async function readers(count: number): Promise<void> {
   })
   let left = Infinity
   // Who reads nothing does not see that they were cut.
-  const fared = await watched(relay, UNREAD_TIMEOUT_MS, () => {
+  const fared = await watched(relay, UNREAD_TIMEOUT_MS, async () => {
     left = openHandles(relay) - before.handles
-    most.bytes = Math.max(most.bytes, residentBytes(relay))
+    most.bytes = Math.max(most.bytes, await inspector.heldBytes())
     most.handles = Math.max(most.handles, openHandles(relay))
     return most.handles - before.handles >= count && left < SPARE_HANDLES
   })
@@ -90,18 +93,22 @@ async function readers(count: number): Promise<void> {
   const mebibytes = (all: number): string => (all / 1_024 / 1_024).toFixed(0)
   judge(
     `${crowd.sockets.size} slow readers of ${ASKED} × ${mebibytes(bytes)} MiB, then ${left} open files and sockets; ` +
-      `memory ${mebibytes(before.bytes)} → ${mebibytes(most.bytes)} MiB, ${(each / 1_024).toFixed(0)} KiB each`,
+      `held ${mebibytes(before.bytes)} → ${mebibytes(most.bytes)} MiB, ${(each / 1_024).toFixed(0)} KiB each`,
     fared,
     each <= MAX_READER_BYTES && left < SPARE_HANDLES,
   )
 }
 
 /** How an honest one fares until the relay is through with the crowd, or has had many times as long as its limit is. */
-async function watched(relay: Relay, limitMs: number, isOver: () => boolean): Promise<Fared> {
+async function watched(
+  relay: Relay,
+  limitMs: number,
+  isOver: () => Promise<boolean>,
+): Promise<Fared> {
   const over = new AbortController()
   const fares = honest(relay, over.signal)
   const endMs = performance.now() + TIMES * limitMs
-  while (!isOver() && performance.now() < endMs) await delay(LOOK_MS)
+  while (!(await isOver()) && performance.now() < endMs) await delay(LOOK_MS)
   over.abort()
   return await fares
 }
@@ -119,11 +126,6 @@ function largestFile(): { path: string; bytes: number } {
     .toSorted((a, b) => b.bytes - a.bytes)
   if (largest === undefined) throw new Error('nothing is built: npm run build')
   return largest
-}
-
-function residentBytes({ pid }: Relay): number {
-  const [, pages] = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')
-  return Number(pages) * 4_096
 }
 
 function openHandles({ pid }: Relay): number {

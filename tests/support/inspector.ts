@@ -71,6 +71,12 @@ export class Inspector {
     return (await this.send<{ usedSize: number }>('Runtime.getHeapUsage')).usedSize
   }
 
+  /** Bytes in use once the garbage is gone: of the JavaScript heap, and of the buffers its objects stand for. */
+  async heldBytes(): Promise<number> {
+    await this.send('HeapProfiler.collectGarbage')
+    return await this.memoryBytes()
+  }
+
   /** Bytes in use now, garbage included: of the JavaScript heap, and of the buffers its objects stand for. */
   async memoryBytes(): Promise<number> {
     const { usedSize, backingStorageSize } = await this.send<{
