@@ -207,8 +207,10 @@ export class DiskStore implements DeliveryStore, DeviceStore, PrekeyStore, Mailb
     return this.#read(() => this.#disk.of(peer).sessions?.slice() ?? null)
   }
 
-  early(peer: PeerIdString, chain: ChainId): Promise<Early[]> {
-    return this.#read(() => this.#disk.of(peer).early.filter((row) => row.chain === chain))
+  early(peer: PeerIdString, chain?: ChainId): Promise<Early[]> {
+    return this.#read(() =>
+      this.#disk.of(peer).early.filter((row) => row.chain === (chain ?? row.chain)),
+    )
   }
 
   putChains(chains: Chains): Promise<void> {

@@ -82,12 +82,15 @@ export class Inbox {
     if (theirs?.chain === chain) return
     const waiting = await this.#waiting(chains)
     // The hello may be older than what came through mailboxes: a message tells, but where none will of what waits.
-    const isSilent = waiting.length > 0 && sequence === 0
+    const isSilent = sequence === 0
     const isFirst = theirs === null || (theirs.sequence === 0 && waiting.length === 0)
     // What came of a chain that a restored backup has ended may have seemed to be of a later one. All is said again.
     const isBack = past.includes(chain)
-    if (isSilent || isFirst) await this.#adopt(chains, chain, waiting, 'now')
-    else if (isBack) await this.#adopt(chains, chain, waiting, 'later')
+    if (isFirst || (isSilent && waiting.length > 0)) {
+      await this.#adopt(chains, chain, waiting, isSilent ? 'now' : 'later')
+    } else if (isBack) {
+      await this.#adopt(chains, chain, waiting, 'later')
+    }
   }
 
   /** Stores what the chains advanced by, and what waited for it. */
@@ -133,7 +136,7 @@ export class Inbox {
   /**
    * Turns to a new chain of theirs.
    * @param waiting what waits in the one before
-   * @param when it is taken: later, if what it waits for may be carried over (`#leftBehind`)
+   * @param when it is taken: later, if what it waits for may be carried over (`#leftBehind`), and it is not too much by now
    */
   async #adopt(
     before: Chains,
@@ -141,10 +144,10 @@ export class Inbox {
     waiting: Early[],
     when: 'now' | 'later',
   ): Promise<Chains> {
-    const left = await this.#leftBehind(before)
-    const ended = when === 'now' ? this.#endOf(before, waiting) : { chains: before, messages: [] }
+    const left = [...(await this.#leftBehind(before)), ...waiting]
+    const gone = when === 'now' || left.length > MAX_EARLY ? left : []
+    const ended = this.#endOf(before, gone)
     const after = adoptChain(ended.chains, chain, waiting.length > 0)
-    const gone = when === 'now' ? [...left, ...waiting] : left
     await this.#components.store.putReceived(after, ended.messages, gone, null)
     return after
   }
@@ -154,10 +157,12 @@ export class Inbox {
     return theirs === null ? [] : this.#components.store.early(peer, theirs.chain)
   }
 
-  /** What waited in the chain of theirs before this one when that ended, until something new is said in this one. */
-  async #leftBehind({ peer, past }: Chains): Promise<Early[]> {
-    const before = past.at(-1)
-    return before === undefined ? [] : this.#components.store.early(peer, before)
+  /** What waited in chains of theirs before this one when they ended, the earlier ones' first, until something new is said in this one. */
+  async #leftBehind({ peer, theirs, past }: Chains): Promise<Early[]> {
+    const early = await this.#components.store.early(peer)
+    return early
+      .filter(({ chain }) => chain !== theirs?.chain)
+      .toSorted((one, other) => past.indexOf(one.chain) - past.indexOf(other.chain))
   }
 
   /** What waited in a chain that has ended is taken as it is: its gaps stay for ever. */

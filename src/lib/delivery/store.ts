@@ -30,8 +30,8 @@ export interface DeliveryStore {
   outbox(peer: PeerIdString, chain: ChainId, after: number, limit: number): Promise<Outgoing[]>
   /** The keys for this peer (`KeyStep`); null before the first session. */
   sessions(peer: PeerIdString): Promise<Uint8Array | null>
-  /** What waits for its predecessors, in order. */
-  early(peer: PeerIdString, chain: ChainId): Promise<Early[]>
+  /** What waits for its predecessors, in order. @param chain by default all of theirs, each by itself */
+  early(peer: PeerIdString, chain?: ChainId): Promise<Early[]>
   /** How far my chain has come is told to the journal when it has come farther. */
   putChains(chains: Chains): Promise<void>
   /** Whether an item with this mark was opened. */
@@ -124,10 +124,10 @@ export class DexieDeliveryStore implements DeliveryStore {
     return (await this.#db.sessions.get(peer))?.sessions ?? null
   }
 
-  early(peer: PeerIdString, chain: ChainId): Promise<Early[]> {
+  early(peer: PeerIdString, chain?: ChainId): Promise<Early[]> {
     return this.#db.early
       .where('[peer+chain+sequence]')
-      .between([peer, chain, Dexie.minKey], [peer, chain, Dexie.maxKey])
+      .between([peer, chain ?? Dexie.minKey], [peer, chain ?? Dexie.maxKey, Dexie.maxKey])
       .toArray()
   }
 

@@ -938,6 +938,23 @@ test('what waits behind a gap is shown after what their backup still had of it',
   expect(await anna.store.early(BEN, puppet.chain)).toEqual([])
 })
 
+test('what waits behind a gap waits through a second backup too', async () => {
+  const puppet = await Puppet.at()
+  await puppet.say(message(puppet.next(1)))
+  const two = puppet.next(2)
+  await puppet.say(message(puppet.next(3)))
+  const [second, third] = [8, 9].map((byte) => chainIdOf(new Uint8Array(16).fill(byte)))
+  await puppet.say({ type: 'hello', mine: { chain: second!, sequence: 2 }, yours: null })
+  const inSecond = { chain: second!, clock: 90, payload: bytes('early in the second') }
+  await puppet.say(message(puppet.next(2, inSecond)))
+  const inThird = { chain: third!, previous: null, clock: 100 }
+  await puppet.say(message(puppet.next(1, { ...inThird, payload: { envelope: two.subarray(1) } })))
+  expect(texts(anna)).toEqual(['message 1', 'message 2'])
+  await puppet.say(message(puppet.next(2, { chain: third!, clock: 101, payload: bytes('new') })))
+  expect(texts(anna)).toEqual(['message 1', 'message 2', 'message 3', 'early in the second', 'new'])
+  expect(await anna.store.early(BEN)).toEqual([])
+})
+
 test('what was left of a deleted history before anything new came does not end what is written now', async () => {
   const puppet = await Puppet.at()
   const now = chainIdOf(new Uint8Array(16).fill(8))
