@@ -69,6 +69,8 @@ export class ConversationView {
   /** All behind the line was read, so the next message that comes unattended gets it. */
   #lineFree = true
   #readUpTo: MessageId | null = null
+  /** When the latest edit was made that counts as read. */
+  #editReadMs = 0
   #firstUnread: MessageId | null = null
   /** Unread ones that were on the screen; those after one that was not cannot be marked yet. */
   #seen: readonly MessageId[] = []
@@ -155,6 +157,7 @@ export class ConversationView {
     this.#following = atEnd && !this.#hasNewer
     this.#attended = attended
     this.#middle = this.#messageAround(Math.floor((firstRow + lastRow) / 2))
+    if (attended) void this.#readEdits(this.rows.slice(firstRow, lastRow + 1))
     if (this.#moving || this.#middle === null) return
     const nearStart = this.#hasOlder && firstRow < NEAR_ROWS
     const nearEnd = this.#hasNewer && lastRow >= this.rows.length - NEAR_ROWS
@@ -180,6 +183,23 @@ export class ConversationView {
     } catch {
       // Not marked: the next look at the message tries again.
       this.#readUpTo = before
+    }
+  }
+
+  /** What they changed in messages that were read before is read too, once all that came until then is. */
+  async #readEdits(inSight: readonly TimelineRow[]): Promise<void> {
+    const last = this.#items.findLast((item) => item.type === 'message' && !item.mine)
+    const edits = inSight.map((row) => (row.type === 'message' ? theirEdit(row.message) : 0))
+    const latest = Math.max(0, ...edits)
+    if (last === undefined || latest <= this.#editReadMs) return
+    if (this.hasUnread || this.#hasNewer) return
+    const before = this.#editReadMs
+    this.#editReadMs = latest
+    try {
+      await this.#chat.markRead(this.id, last.id)
+    } catch {
+      // The next look tries again.
+      this.#editReadMs = before
     }
   }
 
@@ -319,6 +339,10 @@ function joined(
   if (left !== -1) return [...shown.slice(0, left), ...items]
   const from = items.findIndex(({ id }) => id === shown[0]?.id)
   return from === -1 ? null : items.slice(from)
+}
+
+function theirEdit({ mine, editedAtMs }: Message): number {
+  return mine ? 0 : (editedAtMs ?? 0)
 }
 
 function isUnread(item: TimelineItem): boolean {

@@ -386,6 +386,20 @@ describe('what was on the screen', () => {
     expect(talk.read).toEqual([])
   })
 
+  test('what they change in a message that was read is read once it is looked at, and once', async () => {
+    const talk = new Talk(3)
+    const view = await open(talk)
+    await lookAt(view, 'end')
+    talk.items = talk.items.map((item) => (item.text === '1' ? { ...item, editedAtMs: 5 } : item))
+    talk.changed()
+    await settle()
+    await lookAt(view, 'end', false)
+    expect(talk.read).toEqual([])
+    await lookAt(view, 'end')
+    await lookAt(view, 'end')
+    expect(talk.read).toEqual(['2'])
+  })
+
   test('is marked as read with all that the reader went past to the newest', async () => {
     const talk = new Talk(1_000, 100)
     const view = await open(talk)
