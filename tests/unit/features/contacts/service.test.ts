@@ -380,8 +380,8 @@ test('a hello too many within a minute ends the channel', async () => {
   expect(mallory.channel().closed.aborted).toBe(true)
 })
 
-test('new requests are taken at a bounded pace', async () => {
-  for (let seed = 1; seed <= MAX_NEW_REQUESTS_PER_MINUTE + 1; seed += 1) {
+test('of a thousand strangers at once as many are heard as may be within a minute', async () => {
+  for (let seed = 1; seed <= 1_000; seed += 1) {
     const { host, channel, hello } = await stranger(seed)
     await channel().send(hello())
     await settled(10)
@@ -389,7 +389,7 @@ test('new requests are taken at a bounded pace', async () => {
   }
   await until(ben.contacts.watchRequests(), (list) => list.length === MAX_NEW_REQUESTS_PER_MINUTE)
   clock.advance(60_000)
-  const late = await stranger(99)
+  const late = await stranger(1_001)
   await late.channel().send(late.hello())
   const list = await until(
     ben.contacts.watchRequests(),
