@@ -5,8 +5,12 @@ import type { Clock, Logger } from '../../protocol/seams.ts'
 import type { PeerPath } from '../api.ts'
 import { SupersededError } from '../errors.ts'
 
-/** Two connections whose openings lie closer than this may have crossed: both sides then keep the same one. */
-export const CROSSING_MS = 10_000
+/**
+ * Two connections whose openings lie closer than this may have crossed: both sides then keep the same one. Longer than they can be
+ * apart on one side and the other way about on the other, which is two round trips of a bad line; and no longer, since of who
+ * moves to another network soon after the first was opened, that one is dead.
+ */
+export const CROSSING_MS = 4_000
 
 /** How long a second relayed connection is kept: an upgrade may just be signalled over it. */
 export const RELAYED_SPARE_MS = 20_000
