@@ -22,8 +22,8 @@ const ATTRIBUTES = {
   other: 0x802c,
 } as const
 
-/** How often a request is sent until it is answered, and how long each is waited for, ms. */
-const TRIES = 3
+/** How often a request is sent until it is answered, and how long each is waited for, ms: together longer than ARP waits, whose first word may be lost (1 s). */
+const TRIES = 5
 const WAIT_MS = 400
 
 export interface Place {
