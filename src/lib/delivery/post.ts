@@ -26,6 +26,9 @@ import type { DeliveryStore } from './store.ts'
 /** Items from mailboxes that are remembered, for they come from each relay. */
 const MAX_MAILED = 1_000
 
+/** An item that comes once more after this was put again, by who has not heard that it came, ms. */
+const MAILED_LIFE_MS = 24 * 60 * 60 * 1000
+
 export interface PostComponents {
   store: DeliveryStore
   sealer: Pick<Sealer, 'begin' | 'begins' | 'openAlone' | 'whose'>
@@ -68,8 +71,8 @@ export class Post {
   readonly #ledger: Ledger
   readonly #inbox: Inbox
   readonly #notes: OwedNotes
-  /** Marks of items that came from a mailbox. */
-  readonly #mailed = new Set<string>()
+  /** When items, by their marks, came from a mailbox first. */
+  readonly #mailed = new Map<string, number>()
 
   constructor(components: PostComponents, init: PostInit) {
     this.#components = components
@@ -88,17 +91,19 @@ export class Post {
     const { store } = this.#components
     const mark = markOf(sealed)
     return this.#ledger.turns.run(peer, async () => {
-      const isFirst = !this.#mailed.has(mark)
+      const isFirst = this.#comesFirst(mark)
       if (await store.wasOpened(mark)) {
         // What was said of it when it came over a channel may not have come through. Other relays have it too.
-        if (isFirst) await this.#notes.owe(peer, 'status')
-        this.#rememberMailed(mark)
+        if (isFirst) {
+          await this.#notes.owe(peer, 'status')
+          this.#rememberMailed(mark)
+        }
         return 'taken'
       }
       const opened = await this.#ledger.open(peer, sealed)
       // It may have come so long ago that its mark is forgotten: who sends it again has not heard of that.
       if (opened === null && isFirst) await this.oweHeld(peer)
-      this.#rememberMailed(mark)
+      if (isFirst) this.#rememberMailed(mark)
       if (opened === null) return 'unopened'
       const content = decodeContent(opened.content)
       return content.type === 'note'
@@ -107,9 +112,14 @@ export class Post {
     })
   }
 
+  #comesFirst(mark: string): boolean {
+    const atMs = this.#mailed.get(mark)
+    return atMs === undefined || Math.abs(this.#components.clock.now() - atMs) > MAILED_LIFE_MS
+  }
+
   #rememberMailed(mark: string): void {
     if (this.#mailed.size >= MAX_MAILED) this.#mailed.clear()
-    this.#mailed.add(mark)
+    this.#mailed.set(mark, this.#components.clock.now())
   }
 
   /**
