@@ -377,6 +377,23 @@ test('whose keys are lost is answered in the session that says so', async () => 
   expect(answer!.sealed).not.toBeNull()
 })
 
+test('what comes once more from another relay is known; a month later its writer is told again', async () => {
+  await say(ben, 'one')
+  const [item] = await ben.delivery.post.lacking(ANNA, 1)
+  const owedAfterItem = async (): Promise<unknown[]> => {
+    await anna.delivery.post.receiveItem(BEN, item!.sealed!)
+    const owed = await anna.store.owed(BEN)
+    await anna.delivery.post.owesNot(BEN, 'status')
+    return owed
+  }
+  expect(await owedAfterItem()).toMatchObject([{ type: 'status', lost: false }])
+  expect(await owedAfterItem()).toEqual([])
+  // What was said of it has gone at the relays, unread.
+  clock.advance(31 * 24 * 60 * 60_000)
+  expect(await owedAfterItem()).toMatchObject([{ type: 'status', lost: false }])
+  expect(await owedAfterItem()).toEqual([])
+})
+
 test('who has other relays is told there what I hold of theirs', async () => {
   await say(ben, 'one')
   const [item] = await ben.delivery.post.lacking(ANNA, 1)
