@@ -59,6 +59,8 @@ export class Device {
   /** Those who were not met yet when the backup was made that was restored. */
   readonly estranged = new Set<PeerIdString>()
   readonly #backups: { disk: Disk; seen: Seen }[] = []
+  /** Sessions with each, as far as is known. */
+  readonly #sessions = new Map<PeerIdString, string[]>()
   #program: Program | null = null
 
   constructor(world: World, name: string, identity: NodeIdentity, skewMs: number) {
@@ -100,7 +102,7 @@ export class Device {
         random,
       },
       {
-        sealedIn: this.#world.sealedIn,
+        ...{ sealedIn: this.#world.sealedIn, letGo: this.#world.letGo, held: this.#sessions },
         onFull: () => {
           faults.count('sessions let go')
         },

@@ -15,7 +15,7 @@ import { planOf, type Plan } from './plan.ts'
 import { SimulatedRelay } from './relay.ts'
 import { Trace } from './trace.ts'
 import { VirtualTime } from './virtual-time.ts'
-import type { SealedIn } from './watched-sealer.ts'
+import type { WatchedSealerInit } from './watched-sealer.ts'
 
 const SECOND_MS = 1_000
 const MINUTE_MS = 60_000
@@ -52,7 +52,8 @@ export class World {
   readonly plan: Plan
   readonly trace: Trace
   readonly oracle: Oracle
-  readonly sealedIn: SealedIn = new Map()
+  readonly sealedIn: WatchedSealerInit['sealedIn'] = new Map()
+  readonly letGo: WatchedSealerInit['letGo'] = new Set()
   readonly network: DirectNetwork
   readonly relays: readonly SimulatedRelay[]
   readonly devices: readonly Device[]

@@ -188,7 +188,7 @@ export class ConversationView {
 
   /** What they changed in messages that were read before is read too, once all that came until then is. */
   async #readEdits(inSight: readonly TimelineRow[]): Promise<void> {
-    const last = this.#items.findLast((item) => item.type === 'message' && !item.mine)
+    const last = this.#items.findLast(isTheirs)
     const edits = inSight.map((row) => (row.type === 'message' ? theirEdit(row.message) : 0))
     const latest = Math.max(0, ...edits)
     if (last === undefined || latest <= this.#editReadMs) return
@@ -339,6 +339,10 @@ function joined(
   if (left !== -1) return [...shown.slice(0, left), ...items]
   const from = items.findIndex(({ id }) => id === shown[0]?.id)
   return from === -1 ? null : items.slice(from)
+}
+
+function isTheirs(item: TimelineItem): item is Message {
+  return item.type === 'message' && !item.mine
 }
 
 function theirEdit({ mine, editedAtMs }: Message): number {
