@@ -2,6 +2,12 @@
 import { changedText } from './texts.ts'
 import type { Dice } from './dice.ts'
 
+/** Large ones, made once: who takes one may not change it. */
+const COUNTED = Object.freeze(Array.from({ length: 2_000 }, (_, at) => at))
+const HOLES = Object.freeze(new Array<unknown>(100_000))
+const DEEP_LIST = nested((inner) => [inner])
+const DEEP_OBJECT = nested((inner) => ({ inner }))
+
 const others: readonly (() => unknown)[] = [
   () => undefined,
   () => null,
@@ -26,10 +32,10 @@ const others: readonly (() => unknown)[] = [
   () => new ArrayBuffer(8),
   () => new Error('a'),
   () => /a/,
-  () => Array.from({ length: 2_000 }, (_, at) => at),
-  () => new Array<unknown>(100_000),
-  () => Array.from({ length: 500 }).reduce<unknown>((inner) => [inner], 1),
-  () => Array.from({ length: 500 }).reduce<unknown>((inner) => ({ inner }), 1),
+  () => COUNTED,
+  () => HOLES,
+  () => DEEP_LIST,
+  () => DEEP_OBJECT,
   () => JSON.parse('{"__proto__":{"type":"call"}}') as unknown,
   () => circle(),
 ]
@@ -60,6 +66,10 @@ function isPlain(value: unknown): value is object {
   return (
     typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
   )
+}
+
+function nested(around: (inner: unknown) => object): unknown {
+  return Array.from({ length: 500 }).reduce<unknown>((inner) => Object.freeze(around(inner)), 1)
 }
 
 function circle(): unknown {
