@@ -20,10 +20,10 @@ import {
 } from '../../protocol/connect/frames.ts'
 import { InvalidDataError, LimitExceededError } from '../../protocol/errors.ts'
 import type { Clock } from '../../protocol/seams.ts'
-import { SessionOverError, UnreachableError } from '../errors.ts'
+import { NoAnswerError, SessionOverError, UnreachableError } from '../errors.ts'
 
-/** Longest silence of an answer: an idle frame, or an empty answer, was due long before. */
-export const STALL_MS = IDLE_MS + 10_000
+/** Longest silence of an answer, once it has begun: an idle frame, or a complete answer, was due long before. */
+export const STALL_MS = Math.max(IDLE_MS, POLL_MS) + 10_000
 
 /** One POST: the relay holds it for up to 10 s while it does not read. */
 export const POST_TIMEOUT_MS = 20_000
@@ -32,7 +32,11 @@ export const POST_TIMEOUT_MS = 20_000
 export interface Carrier {
   /** Whether frames come as they are sent; otherwise a whole answer at a time, which acknowledges what came before. */
   readonly streams: boolean
-  /** Frames from this number on, until the way breaks. To be called again then. @throws SessionOverError */
+  /**
+   * Frames from this number on, until the way breaks. To be called again then.
+   * @throws SessionOverError
+   * @throws NoAnswerError when nothing comes for too long
+   */
   down(next: number, signal: AbortSignal): AsyncGenerator<Frame, void>
   /** Brings frames up; resolves with how many the relay has. @throws SessionOverError */
   up(frames: readonly Frame[], signal: AbortSignal): Promise<number>
@@ -43,6 +47,8 @@ export interface HttpCarrierInit {
   url: string
   session: string
   mode: Exclude<ConnectMode, 'ws'>
+  /** How long the first frame of an answer without an end may take. */
+  firstFrameMs: number
 }
 
 const BYTES = 'application/octet-stream'
@@ -79,38 +85,43 @@ export class HttpCarrier implements Carrier {
   }
 
   async *down(next: number, signal: AbortSignal): AsyncGenerator<Frame, void> {
-    const { url, session, mode } = this.#init
+    const { url, session, mode, firstFrameMs } = this.#init
     const request = new AbortController()
     const abort = (): void => {
       request.abort()
     }
+    const late = (): void => {
+      request.abort(new NoAnswerError('nothing comes down'))
+    }
     signal.addEventListener('abort', abort)
+    let cancel = this.#clock.after(this.streams ? firstFrameMs : STALL_MS, late)
     try {
       signal.throwIfAborted()
-      const response = await this.#patiently(abort, () =>
-        fetch(`${url}?mode=${mode}`, {
-          ...PLAIN,
-          signal: request.signal,
-          headers: {
-            [SESSION_HEADER]: session,
-            [ACK_HEADER]: String(next),
-            [MODE_HEADER]: mode,
-            ...(mode === 'sse' ? { accept: 'text/event-stream' } : {}),
-          },
-        }),
-      )
+      const response = await fetch(`${url}?mode=${mode}`, {
+        ...PLAIN,
+        signal: request.signal,
+        headers: {
+          [SESSION_HEADER]: session,
+          [ACK_HEADER]: String(next),
+          [MODE_HEADER]: mode,
+          ...(mode === 'sse' ? { accept: 'text/event-stream' } : {}),
+        },
+      })
       requireOk(response)
       const reader = mode === 'sse' ? new EventReader() : new FrameReader()
       const body = response.body!.getReader()
       let bytes = 0
       for (;;) {
-        const { done, value } = await this.#patiently(abort, () => body.read())
+        const { done, value } = await body.read()
+        cancel()
         if (done) return
         bytes += value.byteLength
         if (mode === 'longpoll' && bytes > MAX_POLL_BYTES) throw new LimitExceededError('too long')
         yield* reader.push(value)
+        cancel = this.#clock.after(STALL_MS, late)
       }
     } finally {
+      cancel()
       signal.removeEventListener('abort', abort)
       abort()
     }
@@ -134,16 +145,6 @@ export class HttpCarrier implements Carrier {
       const [ack] = decodeFrames(await bodyOf(response, MAX_ANSWER_BYTES))
       if (ack?.type !== 'ack') throw new InvalidDataError('no acknowledgement')
       return ack.number
-    } finally {
-      cancel()
-    }
-  }
-
-  /** Aborts what takes longer than any answer is silent. */
-  async #patiently<T>(abort: () => void, work: () => Promise<T>): Promise<T> {
-    const cancel = this.#clock.after(Math.max(STALL_MS, POLL_MS), abort)
-    try {
-      return await work()
     } finally {
       cancel()
     }
