@@ -28,7 +28,8 @@ import { Discovery } from './discovery/discovery.ts'
 import { Publisher } from './discovery/publisher.ts'
 import type { PeerRecordStore } from './discovery/record-store.ts'
 import { Keeper } from './keeper/keeper.ts'
-import { Links } from './keeper/links.ts'
+import { type Link, Links } from './keeper/links.ts'
+import { Silence } from './keeper/silence.ts'
 import { browserTransports, createNode, type Node } from './node.ts'
 import { Pinger } from './ping.ts'
 import { RelayBook } from './relay-book/relay-book.ts'
@@ -132,14 +133,19 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
       random,
       log: loggers('keeper'),
     })
+    const doubt = (link: Link): void => {
+      this.#keeper.doubt(link)
+    }
+    const silence = new Silence({ links, traffic: this.#traffic, clock, doubt })
     this.#channels = new LinkChannels({
       self,
       links,
       clock,
       random,
       log: loggers('channels'),
-      doubt: (link) => {
-        this.#keeper.doubt(link)
+      doubt,
+      sent: (link) => {
+        silence.sent(link)
       },
       openLane: (peer, signal) => this.#keeper.openLane(peer, signal),
     })
