@@ -43,6 +43,18 @@ test('whoever is heard is not doubted', () => {
   expect(doubted).toEqual([])
 })
 
+test('what is sent after the peer was heard is waited for anew', () => {
+  const { clock, traffic, doubted, silence, link } = scene()
+  silence.sent(link)
+  clock.advance(SILENCE_MS / 2)
+  traffic.bytesIn += 1
+  silence.sent(link)
+  clock.advance(SILENCE_MS - 1)
+  expect(doubted).toEqual([])
+  clock.advance(1)
+  expect(doubted).toEqual([link])
+})
+
 test('what goes through a relay is not watched, and nothing is left of what has ended', () => {
   const relayed = scene('relayed')
   relayed.silence.sent(relayed.link)

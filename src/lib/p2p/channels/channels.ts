@@ -90,6 +90,13 @@ export class LinkChannels implements Channels {
         for (const service of this.#services.values()) void this.#consider(service, peer, false)
       })
     }
+    components.links.addEventListener('closed', ({ detail: { peer } }) => {
+      // A channel ends before the connection that ends it: only now is it known that another one is left, or none.
+      for (const service of this.#services.values()) {
+        const slot = service.slots.get(peer)
+        if (slot?.active === null && slot.opening === null) this.#later(service, slot, 0)
+      }
+    })
   }
 
   async attach(node: ServingNode): Promise<void> {
@@ -387,8 +394,7 @@ export class LinkChannels implements Channels {
     const why = failure === null ? '' : `: ${failure.name}: ${failure.message}`
     this.#components.log.debug(`${service.init.protocol} with ${slot.peer} closed${why}`)
     if (this.#components.clock.now() - active.sinceMs >= STEADY_MS) slot.backoff.reset()
-    const lost = active.link.connection.status !== 'open'
-    this.#later(service, slot, lost ? 0 : slot.backoff.next())
+    this.#later(service, slot, slot.backoff.next())
   }
 
   /** Considers this peer again after `delayMs`, unless something happens before. */

@@ -13,6 +13,13 @@ export interface SilenceComponents {
   doubt(link: Link): void
 }
 
+/** From this moment on a link has brought nothing. */
+interface Wait {
+  bytesIn: number
+  sinceMs: number
+  cancel: () => void
+}
+
 /**
  * Doubts a direct connection that brings nothing after something was sent over it.
  *
@@ -21,26 +28,45 @@ export interface SilenceComponents {
  */
 export class Silence {
   readonly #components: SilenceComponents
-  /** Links over which something was sent lately, each with what ends the wait. */
-  readonly #waits = new Map<Link, () => void>()
+  /** Links over which something was sent that nothing came after. */
+  readonly #waits = new Map<Link, Wait>()
 
   constructor(components: SilenceComponents) {
     this.#components = components
     components.links.addEventListener('closed', ({ detail: link }) => {
-      this.#waits.get(link)?.()
+      this.#waits.get(link)?.cancel()
       this.#waits.delete(link)
     })
   }
 
   /** Something was sent over this link. */
   sent(link: Link): void {
-    if (link.path !== 'direct' || this.#waits.has(link)) return
-    const { clock, traffic, doubt } = this.#components
+    if (link.path !== 'direct') return
+    const { clock, traffic } = this.#components
     const { bytesIn } = traffic.of(link.connection)
-    const cancel = clock.after(SILENCE_MS, () => {
-      this.#waits.delete(link)
-      if (traffic.of(link.connection).bytesIn === bytesIn) doubt(link)
+    const wait = this.#waits.get(link)
+    if (wait === undefined) {
+      this.#waits.set(link, {
+        bytesIn,
+        sinceMs: clock.now(),
+        cancel: this.#lookIn(link, SILENCE_MS),
+      })
+    } else if (wait.bytesIn !== bytesIn) {
+      wait.bytesIn = bytesIn
+      wait.sinceMs = clock.now()
+    }
+  }
+
+  /** Looks after so long whether something came. */
+  #lookIn(link: Link, ms: number): () => void {
+    const { clock, traffic, doubt } = this.#components
+    return clock.after(ms, () => {
+      const wait = this.#waits.get(link)!
+      const leftMs = wait.sinceMs + SILENCE_MS - clock.now()
+      const heard = traffic.of(link.connection).bytesIn !== wait.bytesIn
+      if (!heard && leftMs > 0) wait.cancel = this.#lookIn(link, leftMs)
+      else this.#waits.delete(link)
+      if (!heard && leftMs <= 0) doubt(link)
     })
-    this.#waits.set(link, cancel)
   }
 }
