@@ -38,6 +38,7 @@ import { wasMet } from './rendezvous/met.ts'
 import { HideableBridge } from './rtc/hideable-bridge.ts'
 import { probeIce } from './rtc/ice-probe.ts'
 import { IceServers } from './rtc/ice-servers.ts'
+import { Sleep } from './sleep.ts'
 import { Traffic } from './traffic.ts'
 import { Networks } from './ways/networks.ts'
 import type { NetworkStore } from './ways/store.ts'
@@ -84,6 +85,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
   readonly #networks: Networks
   readonly #ways: WayFinder
   readonly #traffic: Traffic
+  readonly #sleep: Sleep
   readonly #browser = { offline: false, hidden: false }
   #node: Node | null = null
   /** Start and stop, one after the other. */
@@ -105,6 +107,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     this.#networks = new Networks({ store: components.networks, clock, log })
     this.#ways = new WayFinder({ networks: this.#networks, clock, log })
     this.#traffic = new Traffic(clock)
+    this.#sleep = new Sleep(clock, () => void this.wake('resume'))
     pinger.addEventListener('pinged', ({ detail }) => {
       this.#ways.pinged(detail)
     })
@@ -321,9 +324,11 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     return await askRelay(connection, question, request, this.#components.clock, signal)
   }
 
-  async wake(reason: WakeReason): Promise<void> {
+  async wake(sign: WakeReason): Promise<void> {
     this.#browser.offline = false
     if (this.#node === null) return
+    // A page that comes back to sight may have been asleep with all the device.
+    const reason = this.#sleep.slept() && sign === 'visible' ? 'resume' : sign
     this.#components.loggers('keeper').debug(`woken: ${reason}`)
     this.safeDispatchEvent('woken')
     if (reason !== 'asked') this.#ways.moved()
@@ -419,12 +424,14 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     this.#publisher.start()
     await this.#relays.attach(node)
     this.#keeper.attach(node)
+    this.#sleep.start()
   }
 
   async #stop(): Promise<void> {
     const node = this.#node
     if (node === null) return
     this.#node = null
+    this.#sleep.stop()
     this.#keeper.detach()
     this.#publisher.stop()
     this.#discovery.detach()
