@@ -37,6 +37,8 @@ export class Nap implements AsyncDisposable {
     const others = started()
     const boris = await arrive(stack, relay, 'Boris')
     await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
+    await boris.openChat('Anna')
+    await anna.openChat('Boris')
     const device = [...started().keys()].filter((pid) => !others.has(pid))
     return new Nap(stack.move(), anna, boris, device, napMs)
   }
