@@ -1,5 +1,6 @@
 /** The relay's side of `/p2p` until a peer has proven its key (`lib/protocol/rendezvous/join.ts`); `Meetings` has it from then on. */
 import { timingSafeEqual } from 'node:crypto'
+import type { Socket } from 'node:net'
 import { WebSocketServer, type RawData, type WebSocket } from 'ws'
 import { StarlingError } from '#lib/protocol/errors.ts'
 import type { PeerIdString } from '#lib/protocol/ids.ts'
@@ -122,7 +123,7 @@ export function rendezvousSockets(components: RendezvousSocketsComponents): () =
     }
     socket.once('close', leave)
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      beat(clock, webSocket)
+      beat(clock, webSocket, request.socket)
       greet(webSocket, sourceOf(remote.address))
     })
   })
@@ -134,25 +135,22 @@ export function rendezvousSockets(components: RendezvousSocketsComponents): () =
   }
 }
 
-/** Pings until it is closed, and cuts who has not answered by the next time. */
-function beat(clock: Clock, socket: WebSocket): void {
-  let answered = true
-  socket.on('pong', () => {
-    answered = true
-  })
+/** Pings until it is closed, and cuts of whom nothing has come by the next time, be it an answer or something else. */
+function beat(clock: Clock, webSocket: WebSocket, socket: Socket): void {
+  let readBytes = -1
   const later = (): (() => void) =>
     clock.after(RENDEZVOUS_PING_MS, () => {
       // Who is held back for the other's sake is not heard, and is cut in time otherwise (`Pipe`).
-      if (!answered && !socket.isPaused) {
-        socket.terminate()
+      if (socket.bytesRead === readBytes && !webSocket.isPaused) {
+        webSocket.terminate()
         return
       }
-      answered = false
-      socket.ping()
+      readBytes = socket.bytesRead
+      webSocket.ping()
       cancel = later()
     })
   let cancel = later()
-  socket.once('close', () => {
+  webSocket.once('close', () => {
     cancel()
   })
 }

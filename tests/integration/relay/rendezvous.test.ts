@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import { expect, onTestFinished, test } from 'vitest'
-import { WebSocket as WsSocket } from 'ws'
+import { type ClientOptions, WebSocket as WsSocket } from 'ws'
 import { parsePeerId, type PeerIdString } from '#lib/protocol/ids.ts'
 import { rendezvousAddress } from '#lib/protocol/rendezvous/addresses.ts'
 import {
@@ -70,9 +70,9 @@ class Visitor {
   readonly #messages: Buffer[] = []
   readonly closed: Promise<number>
 
-  constructor(relay: Relay, headers: Record<string, string> = {}) {
+  constructor(relay: Relay, options: ClientOptions = {}) {
     const url = `${relay.address.replace('http', 'ws')}${RENDEZVOUS_PATH}`
-    const socket = new WsSocket(url, { headers })
+    const socket = new WsSocket(url, options)
     this.#socket = socket
     this.closed = new Promise((resolve) => socket.once('close', resolve))
     socket.on('message', (data: Buffer) => {
@@ -127,9 +127,9 @@ async function come(
   relay: Relay,
   who: Somebody,
   ticket: Uint8Array,
-  headers: Record<string, string> = {},
+  options: ClientOptions = {},
 ): Promise<Visitor> {
-  const visitor = new Visitor(relay, headers)
+  const visitor = new Visitor(relay, options)
   const challenge = await visitor.challenge()
   const proof = { relay: relay.peerId, peer: who.peer, challenge, ticket }
   visitor.send(await joinProof.seal(proof, who.signer))
@@ -281,7 +281,7 @@ test('one network takes so many seats, whatever keys it makes, and others still 
   const from = async (network: string, host: number): Promise<Visitor> => {
     const who = await somebody()
     const headers = { 'X-Forwarded-For': `${network}::${host}` }
-    return await come(relay, who, await ticketFor(relay, who, bob), headers)
+    return await come(relay, who, await ticketFor(relay, who, bob), { headers })
   }
   const crowd: Visitor[] = []
   while (crowd.length < MAX_RENDEZVOUS_SEATS_PER_ADDRESS) {
@@ -303,18 +303,13 @@ test('who waits says nothing', async () => {
   expect(await visitor.closed).toBe(1_006)
 })
 
-test('who answers no ping is cut, and whom they were joined with; who does is not', async () => {
-  const clock = new ManualClock()
-  const relay = await startRelay([], { clock })
-  const [ada, bob] = [await somebody(), await somebody()]
-  const ticket = await ticketFor(relay, ada, bob)
-  const [a, b] = [await come(relay, ada, ticket), await come(relay, bob, ticket)]
-  await Promise.all([a.word(), b.word()])
+/** The relay asks both for a sign of life three times, and both say something after each. */
+async function beats(clock: ManualClock, a: Visitor, b: Visitor): Promise<void> {
   for (let beat = 1; beat <= 3; beat += 1) {
     const pinged = Promise.all([a.pinged(), b.pinged()])
     clock.advance(RENDEZVOUS_PING_MS)
     await pinged
-    // What is said after an answer arrives after it.
+    // What is said after an answer arrives after it, where it is answered.
     for (const [from, to] of [
       [a, b],
       [b, a],
@@ -323,6 +318,16 @@ test('who answers no ping is cut, and whom they were joined with; who does is no
       expect(String(await to.hear())).toBe(`beat ${beat}`)
     }
   }
+}
+
+test('who answers no ping is cut, and whom they were joined with; who does is not', async () => {
+  const clock = new ManualClock()
+  const relay = await startRelay([], { clock })
+  const [ada, bob] = [await somebody(), await somebody()]
+  const ticket = await ticketFor(relay, ada, bob)
+  const [a, b] = [await come(relay, ada, ticket), await come(relay, bob, ticket)]
+  await Promise.all([a.word(), b.word()])
+  await beats(clock, a, b)
   b.fallSilent()
   const pinged = a.pinged()
   clock.advance(RENDEZVOUS_PING_MS)
@@ -332,6 +337,20 @@ test('who answers no ping is cut, and whom they were joined with; who does is no
   expect(await a.closed).toBe(1_006)
   b.readAgain()
   expect(await b.closed).toBe(1_006)
+})
+
+test('who cannot answer a ping yet, and says something meanwhile, is not cut', async () => {
+  const clock = new ManualClock()
+  const relay = await startRelay([], { clock })
+  const [ada, bob] = [await somebody(), await somebody()]
+  const ticket = await ticketFor(relay, ada, bob)
+  const [a, b] = [
+    await come(relay, ada, ticket),
+    await come(relay, bob, ticket, { autoPong: false }),
+  ]
+  await Promise.all([a.word(), b.word()])
+  await beats(clock, a, b)
+  expect(await seats(relay)).toBe(2)
 })
 
 test('what two carry has an end, as a circuit has', async () => {
