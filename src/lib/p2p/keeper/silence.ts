@@ -59,14 +59,14 @@ export class Silence {
 
   /** Looks after so long whether something came. */
   #lookIn(link: Link, ms: number): () => void {
-    const { clock, traffic, doubt } = this.#components
+    const { clock, traffic } = this.#components
     return clock.after(ms, () => {
       const wait = this.#waits.get(link)!
       const leftMs = wait.sinceMs + SILENCE_MS - clock.now()
       const heard = traffic.of(link.connection).bytesIn !== wait.bytesIn
       if (!heard && leftMs > 0) wait.cancel = this.#lookIn(link, leftMs)
       else this.#waits.delete(link)
-      if (!heard && leftMs <= 0) doubt(link)
+      if (!heard && leftMs <= 0) this.#components.doubt(link)
     })
   }
 }
