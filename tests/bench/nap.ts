@@ -12,8 +12,8 @@ export class Nap implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack
   readonly #anna: Person
   readonly #boris: Person
-  /** All of Boris's browser. */
-  readonly #device: readonly number[]
+  /** Boris's browser. */
+  readonly #device: number
   readonly #napMs: number
   #written = 0
 
@@ -21,7 +21,7 @@ export class Nap implements AsyncDisposable {
     stack: AsyncDisposableStack,
     anna: Person,
     boris: Person,
-    device: number[],
+    device: number,
     napMs: number,
   ) {
     this.#stack = stack
@@ -36,10 +36,12 @@ export class Nap implements AsyncDisposable {
     const anna = await arrive(stack, relay, 'Anna')
     const others = started()
     const boris = await arrive(stack, relay, 'Boris')
+    const [device] = [...started()].find(
+      ([pid, { parent }]) => parent === process.pid && !others.has(pid),
+    )!
     await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
     await boris.openChat('Anna')
     await anna.openChat('Boris')
-    const device = [...started().keys()].filter((pid) => !others.has(pid))
     return new Nap(stack.move(), anna, boris, device, napMs)
   }
 
@@ -47,9 +49,10 @@ export class Nap implements AsyncDisposable {
   async take(): Promise<number> {
     const text = `message ${(this.#written += 1)}`
     await this.#boris.composer.fill(text)
-    for (const pid of this.#device) process.kill(pid, 'SIGSTOP')
+    const processes = [this.#device, ...started(this.#device).keys()]
+    for (const pid of processes) signal(pid, 'SIGSTOP')
     await delay(this.#napMs)
-    for (const pid of this.#device) process.kill(pid, 'SIGCONT')
+    for (const pid of processes) signal(pid, 'SIGCONT')
     const startMs = performance.now()
     await this.#boris.composer.press('Enter')
     await this.#anna.message(text).waitFor()
@@ -58,5 +61,13 @@ export class Nap implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stack.disposeAsync()
+  }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch {
+    // It has ended meanwhile.
   }
 }

@@ -19,20 +19,20 @@ export function processorMs(): number {
   return [...started().values()].reduce((sum, { ms }) => sum + ms, 0)
 }
 
-/** Processes this program has started, and those that these have, with what each was charged; by their ids. */
-export function started(): ReadonlyMap<number, Charged> {
+/** Processes this one has started, and those that these have, with what each was charged; by their ids. */
+export function started(by = process.pid): ReadonlyMap<number, Charged> {
   const all = new Map<number, Charged>()
   for (const pid of pids()) {
     const charged = chargedTo(pid)
     if (charged !== null) all.set(pid, charged)
   }
-  return new Map([...all].filter(([pid]) => isOurs(pid, all)))
+  return new Map([...all].filter(([pid]) => comesFrom(by, pid, all)))
 }
 
-function isOurs(pid: number, all: ReadonlyMap<number, Charged>): boolean {
+function comesFrom(first: number, pid: number, all: ReadonlyMap<number, Charged>): boolean {
   const parent = all.get(pid)?.parent
   if (parent === undefined) return false
-  return parent === process.pid || isOurs(parent, all)
+  return parent === first || comesFrom(first, parent, all)
 }
 
 function pids(): number[] {

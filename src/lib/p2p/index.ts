@@ -107,7 +107,11 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     this.#networks = new Networks({ store: components.networks, clock, log })
     this.#ways = new WayFinder({ networks: this.#networks, clock, log })
     this.#traffic = new Traffic(clock)
-    this.#sleep = new Sleep(clock, () => void this.wake('resume'))
+    this.#sleep = new Sleep(clock, () => {
+      // Else whoever comes back to sight, or the network, wakes it.
+      const { offline, hidden } = this.#browser
+      if (!offline && !hidden) void this.wake('resume')
+    })
     pinger.addEventListener('pinged', ({ detail }) => {
       this.#ways.pinged(detail)
     })
@@ -328,7 +332,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     this.#browser.offline = false
     if (this.#node === null) return
     // A page that comes back to sight may have been asleep with all the device.
-    const reason = this.#sleep.slept() && sign === 'visible' ? 'resume' : sign
+    const reason = this.#sleep.woke() && sign !== 'online' ? 'resume' : sign
     this.#components.loggers('keeper').debug(`woken: ${reason}`)
     this.safeDispatchEvent('woken')
     if (reason !== 'asked') this.#ways.moved()

@@ -16,6 +16,7 @@ export class Sleep {
   readonly #clock: Clock
   readonly #onSlept: () => void
   #awakeAtMs = 0
+  #slept = false
   #cancel: (() => void) | null = null
 
   constructor(clock: Clock, onSlept: () => void) {
@@ -25,6 +26,7 @@ export class Sleep {
 
   start(): void {
     this.#awakeAtMs = this.#clock.now()
+    this.#slept = false
     this.#tick()
   }
 
@@ -33,19 +35,27 @@ export class Sleep {
     this.#cancel = null
   }
 
-  /** Whether the device slept since somebody was awake here; it is known then. */
-  slept(): boolean {
-    if (this.#cancel === null) return false
-    const sinceMs = this.#clock.now() - this.#awakeAtMs
-    this.#awakeAtMs = this.#clock.now()
-    return sinceMs >= SLEPT_MS
+  /** Whether the device slept since this was asked last. */
+  woke(): boolean {
+    if (this.#cancel !== null) this.#look()
+    const slept = this.#slept
+    this.#slept = false
+    return slept
   }
 
   #tick(): void {
     this.#cancel = this.#clock.after(TICK_MS, () => {
-      const slept = this.slept()
       this.#tick()
-      if (slept) this.#onSlept()
+      if (this.#look()) this.#onSlept()
     })
+  }
+
+  /** Whether it has just slept. */
+  #look(): boolean {
+    const sinceMs = this.#clock.now() - this.#awakeAtMs
+    this.#awakeAtMs = this.#clock.now()
+    const slept = sinceMs >= SLEPT_MS
+    this.#slept ||= slept
+    return slept
   }
 }

@@ -93,7 +93,7 @@ const woken =
   }
 
 test.for([
-  { sign: 'the browser says that its way is lost', give: lost, rtt: 40, limitMs: 1_000 },
+  { sign: 'the browser says that its way is lost', give: lost, rtt: 40, limitMs: 3_000 },
   { sign: 'the device wakes up', give: woken('resume'), rtt: 40, limitMs: 3_000 },
   { sign: 'the network may be another', give: woken('online'), rtt: 40, limitMs: 1_000 },
   { sign: 'the peer comes anew through a relay', give: comesAnew, rtt: 40, limitMs: 1_000 },

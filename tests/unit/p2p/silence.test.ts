@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Link } from '../../../src/lib/p2p/keeper/links.ts'
-import { Silence, SILENCE_MS } from '../../../src/lib/p2p/keeper/silence.ts'
+import { LITTLE_BYTES, Silence, SILENCE_MS } from '../../../src/lib/p2p/keeper/silence.ts'
 import { ManualClock } from '../../fixtures/manual-clock.ts'
 import { connect, FakeSide, LARGER, SMALLER } from './fake-network.ts'
 
@@ -53,6 +53,24 @@ test('what is sent after the peer was heard is waited for anew', () => {
   expect(doubted).toEqual([])
   clock.advance(1)
   expect(doubted).toEqual([link])
+})
+
+test('much may be under way for longer than a little', () => {
+  const { clock, traffic, doubted, silence, link } = scene()
+  silence.sent(link)
+  traffic.bytesOut += LITTLE_BYTES + 1
+  clock.advance(SILENCE_MS)
+  expect(doubted).toEqual([])
+  silence.sent(link)
+  traffic.bytesOut += LITTLE_BYTES
+  clock.advance(SILENCE_MS)
+  expect(doubted).toEqual([link])
+})
+
+test('a lane is not watched', () => {
+  const { clock, silence, link } = scene()
+  silence.sent({ ...link, aside: true })
+  expect(clock.pending).toBe(0)
 })
 
 test('what goes through a relay is not watched, and nothing is left of what has ended', () => {

@@ -23,12 +23,21 @@ test('time in which nothing happens here is noticed once, with the next tick', (
 
 test('whoever asks before the next tick knows, and nobody is told again', () => {
   const { clock, sleep, woken } = awake()
-  expect(sleep.slept()).toBe(false)
+  expect(sleep.woke()).toBe(false)
   clock.sleep(SLEPT_MS)
-  expect(sleep.slept()).toBe(true)
-  expect(sleep.slept()).toBe(false)
+  expect(sleep.woke()).toBe(true)
+  expect(sleep.woke()).toBe(false)
   clock.advance(TICK_MS)
   expect(woken()).toBe(0)
+})
+
+test('whoever asks later knows, too, until they have asked', () => {
+  const { clock, sleep, woken } = awake()
+  clock.sleep(SLEPT_MS)
+  clock.advance(10 * TICK_MS)
+  expect(woken()).toBe(1)
+  expect(sleep.woke()).toBe(true)
+  expect(sleep.woke()).toBe(false)
 })
 
 test('who was stopped notices nothing, and holds no timer', () => {
@@ -36,5 +45,5 @@ test('who was stopped notices nothing, and holds no timer', () => {
   sleep.stop()
   expect(clock.pending).toBe(0)
   clock.sleep(SLEPT_MS)
-  expect(sleep.slept()).toBe(false)
+  expect(sleep.woke()).toBe(false)
 })

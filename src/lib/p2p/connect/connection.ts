@@ -29,6 +29,9 @@ const ACK_BYTES = MAX_QUEUE_BYTES / 4
 /** A way that lasted this long worked: the next is tried at once. */
 const GOOD_WAY_MS = 1_000
 
+/** How long an answer without an end may take to begin in a running session: what goes up at the time may fill the line. */
+export const FIRST_AGAIN_MS = 5_000
+
 /** Ways down, one after the other, that are refused or silent while what goes up arrives: no other of the kind would do. */
 const FUTILE_WAYS = 2
 
@@ -49,7 +52,7 @@ export interface ConnectConnectionInit {
 
 /**
  * A session as libp2p wants it. What goes up and what comes down are each tried again for `GIVE_UP_MS` when a request fails; then
- * the connection is reset. It is reset at once when something in between has begun to gather or to refuse what comes down, and
+ * the connection is reset. It is reset after `FUTILE_WAYS` when something in between has begun to gather or to refuse what comes down, and
  * requests go up as before: another mode may work.
  */
 export class ConnectConnection extends AbstractMultiaddrConnection {
@@ -170,7 +173,7 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
       const lasted = !silent && this.#clock.now() - beganAtMs >= GOOD_WAY_MS
       const good = lasted || this.#down.next > next
       if (!(await attempts.next(good))) return
-      frames = this.#carrier.down(this.#down.next, this.#over.signal)
+      frames = this.#carrier.down(this.#down.next, this.#over.signal, FIRST_AGAIN_MS)
     }
   }
 

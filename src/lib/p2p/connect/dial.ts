@@ -39,18 +39,18 @@ export async function connectTo(
   const beganAtMs = clock.now()
   const session = await beginSession(target.url, signal)
   const { least, most } = FIRST_FRAME_MS
-  const firstFrameMs = Math.min(most, Math.max(least, 4 * (clock.now() - beganAtMs)))
+  const firstMs = Math.min(most, Math.max(least, 4 * (clock.now() - beganAtMs)))
   const modes = target.mode === null ? TRIED : [target.mode]
   let gathers = false
   for (const mode of modes) {
     const carrier: Carrier =
       mode === 'ws'
-        ? new SocketCarrier({ clock }, { url: target.url, session, firstFrameMs })
-        : new HttpCarrier({ clock }, { url: target.url, session, mode, firstFrameMs })
+        ? new SocketCarrier({ clock }, { url: target.url, session })
+        : new HttpCarrier({ clock }, { url: target.url, session, mode })
     // What gathers one kind of answers without an end gathers the other, too.
     if (gathers && carrier.streams) continue
     const life = new AbortController()
-    const begun = await begin(carrier, life, signal)
+    const begun = await begin(carrier, firstMs, life, signal)
     if (begun === 'late') gathers = true
     if (begun === 'late' || begun === 'failed') continue
     return new ConnectConnection(components, {
@@ -67,10 +67,11 @@ export async function connectTo(
 /** The first frames down, once the mode is seen to work. */
 async function begin(
   carrier: Carrier,
+  firstMs: number,
   life: AbortController,
   signal: AbortSignal | undefined,
 ): Promise<AsyncIterable<Frame> | 'late' | 'failed'> {
-  const frames = carrier.down(0, life.signal)
+  const frames = carrier.down(0, life.signal, firstMs)
   // Nothing comes at once where answers are complete: the first use will tell.
   if (!carrier.streams) return frames
   const onAbort = (): void => {

@@ -22,7 +22,7 @@ import { InvalidDataError, LimitExceededError } from '../../protocol/errors.ts'
 import type { Clock } from '../../protocol/seams.ts'
 import { NoAnswerError, SessionOverError, UnreachableError } from '../errors.ts'
 
-/** Longest silence of an answer, once it has begun: an idle frame, or a complete answer, was due long before. */
+/** Longest silence: an idle frame, or a complete answer, was due long before. */
 export const STALL_MS = Math.max(IDLE_MS, POLL_MS) + 10_000
 
 /** One POST: the relay holds it for up to 10 s while it does not read. */
@@ -34,10 +34,11 @@ export interface Carrier {
   readonly streams: boolean
   /**
    * Frames from this number on, until the way breaks. To be called again then.
+   * @param firstMs how long an answer without an end may take to begin
    * @throws SessionOverError
    * @throws NoAnswerError when nothing comes for too long
    */
-  down(next: number, signal: AbortSignal): AsyncGenerator<Frame, void>
+  down(next: number, signal: AbortSignal, firstMs: number): AsyncGenerator<Frame, void>
   /** Brings frames up; resolves with how many the relay has. @throws SessionOverError */
   up(frames: readonly Frame[], signal: AbortSignal): Promise<number>
 }
@@ -47,8 +48,6 @@ export interface HttpCarrierInit {
   url: string
   session: string
   mode: Exclude<ConnectMode, 'ws'>
-  /** How long the first frame of an answer without an end may take. */
-  firstFrameMs: number
 }
 
 const BYTES = 'application/octet-stream'
@@ -84,8 +83,8 @@ export class HttpCarrier implements Carrier {
     this.streams = init.mode !== 'longpoll'
   }
 
-  async *down(next: number, signal: AbortSignal): AsyncGenerator<Frame, void> {
-    const { url, session, mode, firstFrameMs } = this.#init
+  async *down(next: number, signal: AbortSignal, firstMs: number): AsyncGenerator<Frame, void> {
+    const { url, session, mode } = this.#init
     const request = new AbortController()
     const abort = (): void => {
       request.abort()
@@ -94,7 +93,7 @@ export class HttpCarrier implements Carrier {
       request.abort(new NoAnswerError('nothing comes down'))
     }
     signal.addEventListener('abort', abort)
-    let cancel = this.#clock.after(this.streams ? firstFrameMs : STALL_MS, late)
+    let cancel = this.#clock.after(this.streams ? firstMs : STALL_MS, late)
     try {
       signal.throwIfAborted()
       const response = await fetch(`${url}?mode=${mode}`, {
@@ -120,6 +119,9 @@ export class HttpCarrier implements Carrier {
         yield* reader.push(value)
         cancel = this.#clock.after(STALL_MS, late)
       }
+    } catch (error) {
+      // Chromium ends a body that is being read with an error of its own.
+      throw request.signal.reason instanceof NoAnswerError ? request.signal.reason : error
     } finally {
       cancel()
       signal.removeEventListener('abort', abort)

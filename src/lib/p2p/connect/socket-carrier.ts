@@ -10,8 +10,6 @@ export interface SocketCarrierInit {
   /** Of the relay's /connect, with http(s). */
   url: string
   session: string
-  /** How long its first frame may take, the opening included. */
-  firstFrameMs: number
 }
 
 export class SocketCarrier implements Carrier {
@@ -26,9 +24,9 @@ export class SocketCarrier implements Carrier {
     this.#init = init
   }
 
-  async *down(next: number, signal: AbortSignal): AsyncGenerator<Frame, void> {
+  async *down(next: number, signal: AbortSignal, firstMs: number): AsyncGenerator<Frame, void> {
     signal.throwIfAborted()
-    const { url, session, firstFrameMs } = this.#init
+    const { url, session } = this.#init
     const socket = new WebSocket(`${url.replace(/^http/, 'ws')}?mode=ws`)
     socket.binaryType = 'arraybuffer'
     const inbox = new Inbox()
@@ -60,7 +58,7 @@ export class SocketCarrier implements Carrier {
     const late = (): void => {
       inbox.fail(new NoAnswerError('nothing comes down'))
     }
-    let cancel = this.#clock.after(firstFrameMs, late)
+    let cancel = this.#clock.after(firstMs, late)
     try {
       for (;;) {
         await inbox.filled()

@@ -255,9 +255,9 @@ export class Keeper extends TypedEventEmitter<PeersEvents> implements Peers {
     return false
   }
 
-  /** Something speaks for it that this connection is dead: ends it unless its peer answers soon. */
+  /** Ends this connection unless its peer answers soon. */
   doubt({ connection }: Link): void {
-    void this.#test(connection, true)
+    void this.#test(connection, false)
   }
 
   /**

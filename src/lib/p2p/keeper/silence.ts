@@ -3,7 +3,10 @@ import type { Traffic } from '../traffic.ts'
 import type { Link, Links } from './links.ts'
 
 /** Whoever is sent something is heard within this, or there is doubt, ms. */
-export const SILENCE_MS = 2_000
+export const SILENCE_MS = 1_000
+
+/** More than this takes its time on a slow line, and is answered when all of it is there. */
+export const LITTLE_BYTES = 16 * 1024
 
 export interface SilenceComponents {
   links: Links
@@ -15,16 +18,18 @@ export interface SilenceComponents {
 
 /** From this moment on a link has brought nothing. */
 interface Wait {
+  /** Of the connection, then. */
   bytesIn: number
+  bytesOut: number
   sinceMs: number
   cancel: () => void
 }
 
 /**
- * Doubts a direct connection that brings nothing after something was sent over it.
+ * Doubts a direct connection that brings nothing after a little was sent over it.
  *
  * Browsers notice a way that has died late: Chromium after 5 s, Firefox when consent to send has run out, after 30 s
- * (RFC 7675). A relay is asked whether it is there anyway, and says who is gone.
+ * (RFC 7675). What goes through a relay is not watched, which says who is gone; nor are lanes, on which only much goes.
  */
 export class Silence {
   readonly #components: SilenceComponents
@@ -41,19 +46,15 @@ export class Silence {
 
   /** Something was sent over this link. */
   sent(link: Link): void {
-    if (link.path !== 'direct') return
+    if (link.path !== 'direct' || link.aside) return
     const { clock, traffic } = this.#components
-    const { bytesIn } = traffic.of(link.connection)
     const wait = this.#waits.get(link)
+    const { bytesIn, bytesOut } = traffic.of(link.connection)
     if (wait === undefined) {
-      this.#waits.set(link, {
-        bytesIn,
-        sinceMs: clock.now(),
-        cancel: this.#lookIn(link, SILENCE_MS),
-      })
+      const cancel = this.#lookIn(link, SILENCE_MS)
+      this.#waits.set(link, { bytesIn, bytesOut, sinceMs: clock.now(), cancel })
     } else if (wait.bytesIn !== bytesIn) {
-      wait.bytesIn = bytesIn
-      wait.sinceMs = clock.now()
+      Object.assign(wait, { bytesIn, bytesOut, sinceMs: clock.now() })
     }
   }
 
@@ -63,10 +64,14 @@ export class Silence {
     return clock.after(ms, () => {
       const wait = this.#waits.get(link)!
       const leftMs = wait.sinceMs + SILENCE_MS - clock.now()
-      const heard = traffic.of(link.connection).bytesIn !== wait.bytesIn
-      if (!heard && leftMs > 0) wait.cancel = this.#lookIn(link, leftMs)
-      else this.#waits.delete(link)
-      if (!heard && leftMs <= 0) this.#components.doubt(link)
+      const { bytesIn, bytesOut } = traffic.of(link.connection)
+      const heard = bytesIn !== wait.bytesIn
+      if (!heard && leftMs > 0) {
+        wait.cancel = this.#lookIn(link, leftMs)
+        return
+      }
+      this.#waits.delete(link)
+      if (!heard && bytesOut - wait.bytesOut <= LITTLE_BYTES) this.#components.doubt(link)
     })
   }
 }
