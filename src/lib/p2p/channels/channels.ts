@@ -226,7 +226,9 @@ export class LinkChannels implements Channels {
       )
       // Who does not know the protocol will not learn it on this connection.
       if (cause.name !== 'UnsupportedProtocolError') {
-        this.#again(service, slot, link)
+        // Nor does it matter how often it was tried on one that is gone.
+        const isLeft = this.#components.links.of(slot.peer).includes(link)
+        this.#later(service, slot, isLeft ? slot.backoff.next() : 0)
       }
     } finally {
       cancelLimit()
@@ -394,13 +396,8 @@ export class LinkChannels implements Channels {
     const why = failure === null ? '' : `: ${failure.name}: ${failure.message}`
     this.#components.log.debug(`${service.init.protocol} with ${slot.peer} closed${why}`)
     if (this.#components.clock.now() - active.sinceMs >= STEADY_MS) slot.backoff.reset()
-    this.#again(service, slot, active.link)
-  }
-
-  /** After a channel on this link ended, or was not opened: at once where the link itself is gone. */
-  #again(service: Service, slot: Slot, link: Link): void {
-    const isLeft = this.#components.links.of(slot.peer).includes(link)
-    this.#later(service, slot, isLeft ? slot.backoff.next() : 0)
+    const lost = active.link.connection.status !== 'open'
+    this.#later(service, slot, lost ? 0 : slot.backoff.next())
   }
 
   /** Considers this peer again after `delayMs`, unless something happens before. */
