@@ -1,4 +1,5 @@
 import type { Clock } from '../../protocol/seams.ts'
+import { transportOf } from '../addresses.ts'
 import type { Traffic } from '../traffic.ts'
 import type { Link, Links } from './links.ts'
 
@@ -46,7 +47,8 @@ export class Silence {
 
   /** Something was sent over this link. */
   sent(link: Link): void {
-    if (link.path !== 'direct' || link.aside) return
+    // A relay is connected directly, too, and has other ways of showing that it is there.
+    if (transportOf(link.connection.remoteAddr) !== 'webrtc' || link.aside) return
     const { clock, traffic } = this.#components
     const wait = this.#waits.get(link)
     const { bytesIn, bytesOut } = traffic.of(link.connection)
