@@ -13,7 +13,7 @@ import {
 import { ReceiveQueue, SendQueue } from '../../protocol/connect/queues.ts'
 import { type Clock, type Random } from '../../protocol/seams.ts'
 import { Backoff } from '../backoff.ts'
-import { NoAnswerError, SessionOverError, UnreachableError } from '../errors.ts'
+import { NoAnswerError, SessionOverError } from '../errors.ts'
 import type { ConnectComponents } from './dial.ts'
 import type { Carrier } from './http-carrier.ts'
 
@@ -28,12 +28,6 @@ const ACK_BYTES = MAX_QUEUE_BYTES / 4
 
 /** A way that lasted this long worked: the next is tried at once. */
 const GOOD_WAY_MS = 1_000
-
-/** How long an answer without an end may take to begin in a running session: what goes up at the time may fill the line. */
-export const FIRST_AGAIN_MS = 5_000
-
-/** Ways down, one after the other, that are refused or silent while what goes up arrives: no other of the kind would do. */
-const FUTILE_WAYS = 2
 
 /** How long the end of a connection may take to arrive. */
 export const CLOSE_TIMEOUT_MS = 2_000
@@ -52,8 +46,7 @@ export interface ConnectConnectionInit {
 
 /**
  * A session as libp2p wants it. What goes up and what comes down are each tried again for `GIVE_UP_MS` when a request fails; then
- * the connection is reset. It is reset after `FUTILE_WAYS` when something in between has begun to gather or to refuse what comes down, and
- * requests go up as before: another mode may work.
+ * the connection is reset.
  */
 export class ConnectConnection extends AbstractMultiaddrConnection {
   readonly #clock: Clock
@@ -66,8 +59,7 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
   #unacknowledgedBytes = 0
   /** Since when, if there are any. */
   #owedSinceMs: number | null = null
-  /** When a request that went up was last answered. */
-  #answeredAtMs: number
+  #sentAtMs: number
   #full = false
   /** Told when all that was sent has arrived. */
   #onSent: (() => void) | null = null
@@ -85,7 +77,7 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
     this.#random = random
     this.#carrier = init.carrier
     this.#over = init.life
-    this.#answeredAtMs = clock.now()
+    this.#sentAtMs = clock.now()
     this.addEventListener('close', () => {
       this.#over.abort()
     })
@@ -142,13 +134,10 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
   async #receive(first: AsyncIterable<Frame>): Promise<void> {
     const attempts = this.#attempts()
     let frames = first
-    let futile = 0
-    let futileSinceMs = 0
     while (!this.#over.signal.aborted) {
       const next = this.#down.next
       const beganAtMs = this.#clock.now()
       let silent = true
-      let refused = false
       try {
         for await (const frame of frames) {
           silent = false
@@ -160,27 +149,13 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
         attempts.worked()
       } catch (error) {
         if (this.#isOver(error)) return
-        refused = error instanceof UnreachableError || error instanceof NoAnswerError
       }
-      if (!silent || !refused) futile = 0
-      else if ((futile += 1) === 1) futileSinceMs = this.#clock.now()
-      if (futile >= FUTILE_WAYS && this.#answeredAtMs > futileSinceMs) {
-        this.abort(new NoAnswerError('what goes up arrives, and nothing comes down'))
-        return
-      }
-      if (futile > 0) this.#ask()
       // One that was given up because nothing came lasted long as well.
       const lasted = !silent && this.#clock.now() - beganAtMs >= GOOD_WAY_MS
       const good = lasted || this.#down.next > next
       if (!(await attempts.next(good))) return
-      frames = this.#carrier.down(this.#down.next, this.#over.signal, FIRST_AGAIN_MS)
+      frames = this.#carrier.down(this.#down.next, this.#over.signal)
     }
-  }
-
-  /** Sends something up soon, whose answer tells whether the relay can be reached at all. */
-  #ask(): void {
-    this.#owedSinceMs ??= this.#clock.now()
-    this.#wanted.resolve(undefined)
   }
 
   /** Whether more is to come. */
@@ -190,7 +165,8 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
     const data = this.#down.take(frame)
     if (data !== null) {
       this.#unacknowledgedBytes += data.byteLength
-      this.#ask()
+      this.#owedSinceMs ??= this.#clock.now()
+      this.#wanted.resolve(undefined)
       this.onData(data)
     }
     if (!this.#down.ended) return !this.#over.signal.aborted
@@ -211,7 +187,7 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
         this.#unacknowledgedBytes = 0
         this.#owedSinceMs = null
         const number = await this.#carrier.up([ackOf(received), ...frames], this.#over.signal)
-        this.#answeredAtMs = this.#clock.now()
+        this.#sentAtMs = this.#clock.now()
         attempts.worked()
         this.#arrived(number)
         const progress = frames.length === 0 || number > acknowledged
@@ -261,7 +237,7 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
     if (this.#unacknowledgedBytes >= ACK_BYTES) return 0
     const dueAtMs =
       this.#owedSinceMs === null
-        ? this.#answeredAtMs + SIGN_OF_LIFE_MS
+        ? this.#sentAtMs + SIGN_OF_LIFE_MS
         : this.#owedSinceMs + ACK_DELAY_MS
     return dueAtMs - this.#clock.now()
   }
