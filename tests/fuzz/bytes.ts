@@ -5,7 +5,7 @@ const EDGES = [0, 1, 0x17, 0x18, 0x1f, 0x40, 0x7f, 0x80, 0xa0, 0xbf, 0xd8, 0xf6,
 
 /** The bytes with one to four changes that know nothing of what they mean. */
 export function changedBytes(dice: Dice, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  let changed = Uint8Array.from(bytes)
+  let changed: Uint8Array<ArrayBuffer> = new Uint8Array(bytes)
   for (let changes = 1 + dice.below(4); changes > 0; changes -= 1) changed = change(dice, changed)
   return changed
 }

@@ -15,7 +15,9 @@ const TAG = 6
 
 export interface Tree {
   major: number
-  /** Content of bytes and texts; all of a number or a simple value. */
+  /** As the sample has it. */
+  written: Uint8Array
+  /** Content of bytes and texts; of all else what is written. */
   raw: Uint8Array
   /** Of an array, of a map (keys and values in turns), or of bytes that are CBOR themselves. */
   children: Tree[]
@@ -126,8 +128,7 @@ export function changedTree(
   tree: Tree,
   others: readonly Tree[],
 ): Uint8Array<ArrayBuffer> {
-  const changes = new Set<number>()
-  for (let count = 1 + dice.below(3); count > 0; count -= 1) changes.add(dice.below(tree.size))
+  const changes = Array.from({ length: 1 + dice.below(3) }, () => dice.below(tree.size))
   const writer = new Writer(dice, changes, others)
   writer.write(tree)
   return writer.bytes()
@@ -149,11 +150,16 @@ class Reader {
     if (major === BYTES || major === TEXT) {
       const raw = this.#bytes.subarray(this.#at, (this.#at += length))
       const inner = major === BYTES ? treeOf(raw) : null
-      return made(major, raw, inner === null ? [] : [inner])
+      return made(major, this.#since(from), raw, inner === null ? [] : [inner])
     }
     const count = major === ARRAY ? length : major === MAP ? 2 * length : major === TAG ? 1 : 0
     const children = Array.from({ length: count }, () => this.tree())
-    return made(major, this.#bytes.subarray(from, this.#at), children)
+    const written = this.#since(from)
+    return made(major, written, written, children)
+  }
+
+  #since(from: number): Uint8Array {
+    return this.#bytes.subarray(from, this.#at)
   }
 
   #argument(short: number): number {
@@ -167,20 +173,23 @@ class Reader {
   }
 }
 
-function made(major: number, raw: Uint8Array, children: Tree[]): Tree {
-  return { major, raw, children, size: children.reduce((sum, { size }) => sum + size, 1) }
+function made(major: number, written: Uint8Array, raw: Uint8Array, children: Tree[]): Tree {
+  return { major, written, raw, children, size: children.reduce((sum, { size }) => sum + size, 1) }
 }
+
+/** What is being written: one at a time. */
+let scratch = new Uint8Array(4_096)
 
 class Writer {
   readonly #dice: Dice
-  readonly #changes: ReadonlySet<number>
+  readonly #changes: readonly number[]
   readonly #others: readonly Tree[]
-  #out = new Uint8Array(512)
+  #out = scratch
   #length = 0
   /** Number of the node that comes next, in the order they are written. */
   #node = 0
 
-  constructor(dice: Dice, changes: ReadonlySet<number>, others: readonly Tree[]) {
+  constructor(dice: Dice, changes: readonly number[], others: readonly Tree[]) {
     this.#dice = dice
     this.#changes = changes
     this.#others = others
@@ -192,30 +201,29 @@ class Writer {
 
   write(tree: Tree): void {
     const node = this.#node
-    this.#node += 1
-    if (this.#changes.has(node)) {
-      this.#writeOtherwise(tree)
-      this.#node = node + tree.size
-    } else this.#writeAsItIs(tree)
+    const next = node + tree.size
+    const changed = this.#changes.some((change) => node < change && change < next)
+    if (this.#changes.includes(node)) this.#writeOtherwise(tree)
+    else if (changed && tree.major !== TAG) this.#writeInside(tree)
+    else this.#put(tree.written)
+    this.#node = next
   }
 
-  #writeAsItIs(tree: Tree): void {
-    const { major, raw, children } = tree
-    if (major === BYTES && children.length > 0) {
-      const from = this.#length
-      for (const child of children) this.write(child)
-      // What is inside has to be there before its length is known.
-      const inside = this.#out.slice(from, this.#length)
-      this.#length = from
-      this.#head(BYTES, inside.byteLength)
-      this.#put(inside)
-    } else if (major === BYTES || major === TEXT) {
-      this.#head(major, raw.byteLength)
-      this.#put(raw)
-    } else if (major === ARRAY || major === MAP) {
+  /** With changes in its children alone. */
+  #writeInside({ major, children }: Tree): void {
+    const from = this.#length
+    this.#node += 1
+    if (major !== BYTES) {
       this.#head(major, major === MAP ? children.length / 2 : children.length)
       for (const child of children) this.write(child)
-    } else this.#put(raw)
+      return
+    }
+    for (const child of children) this.write(child)
+    // What is inside has to be there before its length is known.
+    const inside = this.#out.slice(from, this.#length)
+    this.#length = from
+    this.#head(BYTES, inside.byteLength)
+    this.#put(inside)
   }
 
   #writeOtherwise(tree: Tree): void {
@@ -248,7 +256,7 @@ class Writer {
           Uint8Array.of(0x9f),
         ])
         for (let level = 0; level < depth; level += 1) this.#put(shell)
-        this.#plain(tree)
+        this.#put(tree.written)
         return
       }
       case 5:
@@ -257,7 +265,7 @@ class Writer {
         return
       case 6:
         if (this.#others.length === 0) break
-        this.#plain(descendant(dice, dice.pick(this.#others)))
+        this.#put(descendant(dice, dice.pick(this.#others)).written)
         return
       case 7:
         // The same with a longer head than it needs.
@@ -309,18 +317,11 @@ class Writer {
 
   #members(major: number, members: readonly Tree[]): void {
     if (major === BYTES) {
-      for (const each of members) this.#plain(each)
+      for (const each of members) this.#put(each.written)
       return
     }
     this.#head(major, major === MAP ? members.length / 2 : members.length)
-    for (const each of members) this.#plain(each)
-  }
-
-  /** Without a change in it. */
-  #plain(tree: Tree): void {
-    const writer = new Writer(this.#dice, NONE, [])
-    writer.write(tree)
-    this.#put(writer.#out.subarray(0, writer.#length))
+    for (const each of members) this.#put(each.written)
   }
 
   #text(content: Uint8Array): void {
@@ -351,14 +352,12 @@ class Writer {
     if (needed > this.#out.byteLength) {
       const larger = new Uint8Array(2 * needed)
       larger.set(this.#out)
-      this.#out = larger
+      this.#out = scratch = larger
     }
     this.#out.set(bytes, this.#length)
     this.#length = needed
   }
 }
-
-const NONE: ReadonlySet<number> = new Set()
 
 function descendant(dice: Dice, tree: Tree): Tree {
   let node = tree
