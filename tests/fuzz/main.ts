@@ -13,8 +13,8 @@ import { Worker } from 'node:worker_threads'
 import { allTargets } from './targets.ts'
 import type { Failure, Order, Report, Setting } from './worker.ts'
 
-/** An input that takes longer is a hang, ms. */
-const PATIENCE_MS = 10_000
+/** An input that takes longer is a hang, ms: long enough for a process that runs only when no other wants to. */
+const PATIENCE_MS = 60_000
 
 /** Heap of a worker, MB: a thread that needs more is ended, which fails its target. */
 const HEAP_MB = 128
