@@ -132,6 +132,14 @@ export function transportOf(address: Multiaddr): TransportName {
   return names.includes('ws') || names.includes('wss') ? 'websocket' : 'other'
 }
 
+/**
+ * Whether a connection with this address goes through a relay. The `direct` that libp2p (3.3) says is wrong of circuits whose
+ * relay has a path in its address, as those over HTTP have.
+ */
+export function isRelayed(address: Multiaddr): boolean {
+  return transportOf(address) === 'circuit'
+}
+
 function parseMultiaddr(text: string): RelayAddress {
   let address: Multiaddr
   try {

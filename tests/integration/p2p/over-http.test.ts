@@ -78,6 +78,11 @@ test('where bytes without an end are refused, people are reached by events', asy
   ada.node.peers.want(bob.peer, [`localhost:${proxy.port}`])
   await say(await adas.living(), 'hello')
   expect(await hear(await bobs.living())).toBe('hello')
+  // Who dialled and who was dialled call it the same.
+  expect([ada.node.peers.path(bob.peer), bob.node.peers.path(ada.peer)]).toEqual([
+    'relayed',
+    'relayed',
+  ])
   expect(proxy.modes()).toEqual(['binary', 'sse'])
 })
 

@@ -1,6 +1,7 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import { expect, test } from 'vitest'
 import {
+  isRelayed,
   hostOf,
   networkOf,
   MAX_ADDRESS_CHARS,
@@ -93,6 +94,13 @@ test('an address tells its relay, host and transport', () => {
   expect(transportOf(circuit)).toBe('circuit')
   expect(transportOf(multiaddr(relay))).toBe('websocket')
   expect(transportOf(multiaddr(`${relay}/p2p-circuit/webrtc/p2p/${PEER}`))).toBe('webrtc')
+})
+
+test('what goes through a relay is told by its address, over HTTP as well', () => {
+  const relay = `/dns/relay.example/tcp/443/tls/http/http-path/connect%2Fbinary/p2p/${PEER}`
+  expect(isRelayed(multiaddr(relay))).toBe(false)
+  expect(isRelayed(multiaddr(`${relay}/p2p-circuit/p2p/${PEER}`))).toBe(true)
+  expect(isRelayed(multiaddr(`${relay}/p2p-circuit/webrtc/p2p/${PEER}`))).toBe(false)
 })
 
 test.each([

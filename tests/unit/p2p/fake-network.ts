@@ -75,7 +75,6 @@ export class FakeSide {
 
 export class FakeConnection {
   readonly id: string
-  readonly direct: boolean
   readonly direction: 'inbound' | 'outbound'
   readonly remotePeer: { toString(): string }
   readonly remoteAddr: Multiaddr
@@ -96,7 +95,6 @@ export class FakeConnection {
     this.#side = side
     this.remotePeer = { toString: () => remote }
     this.id = init.id
-    this.direct = init.direct
     this.direction = init.direction
     const way = `/ip4/127.0.0.1/tcp/1/ws/p2p/${init.relay}/p2p-circuit`
     this.remoteAddr = multiaddr(`${way}${init.direct ? '/webrtc' : ''}/p2p/${remote}`)

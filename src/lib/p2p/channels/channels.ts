@@ -267,12 +267,12 @@ export class LinkChannels implements Channels {
   async #inboundLane(service: Service, stream: Stream, connection: Connection): Promise<void> {
     const link = this.#linkOf(connection)
     const active = link && service.slots.get(link.peer)?.active
-    if (!active?.wide?.vacant || !connection.direct || active.link === link) {
+    if (!active?.wide?.vacant || link?.path !== 'direct' || active.link === link) {
       stream.abort(new ChannelClosedError('no lane is wanted'))
       return
     }
-    this.#components.links.setAside(link!)
-    const lane = this.#channel(service, stream, link!)
+    this.#components.links.setAside(link)
+    const lane = this.#channel(service, stream, link)
     const cancelLimit = this.#components.clock.after(OPEN_TIMEOUT_MS, () => {
       lane.close(new ChannelClosedError('opened and left'))
     })

@@ -2,6 +2,7 @@ import type { Connection, Libp2p } from '@libp2p/interface'
 import { TypedEventEmitter } from 'main-event'
 import { isPeerId, type PeerIdString } from '../../protocol/ids.ts'
 import type { Clock, Logger } from '../../protocol/seams.ts'
+import { isRelayed } from '../addresses.ts'
 import type { PeerPath } from '../api.ts'
 import { SupersededError } from '../errors.ts'
 
@@ -169,7 +170,7 @@ export class Links extends TypedEventEmitter<LinksEvents> {
     const link: Link = {
       id: connection.id,
       peer,
-      path: connection.direct ? 'direct' : 'relayed',
+      path: isRelayed(connection.remoteAddr) ? 'relayed' : 'direct',
       initiator: connection.direction === 'outbound' ? this.#components.self : peer,
       openedAtMs: this.#components.clock.now(),
       connection,

@@ -30,6 +30,7 @@ import { RENDEZVOUS_PROTOCOL } from '../../protocol/rendezvous/join.ts'
 import { MAX_TICKET_BYTES, readTicket } from '../../protocol/rendezvous/ticket.ts'
 import type { Clock, Random } from '../../protocol/seams.ts'
 import { signedBytes } from '../../protocol/signed.ts'
+import { isRelayed } from '../addresses.ts'
 import { UnreachableError } from '../errors.ts'
 import { readLengthPrefixed } from '../length-prefixed.ts'
 import type { MeetComponents } from './meet.ts'
@@ -133,7 +134,7 @@ class RendezvousTransport implements Transport, Startable {
   /** A relay says that somebody asks for me. It is one that I have chosen to dial, or it is not listened to. */
   async #invited(stream: Stream, connection: Connection): Promise<void> {
     try {
-      const isMyRelay = connection.direct && connection.direction === 'outbound'
+      const isMyRelay = !isRelayed(connection.remoteAddr) && connection.direction === 'outbound'
       if (!isMyRelay)
         throw new InvalidDataError('an invitation of somebody who is no relay of mine')
       if (this.#following >= MAX_INVITATIONS) throw new UnreachableError('too many invitations')
