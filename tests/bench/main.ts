@@ -26,6 +26,7 @@ import {
   WAY_ROWS,
   wayRows,
 } from './network-rows.ts'
+import { Nap, NAP_MS } from './nap.ts'
 import { Pair } from './pair.ts'
 import { Friends, Reserved } from './recovery.ts'
 import { idleConnectionBytes } from './relay.ts'
@@ -115,6 +116,14 @@ const benches: { rows: string[]; run: (wants: (row: string) => boolean) => Promi
       await using relay = await Relay.start()
       await using reserved = await Reserved.at(relay)
       return [row('relay.reconnect', 'ms', await repeat(() => reserved.restart()))]
+    },
+  },
+  {
+    rows: ['sleep.reconnect'],
+    async run() {
+      await using relay = await Relay.start()
+      await using nap = await Nap.between(relay, values.smoke ? 1_000 : NAP_MS)
+      return [row('sleep.reconnect', 'ms', await repeat(() => nap.take()))]
     },
   },
   {

@@ -40,10 +40,6 @@ const EVENTS: Readonly<Record<string, [before: MiddleboxInit, after: MiddleboxIn
   'connections-killed': [{ webSockets: true }, { webSockets: true }],
 }
 
-/** Of these a session notices nothing but that it gets no more, and is given up after 30 s or more, each time alike. */
-const SLOW_EVENTS: readonly string[] = ['answers-buffered', 'endless-bytes-refused']
-const MAX_SLOW_ROUNDS = 3
-
 /** Networks that people begin on, as impatient as such boxes are. */
 const NETWORKS: Readonly<Record<string, MiddleboxInit>> = {
   open: { webSockets: true },
@@ -211,8 +207,7 @@ export async function recoveryRows({ rounds }: NetworkScale, wants: Wants): Prom
   for (const [event, [before, after]] of Object.entries(EVENTS)) {
     if (!wants(`recovery.${event}`)) continue
     const eachMs: number[] = []
-    const times = SLOW_EVENTS.includes(event) ? Math.min(rounds, MAX_SLOW_ROUNDS) : rounds
-    for (let round = 0; round < times; round++) {
+    for (let round = 0; round < rounds; round++) {
       await using relay = await Relay.start('--no-app', '--no-webrtc')
       await using middlebox = await Middlebox.before(relay, before)
       await using people = await People.at(middlebox)

@@ -16,20 +16,23 @@ export type Around = (run: () => Promise<number>) => Promise<number>
  * other work it changes far less than how long something takes.
  */
 export function processorMs(): number {
-  const processes = new Map<number, Charged>()
-  for (const pid of pids()) {
-    const charged = chargedTo(pid)
-    if (charged !== null) processes.set(pid, charged)
-  }
-  let sum = 0
-  for (const [pid, { ms }] of processes) if (isOurs(pid, processes)) sum += ms
-  return sum
+  return [...started().values()].reduce((sum, { ms }) => sum + ms, 0)
 }
 
-function isOurs(pid: number, processes: ReadonlyMap<number, Charged>): boolean {
-  const parent = processes.get(pid)?.parent
+/** Processes this one has started, and those that these have, with what each was charged; by their ids. */
+export function started(by = process.pid): ReadonlyMap<number, Charged> {
+  const all = new Map<number, Charged>()
+  for (const pid of pids()) {
+    const charged = chargedTo(pid)
+    if (charged !== null) all.set(pid, charged)
+  }
+  return new Map([...all].filter(([pid]) => comesFrom(by, pid, all)))
+}
+
+function comesFrom(first: number, pid: number, all: ReadonlyMap<number, Charged>): boolean {
+  const parent = all.get(pid)?.parent
   if (parent === undefined) return false
-  return parent === process.pid || isOurs(parent, processes)
+  return parent === first || comesFrom(first, parent, all)
 }
 
 function pids(): number[] {

@@ -49,6 +49,19 @@ for (const { what, init, way } of NETWORKS) {
   })
 }
 
+test('what holds answers once their heads are through is found out by one, and no other of the kind is tried', async ({
+  person,
+}) => {
+  const port = await freePort()
+  await using both = new AsyncDisposableStack()
+  const middlebox = both.use(await Middlebox.before({ port }, { buffers: 'bodies' }))
+  both.use(await Relay.startAt(port, '--public-url', middlebox.origin, '--no-webrtc'))
+  const anna = await person('Anna', { relay: middlebox })
+  await anna.goTo('Network')
+  await shows(anna, middlebox, 'HTTP, long polling')
+  expect(middlebox.modes()).toEqual(['binary', 'longpoll'])
+})
+
 test('two people talk where no UDP gets through: all goes by the WebSocket', async ({ person }) => {
   test.slow()
   await using stack = new AsyncDisposableStack()

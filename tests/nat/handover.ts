@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import type { Person } from '../support/person.ts'
 import { arrive } from './arrive.ts'
 import type { Internet } from './internet.ts'
-import { Side } from './side.ts'
+import { type Line, Side } from './side.ts'
 
-/** With 2 % of packets lost it takes some ten seconds: it is on its way when the network changes. */
-const FILE_BYTES = 1_000_000
+/** It takes some ten seconds: it is on its way when the network changes. */
+const FILE_BYTES = { good: 10_000_000, bad: 1_000_000 }
 
 export interface HandoverResult {
   /** From the new network to the first message over it, from each to the other, milliseconds. */
@@ -22,16 +22,18 @@ export interface HandoverResult {
  */
 export async function runHandover(
   internet: Internet,
-  { chromiumPath, n }: { chromiumPath: string; n: number },
+  { chromiumPath, n, line }: { chromiumPath: string; n: number; line: Line },
 ): Promise<HandoverResult> {
   await using stack = new AsyncDisposableStack()
-  const mobile = stack.use(await Side.behind('port-restricted', internet.namespace, n, 'bad'))
+  const mobile = stack.use(await Side.behind('port-restricted', internet.namespace, n, line))
   const fixed = stack.use(await Side.behind('none', internet.namespace, n + 1))
   const components = { internet, chromiumPath, stack }
   const anna = await arrive(mobile, components)
   const boris = await arrive(fixed, components)
   await anna.start('Anna')
   await boris.start('Boris')
+  // Or a good line would have brought it before.
+  if (line === 'good') await boris.limitSpeed('Getting', '1 MB/s')
   await boris.meet(anna, { mine: 'Boris', theirs: 'Anna' })
   await boris.openChat('Anna')
   await anna.openChat('Boris')
@@ -41,13 +43,13 @@ export async function runHandover(
   await anna.attach({
     name: 'film.bin',
     mimeType: 'application/octet-stream',
-    buffer: randomBytes(FILE_BYTES),
+    buffer: randomBytes(FILE_BYTES[line]),
   })
   await anna.pressSend()
   const film = boris.message('film.bin')
   await film.getByText(/% of /).waitFor()
 
-  const moved = mobile.moveTo('carrier', internet.namespace, n + 2, 'bad')
+  const moved = mobile.moveTo('carrier', internet.namespace, n + 2, line)
   await boris.write('into the gap')
   await moved
   const movedMs = performance.now()

@@ -5,7 +5,7 @@
  *
  *     npm run test:nat -- [--full] [--only PART] [--bad-lines] [--pair "KIND × KIND"]
  *
- * Some pairs and `hidden`, or with `--full` all 36 and every part; with `--bad-lines` pairs meet over lines of 100 ms, 2 % loss and
+ * Some pairs and `hidden`, or with `--full` all 36 and every part; with `--bad-lines` over lines of 100 ms, 2 % loss and
  * 5 Mbit/s. Ends with 1 when a pair does not connect, of all 36 also when one does not directly that can (`meetDirectly`): now
  * and then one stays at TURN (docs/CONNECTIVITY.md). With 77 and NOT RUN where the system allows no network namespaces.
  */
@@ -95,7 +95,8 @@ async function staysHidden(first: number): Promise<boolean> {
 
 /** @throws Error when something is lost, or comes twice */
 async function handOver(first: number): Promise<void> {
-  const result = await runHandover(internet, { chromiumPath, n: first })
+  const line = values['bad-lines'] ? 'bad' : 'good'
+  const result = await runHandover(internet, { chromiumPath, n: first, line })
   const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
   const { toMoverMs, fromMoverMs, fileMs } = result
   console.log(

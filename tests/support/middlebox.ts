@@ -12,8 +12,8 @@ import { seededRandom } from '../fixtures/seeded-random.ts'
 export interface MiddleboxInit {
   /** WebSockets go through; by default none does. */
   webSockets?: boolean
-  /** Answers are held until they are complete. */
-  buffers?: boolean
+  /** Answers are held until they are complete; of `bodies` their heads go on at once. */
+  buffers?: boolean | 'bodies'
   /**
    * Bytes of no known kind whose length is not said before are refused, as by what looks into downloads and must have one whole; text
    * goes through as it comes.
@@ -219,20 +219,20 @@ export class Middlebox implements AsyncDisposable {
           return
         }
         let left = this.#cutAfter()
-        if (!buffers) {
+        if (buffers !== true) {
           answer.writeHead(from.statusCode!, from.headers)
           answer.flushHeaders()
         }
         const chunks: Buffer[] = []
         from.on('data', (chunk: Buffer) => {
           left -= chunk.byteLength
-          if (buffers) chunks.push(chunk)
+          if (buffers !== false) chunks.push(chunk)
           else answer.write(left < 0 ? chunk.subarray(0, chunk.byteLength + left) : chunk)
           if (left < 0) cut()
         })
         from.on('error', () => near.socket.destroy())
         from.on('end', () => {
-          if (buffers) answer.writeHead(from.statusCode!, from.headers)
+          if (buffers === true) answer.writeHead(from.statusCode!, from.headers)
           answer.end(Buffer.concat(chunks))
         })
       },

@@ -28,7 +28,8 @@ import { Discovery } from './discovery/discovery.ts'
 import { Publisher } from './discovery/publisher.ts'
 import type { PeerRecordStore } from './discovery/record-store.ts'
 import { Keeper } from './keeper/keeper.ts'
-import { Links } from './keeper/links.ts'
+import { type Link, Links } from './keeper/links.ts'
+import { Silence } from './keeper/silence.ts'
 import { browserTransports, createNode, type Node } from './node.ts'
 import { Pinger } from './ping.ts'
 import { RelayBook } from './relay-book/relay-book.ts'
@@ -37,6 +38,7 @@ import { wasMet } from './rendezvous/met.ts'
 import { HideableBridge } from './rtc/hideable-bridge.ts'
 import { probeIce } from './rtc/ice-probe.ts'
 import { IceServers } from './rtc/ice-servers.ts'
+import { Sleep } from './sleep.ts'
 import { Traffic } from './traffic.ts'
 import { Networks } from './ways/networks.ts'
 import type { NetworkStore } from './ways/store.ts'
@@ -83,6 +85,7 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
   readonly #networks: Networks
   readonly #ways: WayFinder
   readonly #traffic: Traffic
+  readonly #sleep: Sleep
   readonly #browser = { offline: false, hidden: false }
   #node: Node | null = null
   /** Start and stop, one after the other. */
@@ -104,6 +107,11 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     this.#networks = new Networks({ store: components.networks, clock, log })
     this.#ways = new WayFinder({ networks: this.#networks, clock, log })
     this.#traffic = new Traffic(clock)
+    this.#sleep = new Sleep(clock, () => {
+      // Else whoever comes back to sight, or the network, wakes it.
+      const { offline, hidden } = this.#browser
+      if (!offline && !hidden) void this.wake('resume')
+    })
     pinger.addEventListener('pinged', ({ detail }) => {
       this.#ways.pinged(detail)
     })
@@ -132,14 +140,19 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
       random,
       log: loggers('keeper'),
     })
+    const doubt = (link: Link): void => {
+      this.#keeper.doubt(link)
+    }
+    const silence = new Silence({ links, traffic: this.#traffic, clock, doubt })
     this.#channels = new LinkChannels({
       self,
       links,
       clock,
       random,
       log: loggers('channels'),
-      doubt: (link) => {
-        this.#keeper.doubt(link)
+      doubt,
+      sent: (link) => {
+        silence.sent(link)
       },
       openLane: (peer, signal) => this.#keeper.openLane(peer, signal),
     })
@@ -315,9 +328,11 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     return await askRelay(connection, question, request, this.#components.clock, signal)
   }
 
-  async wake(reason: WakeReason): Promise<void> {
+  async wake(sign: WakeReason): Promise<void> {
     this.#browser.offline = false
     if (this.#node === null) return
+    // A page that comes back to sight may have been asleep with all the device.
+    const reason = this.#sleep.woke() && sign !== 'online' ? 'resume' : sign
     this.#components.loggers('keeper').debug(`woken: ${reason}`)
     this.safeDispatchEvent('woken')
     if (reason !== 'asked') this.#ways.moved()
@@ -413,12 +428,14 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     this.#publisher.start()
     await this.#relays.attach(node)
     this.#keeper.attach(node)
+    this.#sleep.start()
   }
 
   async #stop(): Promise<void> {
     const node = this.#node
     if (node === null) return
     this.#node = null
+    this.#sleep.stop()
     this.#keeper.detach()
     this.#publisher.stop()
     this.#discovery.detach()

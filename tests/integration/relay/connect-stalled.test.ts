@@ -7,7 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocketServer } from 'ws'
 import { CONNECT_MODES, type ConnectMode } from '#lib/protocol/connect/connect.ts'
 import { ackOf, encodeFrames, type Frame, IDLE } from '#lib/protocol/connect/frames.ts'
-import { systemRandom } from '#lib/protocol/seams.ts'
+import { type Clock, systemClock, systemRandom } from '#lib/protocol/seams.ts'
 import { ENCODERS } from '#relay/connect/answers.ts'
 import type { ConnectConnection } from '../../../src/lib/p2p/connect/connection.ts'
 import { connectTo } from '../../../src/lib/p2p/connect/dial.ts'
@@ -22,7 +22,7 @@ const dataOf = (number: number, byte: number): Frame => ({
 })
 
 /** What a relay answers to one request for frames; null: the request is taken, and nothing is ever said. */
-type Answer = readonly Frame[] | null
+type Answer = readonly Frame[] | 'refused' | null
 
 /** A relay that opens a session, takes what is posted, and answers the n-th request for frames with the n-th of these. */
 async function relayThat(mode: ConnectMode, answers: Answer[]) {
@@ -41,6 +41,10 @@ async function relayThat(mode: ConnectMode, answers: Answer[]) {
     }
     const frames = answer(Number(request.headers['x-connect-ack']))
     if (frames === null) return
+    if (frames === 'refused') {
+      response.writeHead(403).end()
+      return
+    }
     response.writeHead(200)
     for (const frame of frames) response.write(ENCODERS[mode](frame))
     response.end()
@@ -49,7 +53,7 @@ async function relayThat(mode: ConnectMode, answers: Answer[]) {
   sockets.on('connection', (socket) => {
     socket.once('message', (hello: Buffer) => {
       const frames = answer(Number(hello.toString().split(' ')[1]))
-      if (frames === null) {
+      if (frames === null || frames === 'refused') {
         socket.on('message', () => {
           socket.send(encodeFrames([ackOf(0)]))
         })
@@ -69,7 +73,7 @@ async function relayThat(mode: ConnectMode, answers: Answer[]) {
   return { port: (server.address() as AddressInfo).port, asked }
 }
 
-async function dial(clock: ManualClock, port: number, mode: ConnectMode) {
+async function dial(clock: Clock, port: number, mode: ConnectMode) {
   const url = `http://127.0.0.1:${port}/connect`
   const address = multiaddr(`/ip4/127.0.0.1/tcp/${port}/http/http-path/connect`)
   const components = { clock, random: systemRandom, log: defaultLogger().forComponent('test') }
@@ -113,15 +117,29 @@ describe.each(CONNECT_MODES)('%s', (mode) => {
 
   test('a relay that speaks again is heard from where it stopped', async () => {
     const clock = new ManualClock()
-    const { port } = await relayThat(mode, [
+    const { port, asked } = await relayThat(mode, [
       [IDLE, dataOf(0, 7)],
       null,
       [dataOf(0, 7), dataOf(1, 8)],
       [dataOf(2, 9)],
     ])
     const { connection, bytes } = await dial(clock, port, mode)
-    await passes(clock, () => bytes.length >= 3)
-    expect(bytes).toEqual([7, 8, 9])
+    // From then on no time goes by: what takes a moment here would be late there.
+    await passes(clock, () => asked.length >= 3)
+    await expect.poll(() => bytes).toEqual([7, 8, 9])
     connection.abort(new Error('enough'))
+  })
+})
+
+describe.each(['binary', 'sse'] as const)('%s', (mode) => {
+  test.each([
+    { begins: 'be refused', answer: 'refused' as const },
+    { begins: 'be held back', answer: null },
+  ])('a way down that begins to $begins is left while requests go up', async ({ answer }) => {
+    const { port } = await relayThat(mode, [[IDLE], answer, answer, answer, answer])
+    const { closed } = await dial(systemClock, port, mode)
+    expect(await closed).toMatchObject({
+      message: 'what goes up arrives, and nothing comes down',
+    })
   })
 })

@@ -121,8 +121,9 @@ export class FakeConnection {
 
   abort(reason: Error): void {
     if (this.status === 'closed') return
-    this.status = 'closed'
+    // As in libp2p: while they end the connection still calls itself open.
     for (const stream of this.#streams) stream.abort(reason)
+    this.status = 'closed'
     this.#side.tell('connection:close', this)
     this.other?.abort(reason)
   }

@@ -36,6 +36,8 @@ export interface ChannelsComponents {
   log: Logger
   /** This connection may be dead: the peer uses a worse one. */
   doubt(link: Link): void
+  /** Told whenever something is sent over this link. */
+  sent?(link: Link): void
   /** One more direct connection with who has one already; null where none can be had, or none is worth it. */
   openLane(peer: PeerIdString, signal: AbortSignal): Promise<Link | null>
 }
@@ -88,6 +90,13 @@ export class LinkChannels implements Channels {
         for (const service of this.#services.values()) void this.#consider(service, peer, false)
       })
     }
+    components.links.addEventListener('closed', ({ detail: { peer } }) => {
+      // A channel ends before the connection that ends it: only now is it known that another one is left, or none.
+      for (const service of this.#services.values()) {
+        const slot = service.slots.get(peer)
+        if (slot?.active === null && slot.opening === null) this.#later(service, slot, 0)
+      }
+    })
   }
 
   async attach(node: ServingNode): Promise<void> {
@@ -217,7 +226,9 @@ export class LinkChannels implements Channels {
       )
       // Who does not know the protocol will not learn it on this connection.
       if (cause.name !== 'UnsupportedProtocolError') {
-        this.#later(service, slot, slot.backoff.next())
+        // Nor does it matter how often it was tried on one that is gone.
+        const isLeft = this.#components.links.of(slot.peer).includes(link)
+        this.#later(service, slot, isLeft ? slot.backoff.next() : 0)
       }
     } finally {
       cancelLimit()
@@ -404,6 +415,7 @@ export class LinkChannels implements Channels {
       peer: link.peer,
       path: link.path,
       maxFrameBytes: service.init.maxFrameBytes,
+      onSend: () => this.#components.sent?.(link),
     })
   }
 

@@ -20,6 +20,8 @@ export interface StreamChannelInit {
   peer: PeerIdString
   path: 'direct' | 'relayed'
   maxFrameBytes: number
+  /** Told whenever something is sent. */
+  onSend?: () => void
 }
 
 /**
@@ -165,6 +167,7 @@ export class StreamChannel implements Channel {
   #write(bytes: Uint8Array): void {
     try {
       this.#needsDrain = !this.#stream.send(bytes)
+      this.#init.onSend?.()
     } catch (cause) {
       this.close(new ChannelClosedError('the stream takes no more', { cause }))
     }

@@ -13,7 +13,7 @@ import {
 import { ReceiveQueue, SendQueue } from '../../protocol/connect/queues.ts'
 import { type Clock, type Random } from '../../protocol/seams.ts'
 import { Backoff } from '../backoff.ts'
-import { NoAnswerError, SessionOverError } from '../errors.ts'
+import { NoAnswerError, SessionOverError, UnreachableError } from '../errors.ts'
 import type { ConnectComponents } from './dial.ts'
 import type { Carrier } from './http-carrier.ts'
 
@@ -28,6 +28,12 @@ const ACK_BYTES = MAX_QUEUE_BYTES / 4
 
 /** A way that lasted this long worked: the next is tried at once. */
 const GOOD_WAY_MS = 1_000
+
+/** How long an answer without an end may take to begin in a running session: what goes up at the time may fill the line. */
+export const FIRST_AGAIN_MS = 5_000
+
+/** Ways down, one after the other, that are refused or silent while what goes up arrives: no other of the kind would do. */
+const FUTILE_WAYS = 2
 
 /** How long the end of a connection may take to arrive. */
 export const CLOSE_TIMEOUT_MS = 2_000
@@ -46,7 +52,8 @@ export interface ConnectConnectionInit {
 
 /**
  * A session as libp2p wants it. What goes up and what comes down are each tried again for `GIVE_UP_MS` when a request fails; then
- * the connection is reset.
+ * the connection is reset. It is reset after `FUTILE_WAYS` when something in between has begun to gather or to refuse what comes down, and
+ * requests go up as before: another mode may work.
  */
 export class ConnectConnection extends AbstractMultiaddrConnection {
   readonly #clock: Clock
@@ -59,7 +66,8 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
   #unacknowledgedBytes = 0
   /** Since when, if there are any. */
   #owedSinceMs: number | null = null
-  #sentAtMs: number
+  /** When a request that went up was last answered. */
+  #answeredAtMs: number
   #full = false
   /** Told when all that was sent has arrived. */
   #onSent: (() => void) | null = null
@@ -77,7 +85,7 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
     this.#random = random
     this.#carrier = init.carrier
     this.#over = init.life
-    this.#sentAtMs = clock.now()
+    this.#answeredAtMs = clock.now()
     this.addEventListener('close', () => {
       this.#over.abort()
     })
@@ -134,10 +142,13 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
   async #receive(first: AsyncIterable<Frame>): Promise<void> {
     const attempts = this.#attempts()
     let frames = first
+    /** When those that were refused or silent, one after the other, failed. */
+    const futileAtMs: number[] = []
     while (!this.#over.signal.aborted) {
       const next = this.#down.next
       const beganAtMs = this.#clock.now()
       let silent = true
+      let futile = false
       try {
         for await (const frame of frames) {
           silent = false
@@ -149,13 +160,28 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
         attempts.worked()
       } catch (error) {
         if (this.#isOver(error)) return
+        futile = silent && (error instanceof UnreachableError || error instanceof NoAnswerError)
       }
+      if (futile) {
+        futileAtMs.push(this.#clock.now())
+        if (futileAtMs.length >= FUTILE_WAYS && this.#answeredAtMs > futileAtMs[0]!) {
+          this.abort(new NoAnswerError('what goes up arrives, and nothing comes down'))
+          return
+        }
+        this.#ask()
+      } else futileAtMs.length = 0
       // One that was given up because nothing came lasted long as well.
       const lasted = !silent && this.#clock.now() - beganAtMs >= GOOD_WAY_MS
       const good = lasted || this.#down.next > next
       if (!(await attempts.next(good))) return
-      frames = this.#carrier.down(this.#down.next, this.#over.signal)
+      frames = this.#carrier.down(this.#down.next, this.#over.signal, FIRST_AGAIN_MS)
     }
+  }
+
+  /** Sends something up soon, whose answer tells whether the relay can be reached at all. */
+  #ask(): void {
+    this.#owedSinceMs ??= this.#clock.now()
+    this.#wanted.resolve(undefined)
   }
 
   /** Whether more is to come. */
@@ -165,8 +191,7 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
     const data = this.#down.take(frame)
     if (data !== null) {
       this.#unacknowledgedBytes += data.byteLength
-      this.#owedSinceMs ??= this.#clock.now()
-      this.#wanted.resolve(undefined)
+      this.#ask()
       this.onData(data)
     }
     if (!this.#down.ended) return !this.#over.signal.aborted
@@ -187,7 +212,7 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
         this.#unacknowledgedBytes = 0
         this.#owedSinceMs = null
         const number = await this.#carrier.up([ackOf(received), ...frames], this.#over.signal)
-        this.#sentAtMs = this.#clock.now()
+        this.#answeredAtMs = this.#clock.now()
         attempts.worked()
         this.#arrived(number)
         const progress = frames.length === 0 || number > acknowledged
@@ -237,7 +262,7 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
     if (this.#unacknowledgedBytes >= ACK_BYTES) return 0
     const dueAtMs =
       this.#owedSinceMs === null
-        ? this.#sentAtMs + SIGN_OF_LIFE_MS
+        ? this.#answeredAtMs + SIGN_OF_LIFE_MS
         : this.#owedSinceMs + ACK_DELAY_MS
     return dueAtMs - this.#clock.now()
   }

@@ -39,7 +39,7 @@ export async function connectTo(
   const beganAtMs = clock.now()
   const session = await beginSession(target.url, signal)
   const { least, most } = FIRST_FRAME_MS
-  const patienceMs = Math.min(most, Math.max(least, 4 * (clock.now() - beganAtMs)))
+  const firstMs = Math.min(most, Math.max(least, 4 * (clock.now() - beganAtMs)))
   const modes = target.mode === null ? TRIED : [target.mode]
   let gathers = false
   for (const mode of modes) {
@@ -50,7 +50,7 @@ export async function connectTo(
     // What gathers one kind of answers without an end gathers the other, too.
     if (gathers && carrier.streams) continue
     const life = new AbortController()
-    const begun = await begin(clock, carrier, { life, patienceMs }, signal)
+    const begun = await begin(carrier, firstMs, life, signal)
     if (begun === 'late') gathers = true
     if (begun === 'late' || begun === 'failed') continue
     return new ConnectConnection(components, {
@@ -66,30 +66,25 @@ export async function connectTo(
 
 /** The first frames down, once the mode is seen to work. */
 async function begin(
-  clock: Clock,
   carrier: Carrier,
-  { life, patienceMs }: { life: AbortController; patienceMs: number },
+  firstMs: number,
+  life: AbortController,
   signal: AbortSignal | undefined,
 ): Promise<AsyncIterable<Frame> | 'late' | 'failed'> {
-  const frames = carrier.down(0, life.signal)
+  const frames = carrier.down(0, life.signal, firstMs)
   // Nothing comes at once where answers are complete: the first use will tell.
   if (!carrier.streams) return frames
-  const late = new NoAnswerError(`no frame for ${patienceMs} ms`)
   const onAbort = (): void => {
     life.abort()
   }
   signal?.addEventListener('abort', onAbort)
-  const cancel = clock.after(patienceMs, () => {
-    life.abort(late)
-  })
   try {
     signal?.throwIfAborted()
     const first = await frames.next()
     return first.done === true ? 'failed' : frames
-  } catch {
-    return life.signal.reason === late ? 'late' : 'failed'
+  } catch (error) {
+    return error instanceof NoAnswerError ? 'late' : 'failed'
   } finally {
-    cancel()
     signal?.removeEventListener('abort', onAbort)
   }
 }

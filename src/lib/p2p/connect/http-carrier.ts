@@ -20,10 +20,10 @@ import {
 } from '../../protocol/connect/frames.ts'
 import { InvalidDataError, LimitExceededError } from '../../protocol/errors.ts'
 import type { Clock } from '../../protocol/seams.ts'
-import { SessionOverError, UnreachableError } from '../errors.ts'
+import { NoAnswerError, SessionOverError, UnreachableError } from '../errors.ts'
 
-/** Longest silence of an answer: an idle frame, or an empty answer, was due long before. */
-export const STALL_MS = IDLE_MS + 10_000
+/** Longest silence: an idle frame, or a complete answer, was due long before. */
+export const STALL_MS = Math.max(IDLE_MS, POLL_MS) + 10_000
 
 /** One POST: the relay holds it for up to 10 s while it does not read. */
 export const POST_TIMEOUT_MS = 20_000
@@ -32,8 +32,13 @@ export const POST_TIMEOUT_MS = 20_000
 export interface Carrier {
   /** Whether frames come as they are sent; otherwise a whole answer at a time, which acknowledges what came before. */
   readonly streams: boolean
-  /** Frames from this number on, until the way breaks. To be called again then. @throws SessionOverError */
-  down(next: number, signal: AbortSignal): AsyncGenerator<Frame, void>
+  /**
+   * Frames from this number on, until the way breaks. To be called again then.
+   * @param firstMs how long an answer without an end may take to begin
+   * @throws SessionOverError
+   * @throws NoAnswerError when nothing comes for too long
+   */
+  down(next: number, signal: AbortSignal, firstMs: number): AsyncGenerator<Frame, void>
   /** Brings frames up; resolves with how many the relay has. @throws SessionOverError */
   up(frames: readonly Frame[], signal: AbortSignal): Promise<number>
 }
@@ -78,39 +83,47 @@ export class HttpCarrier implements Carrier {
     this.streams = init.mode !== 'longpoll'
   }
 
-  async *down(next: number, signal: AbortSignal): AsyncGenerator<Frame, void> {
+  async *down(next: number, signal: AbortSignal, firstMs: number): AsyncGenerator<Frame, void> {
     const { url, session, mode } = this.#init
     const request = new AbortController()
     const abort = (): void => {
       request.abort()
     }
+    const late = (): void => {
+      request.abort(new NoAnswerError('nothing comes down'))
+    }
     signal.addEventListener('abort', abort)
+    let cancel = this.#clock.after(this.streams ? firstMs : STALL_MS, late)
     try {
       signal.throwIfAborted()
-      const response = await this.#patiently(abort, () =>
-        fetch(`${url}?mode=${mode}`, {
-          ...PLAIN,
-          signal: request.signal,
-          headers: {
-            [SESSION_HEADER]: session,
-            [ACK_HEADER]: String(next),
-            [MODE_HEADER]: mode,
-            ...(mode === 'sse' ? { accept: 'text/event-stream' } : {}),
-          },
-        }),
-      )
+      const response = await fetch(`${url}?mode=${mode}`, {
+        ...PLAIN,
+        signal: request.signal,
+        headers: {
+          [SESSION_HEADER]: session,
+          [ACK_HEADER]: String(next),
+          [MODE_HEADER]: mode,
+          ...(mode === 'sse' ? { accept: 'text/event-stream' } : {}),
+        },
+      })
       requireOk(response)
       const reader = mode === 'sse' ? new EventReader() : new FrameReader()
       const body = response.body!.getReader()
       let bytes = 0
       for (;;) {
-        const { done, value } = await this.#patiently(abort, () => body.read())
+        const { done, value } = await body.read()
+        cancel()
         if (done) return
         bytes += value.byteLength
         if (mode === 'longpoll' && bytes > MAX_POLL_BYTES) throw new LimitExceededError('too long')
         yield* reader.push(value)
+        cancel = this.#clock.after(STALL_MS, late)
       }
+    } catch (error) {
+      // Chromium ends a body that is being read with an error of its own.
+      throw request.signal.reason instanceof NoAnswerError ? request.signal.reason : error
     } finally {
+      cancel()
       signal.removeEventListener('abort', abort)
       abort()
     }
@@ -134,16 +147,6 @@ export class HttpCarrier implements Carrier {
       const [ack] = decodeFrames(await bodyOf(response, MAX_ANSWER_BYTES))
       if (ack?.type !== 'ack') throw new InvalidDataError('no acknowledgement')
       return ack.number
-    } finally {
-      cancel()
-    }
-  }
-
-  /** Aborts what takes longer than any answer is silent. */
-  async #patiently<T>(abort: () => void, work: () => Promise<T>): Promise<T> {
-    const cancel = this.#clock.after(Math.max(STALL_MS, POLL_MS), abort)
-    try {
-      return await work()
     } finally {
       cancel()
     }

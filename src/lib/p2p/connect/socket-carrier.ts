@@ -3,7 +3,7 @@ import { MAX_QUEUE_BYTES, SESSION_UNKNOWN_CODE } from '../../protocol/connect/co
 import { decodeFrames, encodeFrames, type Frame } from '../../protocol/connect/frames.ts'
 import { InvalidDataError, LimitExceededError } from '../../protocol/errors.ts'
 import type { Clock } from '../../protocol/seams.ts'
-import { SessionOverError, UnreachableError } from '../errors.ts'
+import { NoAnswerError, SessionOverError, UnreachableError } from '../errors.ts'
 import { type Carrier, POST_TIMEOUT_MS, STALL_MS } from './http-carrier.ts'
 
 export interface SocketCarrierInit {
@@ -24,7 +24,7 @@ export class SocketCarrier implements Carrier {
     this.#init = init
   }
 
-  async *down(next: number, signal: AbortSignal): AsyncGenerator<Frame, void> {
+  async *down(next: number, signal: AbortSignal, firstMs: number): AsyncGenerator<Frame, void> {
     signal.throwIfAborted()
     const { url, session } = this.#init
     const socket = new WebSocket(`${url.replace(/^http/, 'ws')}?mode=ws`)
@@ -55,17 +55,19 @@ export class SocketCarrier implements Carrier {
           : new UnreachableError(`the WebSocket closed with ${code}`),
       )
     }
+    const late = (): void => {
+      inbox.fail(new NoAnswerError('nothing comes down'))
+    }
+    let cancel = this.#clock.after(firstMs, late)
     try {
       for (;;) {
-        const cancel = this.#clock.after(STALL_MS, stop)
-        try {
-          await inbox.filled()
-        } finally {
-          cancel()
-        }
+        await inbox.filled()
+        cancel()
         yield* inbox.take()
+        cancel = this.#clock.after(STALL_MS, late)
       }
     } finally {
+      cancel()
       signal.removeEventListener('abort', stop)
       if (this.#socket === socket) this.#socket = null
       socket.close()

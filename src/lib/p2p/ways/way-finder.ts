@@ -22,6 +22,12 @@ export const PROVEN_MS = 45_000
 /** What is asked so soon after much went over a connection waits behind more of it: late says nothing then. */
 export const BUSY_MS = 10_000
 
+/**
+ * After a change of networks what is being opened may fail for no fault of its way: Chromium ends it when it learns of the change
+ * (`ERR_NETWORK_CHANGED`), which is up to 0.4 s after it has told the page.
+ */
+export const MOVING_MS = 1_000
+
 /** Addresses of one relay's WebTransport that are remembered: it may announce any number. */
 export const MAX_ANNOUNCED = 4
 
@@ -73,6 +79,7 @@ export interface WayFinderComponents {
 export class WayFinder extends TypedEventEmitter<WayFinderEvents> {
   readonly #components: WayFinderComponents
   #transports: TransportManager | null = null
+  #movedAtMs = -Infinity
   /** The way to a relay that broke soon: a network cuts it, if the relay is reached again at once. */
   readonly #cut = new Map<string, RelayWay>()
   /** The connections made here that are open, by timeline: what is counted of one knows no more. */
@@ -103,6 +110,7 @@ export class WayFinder extends TypedEventEmitter<WayFinderEvents> {
   /** It may be another network from now on: who did not answer on the last one may on this. */
   moved(): void {
     this.#components.networks.moved()
+    this.#movedAtMs = this.#components.clock.now()
     this.#down.clear()
     for (const made of this.#made.values()) made.isHere = false
     this.safeDispatchEvent('changed')
@@ -251,7 +259,12 @@ export class WayFinder extends TypedEventEmitter<WayFinderEvents> {
       run: async (limit: AbortSignal) => {
         const beganAtMs = clock.now()
         onBegun(way)
-        const connection = await dialAny(transports, addresses, limit)
+        const dial = (): Promise<Connection> => dialAny(transports, addresses, limit)
+        const connection = await dial().catch((error: unknown) => {
+          const isMoving = clock.now() - this.#movedAtMs < MOVING_MS
+          if (!isMoving || limit.aborted) throw error
+          return dial()
+        })
         return { way, connection, openMs: clock.now() - beganAtMs }
       },
     }))

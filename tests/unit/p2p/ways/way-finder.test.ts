@@ -12,6 +12,7 @@ import { HEAD_START_MS } from '../../../../src/lib/p2p/ways/tally.ts'
 import {
   BUSY_MS,
   MAX_ANNOUNCED,
+  MOVING_MS,
   PROVEN_MS,
   WayFinder,
 } from '../../../../src/lib/p2p/ways/way-finder.ts'
@@ -95,6 +96,19 @@ test('what a network swallows is not waited for; the next time it is not begun w
   expect(networks.of(RELAY.host, 'websocket')).toMatchObject({ tries: 1, through: 0 })
   await finder.connect(RELAY, never)
   expect(tried.slice(2)).toEqual(['http-binary'])
+})
+
+test('what fails at a change of networks is tried once more before another way is', async () => {
+  const { clock, finder, fates, tried } = await aFinder({ websocket: 'fails', http: 'passes' })
+  finder.moved()
+  const connecting = finder.connect(RELAY, never)
+  fates.websocket = 'passes'
+  expect(transportOf((await connecting).remoteAddr)).toBe('websocket')
+  expect(tried).toEqual(['websocket', 'websocket'])
+  fates.websocket = 'fails'
+  clock.advance(MOVING_MS)
+  await finder.connect(RELAY, never)
+  expect(tried.slice(2)).toEqual(['websocket', 'http-binary'])
 })
 
 test('when nothing comes through, nothing is held against any way', async () => {
