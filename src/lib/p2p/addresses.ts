@@ -75,6 +75,15 @@ export function circuitAddress(relay: Multiaddr, peer: PeerIdString): Multiaddr 
   return multiaddr(`${placeOf(relay)}/p2p-circuit/p2p/${peer}`)
 }
 
+/** The same relay by its WebSocket: over HTTP only who is connected with it already can name it in a circuit's address. */
+export function byWebSocket(relay: Multiaddr): Multiaddr {
+  const target = decodeConnectAddress(relay)
+  const peer = peerOf(relay)
+  if (target === null || peer === null) return relay
+  const [socket] = parseUrl(new URL(target.url).origin).multiaddrs
+  return socket!.encapsulate(`/p2p/${peer}`)
+}
+
 /** The address to reach a peer by with WebRTC, signalled through a relay. */
 export function webRtcAddress(relay: Multiaddr, peer: PeerIdString): Multiaddr {
   return multiaddr(`${placeOf(relay)}/p2p-circuit/webrtc/p2p/${peer}`)

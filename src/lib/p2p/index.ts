@@ -4,7 +4,14 @@ import type { NodeIdentity } from '../crypto/api.ts'
 import type { PeerIdString } from '../protocol/ids.ts'
 import type { Question } from '../protocol/question.ts'
 import type { Clock, Loggers, Random } from '../protocol/seams.ts'
-import { circuitAddress, parseRelayAddress, transportOf, webRtcAddress } from './addresses.ts'
+import {
+  byWebSocket,
+  circuitAddress,
+  isRelayed,
+  parseRelayAddress,
+  transportOf,
+  webRtcAddress,
+} from './addresses.ts'
 import type {
   Channels,
   LinkInfo,
@@ -230,9 +237,10 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
   addresses(): string[] {
     return this.#relays
       .reservedConnections()
-      .flatMap(({ remoteAddr }) => [
-        circuitAddress(remoteAddr, this.peer).toString(),
-        ...(this.webrtc ? [webRtcAddress(remoteAddr, this.peer).toString()] : []),
+      .map(({ remoteAddr }) => byWebSocket(remoteAddr))
+      .flatMap((relay) => [
+        circuitAddress(relay, this.peer).toString(),
+        ...(this.webrtc ? [webRtcAddress(relay, this.peer).toString()] : []),
       ])
   }
 
@@ -302,7 +310,10 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
           // What was dialled for good at the same moment got the same connection: an only one stays.
           const isOnly = node.libp2p
             .getConnections(connection.remotePeer)
-            .every(({ id, direct, status }) => id === connection.id || !direct || status !== 'open')
+            .every(
+              ({ id, remoteAddr, status }) =>
+                id === connection.id || isRelayed(remoteAddr) || status !== 'open',
+            )
           if (!isOnly) connection.close().catch(() => undefined)
         },
         pinger: this.#pinger,
@@ -370,8 +381,8 @@ class StarlingNode extends TypedEventEmitter<NetworkEvents> implements P2P, Netw
     const relay = this.#relayAt(address)
     const all = this.#node?.libp2p.getConnections() ?? []
     return all.filter(
-      ({ direct, status, remotePeer }) =>
-        direct && status === 'open' && remotePeer.toString() === relay,
+      ({ remoteAddr, status, remotePeer }) =>
+        !isRelayed(remoteAddr) && status === 'open' && remotePeer.toString() === relay,
     )
   }
 

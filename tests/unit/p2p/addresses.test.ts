@@ -1,8 +1,9 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import { expect, test } from 'vitest'
 import {
-  isRelayed,
+  byWebSocket,
   hostOf,
+  isRelayed,
   networkOf,
   MAX_ADDRESS_CHARS,
   parseRelayAddress,
@@ -94,6 +95,17 @@ test('an address tells its relay, host and transport', () => {
   expect(transportOf(circuit)).toBe('circuit')
   expect(transportOf(multiaddr(relay))).toBe('websocket')
   expect(transportOf(multiaddr(`${relay}/p2p-circuit/webrtc/p2p/${PEER}`))).toBe('webrtc')
+})
+
+test('who is at a relay over HTTP is found there by its WebSocket', () => {
+  const place = `/dns/relay.example/tcp/443/tls`
+  const overHttp = multiaddr(`${place}/http/http-path/connect%2Fsse/p2p/${PEER}`)
+  expect(String(byWebSocket(overHttp))).toBe(`${place}/ws/p2p/${PEER}`)
+  expect(
+    String(byWebSocket(multiaddr(`/ip4/127.0.0.1/tcp/80/http/http-path/connect/p2p/${PEER}`))),
+  ).toBe(`/ip4/127.0.0.1/tcp/80/ws/p2p/${PEER}`)
+  const socket = multiaddr(`${place}/ws/p2p/${PEER}`)
+  expect(byWebSocket(socket)).toBe(socket)
 })
 
 test('what goes through a relay is told by its address, over HTTP as well', () => {

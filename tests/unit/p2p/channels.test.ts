@@ -145,6 +145,22 @@ test('falls back at once when the better connection breaks', async () => {
   expect(ours.living().map(({ path }) => path)).toEqual(['relayed'])
 })
 
+test('what was being opened on a connection that breaks is opened at once on the one left', async () => {
+  const { clock, small, large } = sides()
+  const ours = await serve(small)
+  // Takes what is opened, and opens nothing.
+  await serve(large, () => false, false, true)
+  const direct = connect(small, large, 'direct')
+  direct.other!.arrive = () => undefined
+  connect(small, large, 'relayed')
+  await new Promise((resolve) => setImmediate(resolve))
+  direct.abort(new Error('the tab is gone'))
+  await new Promise((resolve) => setImmediate(resolve))
+  clock.advance(0)
+  await ours.count(1)
+  expect(ours.living().map(({ path }) => path)).toEqual(['relayed'])
+})
+
 test('what was taken is moved, too, by who dialled the better connection, and not opened anew', async () => {
   const { small, large } = sides()
   const ours = await serve(small, () => false, false, true)

@@ -39,7 +39,6 @@ class AnsweringRelays {
       id: peer,
       status: 'open',
       abort: () => Object.assign(connection, { status: 'aborted' }),
-      direct: true,
       streams: [],
       remotePeer: { toString: () => peer },
       remoteAddr,

@@ -36,7 +36,7 @@ export interface ChannelsComponents {
   log: Logger
   /** This connection may be dead: the peer uses a worse one. */
   doubt(link: Link): void
-  /** Told whenever something is sent over this link. */
+  /** Told before something is sent over this link. */
   sent?(link: Link): void
   /** One more direct connection with who has one already; null where none can be had, or none is worth it. */
   openLane(peer: PeerIdString, signal: AbortSignal): Promise<Link | null>

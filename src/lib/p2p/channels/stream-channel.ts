@@ -20,7 +20,7 @@ export interface StreamChannelInit {
   peer: PeerIdString
   path: 'direct' | 'relayed'
   maxFrameBytes: number
-  /** Told whenever something is sent. */
+  /** Told before something is sent. */
   onSend?: () => void
 }
 
@@ -166,8 +166,8 @@ export class StreamChannel implements Channel {
 
   #write(bytes: Uint8Array): void {
     try {
-      this.#needsDrain = !this.#stream.send(bytes)
       this.#init.onSend?.()
+      this.#needsDrain = !this.#stream.send(bytes)
     } catch (cause) {
       this.close(new ChannelClosedError('the stream takes no more', { cause }))
     }

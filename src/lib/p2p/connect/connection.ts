@@ -15,7 +15,7 @@ import { type Clock, type Random } from '../../protocol/seams.ts'
 import { Backoff } from '../backoff.ts'
 import { NoAnswerError, SessionOverError, UnreachableError } from '../errors.ts'
 import type { ConnectComponents } from './dial.ts'
-import type { Carrier } from './http-carrier.ts'
+import { type Carrier, firstFrameMs } from './http-carrier.ts'
 
 /** libp2p writes at most this much at a time: the largest Noise message. */
 const MAX_WRITE_BYTES = 64 * 1_024
@@ -28,9 +28,6 @@ const ACK_BYTES = MAX_QUEUE_BYTES / 4
 
 /** A way that lasted this long worked: the next is tried at once. */
 const GOOD_WAY_MS = 1_000
-
-/** How long an answer without an end may take to begin in a running session: what goes up at the time may fill the line. */
-export const FIRST_AGAIN_MS = 5_000
 
 /** Ways down, one after the other, that are refused or silent while what goes up arrives: no other of the kind would do. */
 const FUTILE_WAYS = 2
@@ -48,6 +45,8 @@ export interface ConnectConnectionInit {
   /** Ends everything under way, that first way too. */
   life: AbortController
   remoteAddr: Multiaddr
+  /** How long the last request took, ms. */
+  requestMs: number
 }
 
 /**
@@ -68,6 +67,8 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
   #owedSinceMs: number | null = null
   /** When a request that went up was last answered. */
   #answeredAtMs: number
+  /** How long that took. */
+  #requestMs: number
   #full = false
   /** Told when all that was sent has arrived. */
   #onSent: (() => void) | null = null
@@ -86,6 +87,7 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
     this.#carrier = init.carrier
     this.#over = init.life
     this.#answeredAtMs = clock.now()
+    this.#requestMs = init.requestMs
     this.addEventListener('close', () => {
       this.#over.abort()
     })
@@ -174,7 +176,7 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
       const lasted = !silent && this.#clock.now() - beganAtMs >= GOOD_WAY_MS
       const good = lasted || this.#down.next > next
       if (!(await attempts.next(good))) return
-      frames = this.#carrier.down(this.#down.next, this.#over.signal, FIRST_AGAIN_MS)
+      frames = this.#carrier.down(this.#down.next, this.#over.signal, firstFrameMs(this.#requestMs))
     }
   }
 
@@ -213,12 +215,13 @@ export class ConnectConnection extends AbstractMultiaddrConnection {
         this.#owedSinceMs = null
         const number = await this.#carrier.up([ackOf(received), ...frames], this.#over.signal)
         this.#answeredAtMs = this.#clock.now()
+        this.#requestMs = this.#answeredAtMs - sinceMs
         attempts.worked()
         this.#arrived(number)
         const progress = frames.length === 0 || number > acknowledged
         // Else the relay waited in vain for its libp2p to read: it is asked again with little.
         batchBytes = progress ? Math.min(MAX_BATCH_BYTES, batchBytes * 2) : MAX_FRAME_BYTES
-        const waited = this.#clock.now() - sinceMs >= GOOD_WAY_MS / 2
+        const waited = this.#requestMs >= GOOD_WAY_MS / 2
         if (!(await attempts.next(progress || waited))) return
       } catch (error) {
         if (this.#isOver(error)) return

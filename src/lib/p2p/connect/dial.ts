@@ -6,14 +6,8 @@ import type { Frame } from '../../protocol/connect/frames.ts'
 import type { Clock, Random } from '../../protocol/seams.ts'
 import { NoAnswerError } from '../errors.ts'
 import { ConnectConnection } from './connection.ts'
-import { type Carrier, HttpCarrier, beginSession } from './http-carrier.ts'
+import { beginSession, type Carrier, firstFrameMs, HttpCarrier } from './http-carrier.ts'
 import { SocketCarrier } from './socket-carrier.ts'
-
-/**
- * How long the first byte of an answer without an end may take, ms: four times as long as the session took to open, within
- * this. A proxy that gathers answers lets none through.
- */
-export const FIRST_FRAME_MS = { least: 1_500, most: 4_000 }
 
 /** Without a mode in the address, in this order: a WebSocket was tried before, by an address of its own. */
 const TRIED: readonly ConnectMode[] = ['binary', 'sse', 'longpoll']
@@ -38,8 +32,7 @@ export async function connectTo(
   const { clock } = components
   const beganAtMs = clock.now()
   const session = await beginSession(target.url, signal)
-  const { least, most } = FIRST_FRAME_MS
-  const firstMs = Math.min(most, Math.max(least, 4 * (clock.now() - beganAtMs)))
+  const requestMs = clock.now() - beganAtMs
   const modes = target.mode === null ? TRIED : [target.mode]
   let gathers = false
   for (const mode of modes) {
@@ -50,13 +43,14 @@ export async function connectTo(
     // What gathers one kind of answers without an end gathers the other, too.
     if (gathers && carrier.streams) continue
     const life = new AbortController()
-    const begun = await begin(carrier, firstMs, life, signal)
+    const begun = await begin(carrier, firstFrameMs(requestMs), life, signal)
     if (begun === 'late') gathers = true
     if (begun === 'late' || begun === 'failed') continue
     return new ConnectConnection(components, {
       carrier,
       frames: begun,
       life,
+      requestMs,
       remoteAddr: withMode(address, target, mode),
     })
   }

@@ -25,6 +25,17 @@ import { NoAnswerError, SessionOverError, UnreachableError } from '../errors.ts'
 /** Longest silence: an idle frame, or a complete answer, was due long before. */
 export const STALL_MS = Math.max(IDLE_MS, POLL_MS) + 10_000
 
+/** Bounds of `firstFrameMs`. */
+const FIRST_FRAME_MS = { least: 1_500, most: 4_000 }
+
+/**
+ * How long the first bytes of an answer without an end may take, ms: four times as long as the last request took, which waited behind
+ * whatever fills the line, too, within bounds. A proxy that gathers answers lets none through.
+ */
+export function firstFrameMs(requestMs: number): number {
+  return Math.min(FIRST_FRAME_MS.most, Math.max(FIRST_FRAME_MS.least, 4 * requestMs))
+}
+
 /** One POST: the relay holds it for up to 10 s while it does not read. */
 export const POST_TIMEOUT_MS = 20_000
 

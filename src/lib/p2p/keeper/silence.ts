@@ -45,7 +45,7 @@ export class Silence {
     })
   }
 
-  /** Something was sent over this link. */
+  /** Something is about to be sent over this link. */
   sent(link: Link): void {
     // A relay is connected directly, too, and has other ways of showing that it is there.
     if (transportOf(link.connection.remoteAddr) !== 'webrtc' || link.aside) return

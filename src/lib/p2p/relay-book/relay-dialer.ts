@@ -1,7 +1,7 @@
 import type { Connection } from '@libp2p/interface'
 import { isPeerId, type PeerIdString } from '../../protocol/ids.ts'
 import type { Clock } from '../../protocol/seams.ts'
-import { hostOf, parseRelayAddress, type RelayAddress } from '../addresses.ts'
+import { hostOf, isRelayed, parseRelayAddress, type RelayAddress } from '../addresses.ts'
 import { NoAnswerError, NotRunningError, SupersededError } from '../errors.ts'
 import { type Links, RELAYED_SPARE_MS } from '../keeper/links.ts'
 import type { Node } from '../node.ts'
@@ -152,8 +152,8 @@ export class RelayDialer {
   connectionsTo(peer: PeerIdString): Connection[] {
     const all = this.#node?.libp2p.getConnections() ?? []
     return all.filter(
-      ({ status, direct, remotePeer }) =>
-        status === 'open' && direct && remotePeer.toString() === peer,
+      ({ status, remoteAddr, remotePeer }) =>
+        status === 'open' && !isRelayed(remoteAddr) && remotePeer.toString() === peer,
     )
   }
 

@@ -257,9 +257,12 @@ export class WayFinder extends TypedEventEmitter<WayFinderEvents> {
     const runners = ways.map(({ way, addresses }) => ({
       headStartMs: headStartMs(networks.of(relay, way)),
       run: async (limit: AbortSignal) => {
-        const beganAtMs = clock.now()
+        let beganAtMs = 0
         onBegun(way)
-        const dial = (): Promise<Connection> => dialAny(transports, addresses, limit)
+        const dial = (): Promise<Connection> => {
+          beganAtMs = clock.now()
+          return dialAny(transports, addresses, limit)
+        }
         const connection = await dial().catch((error: unknown) => {
           const isMoving = clock.now() - this.#movedAtMs < MOVING_MS
           if (!isMoving || limit.aborted) throw error

@@ -81,6 +81,7 @@ test('POSTs that are lost, late, doubled or answered with old news bring each by
           frames: carrier.down(0, life.signal),
           life,
           remoteAddr: multiaddr('/ip4/127.0.0.1/tcp/1'),
+          requestMs: 0,
         },
       )
       const sent = seededRandom(size).bytes(size)
