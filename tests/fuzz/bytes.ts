@@ -3,47 +3,52 @@ import type { Dice } from './dice.ts'
 /** What lengths, counters and flags are compared with. */
 const EDGES = [0, 1, 0x17, 0x18, 0x1f, 0x40, 0x7f, 0x80, 0xa0, 0xbf, 0xd8, 0xf6, 0xf7, 0xfb, 0xff]
 
+/** A change adds at most so many bytes. */
+const MAX_ADDED = 32
+
+/** Where inputs are made, one at a time. */
+let scratch = new Uint8Array(4_096)
+
 /** The bytes with one to four changes that know nothing of what they mean. */
 export function changedBytes(dice: Dice, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  let changed: Uint8Array<ArrayBuffer> = new Uint8Array(bytes)
-  for (let changes = 1 + dice.below(4); changes > 0; changes -= 1) changed = change(dice, changed)
-  return changed
+  let changes = 1 + dice.below(4)
+  let length = bytes.byteLength
+  const most = length + changes * MAX_ADDED
+  if (most > scratch.byteLength) scratch = new Uint8Array(2 * most)
+  scratch.set(bytes)
+  for (; changes > 0; changes -= 1) length = change(dice, length)
+  return scratch.slice(0, length)
 }
 
-function change(dice: Dice, bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const at = dice.below(bytes.byteLength + 1)
+/** One change of the first bytes in `scratch`. @returns how many they are then */
+function change(dice: Dice, length: number): number {
+  const at = dice.below(length + 1)
   switch (dice.below(7)) {
     case 0:
-      if (at < bytes.byteLength) bytes[at]! ^= 1 << dice.below(8)
-      return bytes
+      if (at < length) scratch[at]! ^= 1 << dice.below(8)
+      return length
     case 1:
-      if (at < bytes.byteLength) bytes[at] = dice.pick(EDGES)
-      return bytes
+      if (at < length) scratch[at] = dice.pick(EDGES)
+      return length
     case 2:
-      return bytes.slice(0, at)
+      return at
     case 3:
-      return spliced(bytes, at, 0, dice.bytes(1 + dice.below(4)))
+      return put(length, at, 0, dice.bytes(1 + dice.below(4)))
     case 4:
-      return spliced(bytes, at, 1 + dice.below(8), new Uint8Array())
+      return put(length, at, 1 + dice.below(8), new Uint8Array())
     case 5: {
-      const again = bytes.subarray(at, at + 1 + dice.below(32))
-      return spliced(bytes, at, 0, again)
+      const again = scratch.slice(at, Math.min(length, at + 1 + dice.below(MAX_ADDED)))
+      return put(length, at, 0, again)
     }
     default:
-      return spliced(bytes, at, 4, new Uint8Array(4).fill(dice.pick(EDGES)))
+      return put(length, at, 4, new Uint8Array(4).fill(dice.pick(EDGES)))
   }
 }
 
-function spliced(
-  bytes: Uint8Array,
-  at: number,
-  removed: number,
-  put: Uint8Array,
-): Uint8Array<ArrayBuffer> {
-  const rest = bytes.subarray(at + removed)
-  const result = new Uint8Array(at + put.byteLength + rest.byteLength)
-  result.set(bytes.subarray(0, at))
-  result.set(put, at)
-  result.set(rest, at + put.byteLength)
-  return result
+/** Puts this in the place of so many bytes, or of as many as there are. */
+function put(length: number, at: number, removed: number, what: Uint8Array): number {
+  const rest = Math.min(length, at + removed)
+  scratch.copyWithin(at + what.byteLength, rest, length)
+  scratch.set(what, at)
+  return length - (rest - at) + what.byteLength
 }

@@ -296,21 +296,23 @@ function headed(head: Uint8Array): Uint8Array {
   return concatBytes(plain, sha256(plain).subarray(0, 8))
 }
 
+const OWNER_SALT = dull.bytes(16)
+const ownerKey = (info: string): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(hkdf(sha256, new Uint8Array(32).fill(1), OWNER_SALT, utf8ToBytes(info), 32))
+const HEAD_KEY = ownerKey('starling backup head')
+const CHUNK_KEY = crypto.subtle.importKey(
+  'raw',
+  ownerKey('starling backup chunks'),
+  'AES-GCM',
+  false,
+  ['encrypt'],
+)
+
 /** A file by who has the key, with chunks of anything. */
 async function madeByOwner(dice: Dice, head: Uint8Array): Promise<Uint8Array> {
-  const seed = new Uint8Array(32).fill(1)
-  const salt = dull.bytes(16)
-  const keyOf = (info: string): Uint8Array<ArrayBuffer> =>
-    Uint8Array.from(hkdf(sha256, seed, salt, utf8ToBytes(info), 32))
   const signed = headed(head)
-  const key = await crypto.subtle.importKey(
-    'raw',
-    keyOf('starling backup chunks'),
-    'AES-GCM',
-    false,
-    ['encrypt'],
-  )
-  const parts = [signed, hmac(sha256, keyOf('starling backup head'), signed)]
+  const key = await CHUNK_KEY
+  const parts = [signed, hmac(sha256, HEAD_KEY, signed)]
   const chunks = 1 + dice.below(2)
   for (let number = 0; number < chunks; number += 1) {
     const chunk = new Uint8Array(CHUNK_BYTES)
