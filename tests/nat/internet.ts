@@ -1,10 +1,8 @@
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { Namespace } from './namespace.ts'
+import { ends, said } from './program.ts'
 
 /** Public addresses: TURN relays to no private one, and browsers ask before they leave the internet for one. */
 const RELAY = '11.0.0.1'
@@ -58,29 +56,4 @@ function probesConfig(folder: string): string {
     ...['no-cli', 'log-file=stdout', 'simple-log'],
     ...[`userdb=${join(folder, 'turndb')}`, `pidfile=${join(folder, 'probes.pid')}`, ''],
   ].join('\n')
-}
-
-function ends(child: ChildProcess): () => Promise<void> {
-  child.stdout?.resume()
-  child.stderr?.resume()
-  return async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    const ended = once(child, 'exit')
-    child.kill('SIGTERM')
-    await ended
-  }
-}
-
-/** Resolves once it has printed this. @throws Error when it ends instead */
-async function said(child: ChildProcess, words: string): Promise<void> {
-  let output = ''
-  const keep = (chunk: Buffer): void => {
-    output += chunk.toString()
-  }
-  child.stdout?.on('data', keep)
-  child.stderr?.on('data', keep)
-  while (!output.includes(words)) {
-    if (child.exitCode !== null) throw new Error(`it did not start:\n${output}`)
-    await delay(50)
-  }
 }

@@ -1,11 +1,11 @@
 /**
  * Real browsers behind simulated NATs, with a real relay and TURN: whether, how and how soon they meet (`pairs`), whether who
  * hides their address sends anything to others than the relay (`hidden`), and what becomes of a conversation when one of
- * them is on another network (`handover`).
+ * them is on another network (`handover`). And two relays on one network that nobody told of each other (`lan`).
  *
  *     npm run test:nat -- [--full] [--only PART] [--bad-lines] [--pair "KIND × KIND"]
  *
- * Some pairs and `hidden`, or with `--full` all 36 and every part; with `--bad-lines` over lines of 100 ms, 2 % loss and
+ * Some pairs, `hidden` and `lan`, or with `--full` all 36 and every part; with `--bad-lines` over lines of 100 ms, 2 % loss and
  * 5 Mbit/s. Ends with 1 when a pair does not connect, of all 36 also when one does not directly that can (`meetDirectly`): now
  * and then one stays at TURN (docs/CONNECTIVITY.md). With 77 and NOT RUN where the system allows no network namespaces.
  */
@@ -17,6 +17,7 @@ import { runHandover } from './handover.ts'
 import { runHidden } from './hidden.ts'
 import { Internet } from './internet.ts'
 import { allPairs, type Kind, KINDS, meetDirectly, SMOKE_PAIRS } from './kinds.ts'
+import { runLan } from './lan.ts'
 import { type PairResult, runPair } from './pair.ts'
 import { whyNot } from './set-up.ts'
 
@@ -49,11 +50,14 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 const internet = stack.use(await Internet.start())
 let failed = 0
+// Beside all else: it waits most of the time.
+const lan = isAsked('lan') ? findOnLan() : null
 if (isAsked('pairs')) failed += await meetAll()
 // Numbers of sides that pairs have not.
 const n = 2 * pairs.length
 if (isAsked('hidden') && !(await staysHidden(n))) failed += 1
 if (only === 'handover' || values.full) await handOver(n + 2)
+if (lan !== null && !(await lan)) failed += 1
 if (failed > 0) process.exitCode = 1
 
 /** Resolves with how many pairs failed. */
@@ -91,6 +95,17 @@ async function staysHidden(first: number): Promise<boolean> {
   if (described.length > 0) console.log(`    made known: ${described.join('\n')}`)
   const isSeen = hidden.has(relay) && others(shown).length > 0
   return isSeen && others(hidden).length === 0 && described.length === 0
+}
+
+async function findOnLan(): Promise<boolean> {
+  try {
+    const ms = await runLan(stack)
+    console.log(`on one network: each relay knows the other after ${Math.round(ms / 1_000)} s`)
+    return true
+  } catch (error) {
+    console.log(`on one network: ${String(error)}`)
+    return false
+  }
 }
 
 /** @throws Error when something is lost, or comes twice */
