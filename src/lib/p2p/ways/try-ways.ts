@@ -169,17 +169,19 @@ function wayTo(
   }
 }
 
+/** A kind of server is one way, on however many ports it is: it works when any of them does. */
 function waysBeside(
   { probe }: WaysComponents,
   address: RelayAddress,
   servers: readonly IceServer[],
 ): Attempt[] {
-  return servers.flatMap(({ urls, ...credentials }) =>
-    urls.map((url) => ({
-      tried: { way: wayOf(url), relay: address.host, state: 'waiting', latencyMs: null },
-      run: (signal) => probe({ urls: [url], ...credentials }, signal),
-    })),
+  const each = servers.flatMap(({ urls, ...credentials }) =>
+    urls.map((url) => ({ way: wayOf(url), server: { urls: [url], ...credentials } })),
   )
+  return [...Map.groupBy(each, ({ way }) => way)].map(([way, some]) => ({
+    tried: { way, relay: address.host, state: 'waiting', latencyMs: null },
+    run: (signal) => Promise.any(some.map(({ server }) => probe(server, signal))),
+  }))
 }
 
 function wayOf(url: string): Way {

@@ -98,6 +98,18 @@ test('each way is tried for real, by a connection that is let go again', async (
   ])
 })
 
+test('servers of one kind are one way, which works when any of them does', async () => {
+  const { components } = network((address) => !address.includes(':3478'))
+  const tcp = ['turn:relay.example:3478?transport=tcp', 'turn:relay.example:443?transport=tcp']
+  const servers = [TURN, { ...TURN, urls: tcp }, { ...TURN, urls: [TURN.urls[0]!] }]
+  const seen = await all(tryWays(components, [relayAt('relay.example', ...servers)], never))
+  expect(statesOf(seen.at(-1)).slice(5)).toEqual([
+    'turn-udp fails –',
+    'turn-tls works 9',
+    'turn-tcp works 9',
+  ])
+})
+
 test('WebTransport is tried last of the ways to a relay, by the addresses it says, and where it has any', async () => {
   const { components, released } = network((address) => address.includes('/webtransport'))
   const relay = relayAt('relay.example', TURN)
