@@ -1,6 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { MemoryDatastore } from 'datastore-core'
+import { systemClock } from '#lib/protocol/seams.ts'
+import { httpsCertificate } from '#relay/https-certificate.ts'
 import { Namespace } from './namespace.ts'
 import { ends, said } from './program.ts'
 
@@ -33,10 +36,19 @@ export class Internet implements AsyncDisposable {
     const config = join(folder, 'probes.conf')
     await writeFile(config, probesConfig(folder))
     stack.defer(ends(namespace.spawn('turnserver', '-c', config)))
+    const [cert, key] = [join(folder, 'turn.pem'), join(folder, 'turn.key')]
+    const certificate = await httpsCertificate({
+      datastore: new MemoryDatastore(),
+      clock: systemClock,
+    })
+    await writeFile(cert, certificate.cert)
+    await writeFile(key, certificate.key, { mode: 0o600 })
     const relay = namespace.spawn(
       ...[process.execPath, 'relay-node/src/main.ts'],
       ...['--host', RELAY, '--port', String(PORT), '--https', '--data', join(folder, 'relay')],
       ...['--no-mdns', '--no-webrtc', '--turn', 'coturn', '--turn-tls-port', '443'],
+      // As if somebody vouched for it, whom the browsers here do not ask: else `turns:` is not offered.
+      ...['--turn-cert', cert, '--turn-key', key],
     )
     stack.defer(ends(relay))
     await said(relay, 'Starling is at')

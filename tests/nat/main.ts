@@ -1,11 +1,11 @@
 /**
  * Real browsers behind simulated NATs, with a real relay and TURN: whether, how and how soon they meet (`pairs`), whether who
- * hides their address sends anything to others than the relay (`hidden`), and what becomes of a conversation when one of
- * them is on another network (`handover`). And two relays on one network that nobody told of each other (`lan`).
+ * hides their address sends anything to others than the relay (`hidden`), what is said of a network without UDP (`check`), and what becomes
+ * of a conversation when one of them is on another network (`handover`). And two relays on one network that nobody told of each other (`lan`).
  *
  *     npm run test:nat -- [--full] [--only PART] [--bad-lines] [--pair "KIND × KIND"]
  *
- * Some pairs, `hidden` and `lan`, or with `--full` all 36 and every part; with `--bad-lines` over lines of 100 ms, 2 % loss and
+ * Some pairs, `hidden`, `check` and `lan`, or with `--full` all 36 and every part; with `--bad-lines` over lines of 100 ms, 2 % loss and
  * 5 Mbit/s. Ends with 1 when a pair does not connect, of all 36 also when one does not directly that can (`meetDirectly`): now
  * and then one stays at TURN (docs/CONNECTIVITY.md). With 77 and NOT RUN where the system allows no network namespaces.
  */
@@ -13,6 +13,7 @@ import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { ensureChromium } from '../../scripts/browser.ts'
 import { run } from '../../scripts/command.ts'
+import { runCheck } from './check.ts'
 import { runHandover } from './handover.ts'
 import { runHidden } from './hidden.ts'
 import { Internet } from './internet.ts'
@@ -56,7 +57,8 @@ if (isAsked('pairs')) failed += await meetAll()
 // Numbers of sides that pairs have not.
 const n = 2 * pairs.length
 if (isAsked('hidden') && !(await staysHidden(n))) failed += 1
-if (only === 'handover' || values.full) await handOver(n + 2)
+if (isAsked('check') && !(await isToldApart(n + 2))) failed += 1
+if (only === 'handover' || values.full) await handOver(n + 3)
 if (lan !== null && !(await lan)) failed += 1
 if (failed > 0) process.exitCode = 1
 
@@ -95,6 +97,12 @@ async function staysHidden(first: number): Promise<boolean> {
   if (described.length > 0) console.log(`    made known: ${described.join('\n')}`)
   const isSeen = hidden.has(relay) && others(shown).length > 0
   return isSeen && others(hidden).length === 0 && described.length === 0
+}
+
+async function isToldApart(n: number): Promise<boolean> {
+  const wrong = await runCheck(internet, { chromiumPath, n })
+  console.log(`connection checked without UDP: ${wrong.join('; ') || 'each way said as it is'}`)
+  return wrong.length === 0
 }
 
 async function findOnLan(): Promise<boolean> {
